@@ -1,0 +1,111 @@
+import Synchronization
+
+/// Options by name, hooks, warm start and the request to cancel. Made for a method, so that a
+/// bad name fails at the call that sets it; made without one, it holds the common options only.
+/// A solve takes a snapshot: later changes affect later solves.
+public final class Settings: Sendable {
+  public let method: MethodSpec?
+  public let cancel = CancelToken()
+
+  private struct State {
+    var values: [String: OptionValue] = [:]
+    var hooks = Hooks()
+    var startResult: Result?
+    var startArrays: [String: Tensor] = [:]
+  }
+  private let state = Mutex(State())
+
+  public init(method: MethodSpec?) { self.method = method }
+
+  public func copy() -> Settings {
+    let twin = Settings(method: method)
+    let snapshot = state.withLock { $0 }
+    twin.state.withLock { $0 = snapshot }
+    return twin
+  }
+
+  public var specs: [OptionSpec] { method?.options ?? CommonOptions.specs }
+
+  private func spec(_ name: String) throws(KantorError) -> OptionSpec {
+    if let method { return try method.option(name) }
+    if let spec = CommonOptions.specs.first(where: { $0.name == name }) { return spec }
+    throw unknownName(
+      "common option (the settings were made without a method)", name,
+      among: CommonOptions.specs.map(\.name))
+  }
+
+  public func set(_ name: String, _ value: OptionValue) throws(KantorError) {
+    let valid = try spec(name).validate(value)
+    state.withLock { $0.values[name] = valid }
+  }
+
+  public func parse(_ name: String, _ text: String) throws(KantorError) {
+    let value = try spec(name).parse(text)
+    state.withLock { $0.values[name] = value }
+  }
+
+  public func get(_ name: String) throws(KantorError) -> OptionValue {
+    let spec = try spec(name)
+    return state.withLock { $0.values[name] } ?? spec.defaultValue
+  }
+
+  /// Back to the default: one option, or all with nil.
+  public func reset(_ name: String?) throws(KantorError) {
+    if let name { _ = try spec(name) }
+    state.withLock {
+      if let name { $0.values[name] = nil } else { $0.values = [:] }
+    }
+  }
+
+  public func setProgress(_ progress: ((Progress) -> Int32)?) {
+    let hook = Hooks(progress: progress)
+    state.withLock { $0.hooks.progress = hook.progress }
+  }
+
+  public func setLog(_ level: LogLevel, _ log: ((LogLevel, String) -> Void)?) {
+    let hook = Hooks(log: log, logLevel: level)
+    state.withLock {
+      $0.hooks.log = hook.log
+      $0.hooks.logLevel = hook.logLevel
+    }
+  }
+
+  public func setStart(_ result: Result?) { state.withLock { $0.startResult = result } }
+
+  public func setStart(_ name: String, _ tensor: Tensor?) {
+    state.withLock { $0.startArrays[name] = tensor }
+  }
+
+  /// What one solve with `spec` works with.
+  public func run(for spec: MethodSpec) throws(KantorError) -> Run {
+    if let method, method.name != spec.name || method.kind != spec.kind {
+      throw KantorError(
+        .state,
+        "the settings were made for '\(method.name)' and cannot be used with '\(spec.name)'")
+    }
+    let snapshot = state.withLock { $0 }
+    let options = OptionValues(specs: spec.options, set: snapshot.values)
+    return Run(
+      options: options,
+      monitor: Monitor(options: options, cancel: cancel, hooks: snapshot.hooks),
+      start: WarmStart(result: snapshot.startResult, arrays: snapshot.startArrays))
+  }
+
+  /// A run with every option at its default.
+  public static func defaultRun(for spec: MethodSpec) -> Run {
+    let options = OptionValues(specs: spec.options)
+    return Run(options: options, monitor: Monitor(options: options))
+  }
+}
+
+extension Monitor {
+  convenience init(
+    options: OptionValues, cancel: CancelToken = CancelToken(), hooks: Hooks = Hooks()
+  ) {
+    let limit = options["max_iterations"].map { _ in options.int("max_iterations") }
+    self.init(
+      timeLimit: options.real("time_limit"), iterationLimit: limit ?? .max,
+      heartbeatSeconds: options.real("heartbeat"), keepsTrace: options.flag("trace"),
+      cancel: cancel, hooks: hooks)
+  }
+}

@@ -1,0 +1,53 @@
+import KantorCore
+
+/// What a transport method proposes. The checker decides what it is worth.
+public struct TransportProposal: Sendable {
+  public enum Plan: Sendable {
+    /// A basic or otherwise sparse plan.
+    case sparse(SparsePlan)
+    /// p_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon), not stored.
+    case entropic(epsilon: Double)
+    /// No feasible plan exists, as the method believes.
+    case none
+  }
+
+  public var plan: Plan
+  /// Potentials of sources and targets, in units of the cost; finite also where the mass is 0.
+  public var f: Buffer<Double>
+  public var g: Buffer<Double>
+  /// Method-specific figures, shown as they are.
+  public var figures: ResultFields
+  /// Relative tolerance that the certificate has to meet for `solved`.
+  public var tolerance: Double
+
+  public init(
+    plan: Plan, f: Buffer<Double>, g: Buffer<Double>, figures: ResultFields = ResultFields(),
+    tolerance: Double
+  ) {
+    self.plan = plan
+    self.f = f
+    self.g = g
+    self.figures = figures
+    self.tolerance = tolerance
+  }
+}
+
+/// A method for transport problems: proposes a plan and potentials. `TransportCheck` certifies.
+public protocol TransportMethod: Sendable {
+  static var spec: MethodSpec { get }
+  static func propose(
+    _ problem: TransportProblem, _ run: Run
+  ) throws(KantorError) -> TransportProposal
+}
+
+extension TransportMethod {
+  public static var entry: MethodEntry {
+    MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
+      guard let problem = sealed as? TransportProblem else {
+        throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind transport")
+      }
+      let proposal = try propose(problem, run)
+      return try TransportResult.make(spec, problem, proposal, run)
+    }
+  }
+}
