@@ -111,7 +111,7 @@ func smallestDifference(
   var j = 0
   while j &+ 16 <= count {
     let d0 = load(c + j) - load(g + j)
-    let d1 = load(c + j &+ 8) - load(g + j &+ 8)
+    let d1 = load(c + (j &+ 8)) - load(g + (j &+ 8))
     low0.replace(with: d0, where: d0 .< low0)
     low1.replace(with: d1, where: d1 .< low1)
     j &+= 16

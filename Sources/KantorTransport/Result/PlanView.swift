@@ -81,8 +81,8 @@ struct EntropicPlan: Sendable {
     self.problem = problem
     self.epsilon = epsilon
     self.rounding = rounding
-    phi = try EntropicCheck.exponents(problem.a, UnsafePointer(f.pointer), epsilon)
-    gamma = try EntropicCheck.exponents(problem.b, UnsafePointer(g.pointer), epsilon)
+    phi = try EntropicCheck.exponents(problem.a, f, epsilon)
+    gamma = try EntropicCheck.exponents(problem.b, g, epsilon)
   }
 
   /// visit(i, row) for every source in order; the row is valid during the call.
