@@ -1,7 +1,7 @@
 import KantorCore
 
 /// Solves A x = r for a symmetric positive semidefinite A given by products, preconditioned by a
-/// positive diagonal.
+/// symmetric positive M^-1, also given by products.
 ///
 /// Semidefinite systems whose right-hand side lies in the range are fine; the caller removes what
 /// the null space adds to x.
@@ -18,6 +18,7 @@ public struct ConjugateGradient {
   }
 
   private let residual: Buffer<Double>
+  private let solved: Buffer<Double>
   private let direction: Buffer<Double>
   private let product: Buffer<Double>
   private let count: Int
@@ -25,26 +26,28 @@ public struct ConjugateGradient {
   public init(count: Int) throws(KantorError) {
     self.count = count
     residual = try Buffer(count: count)
+    solved = try Buffer(count: count)
     direction = try Buffer(count: count)
     product = try Buffer(count: count)
   }
 
-  /// x holds the start on entry. multiply(p, q) sets q = A p; shouldStop is asked per iteration.
+  /// x holds the start on entry. multiply(p, q) sets q = A p, precondition(s, z) sets z = M^-1 s;
+  /// shouldStop is asked per iteration.
   public func solve(
-    rightHandSide r: UnsafePointer<Double>, inverseDiagonal d: UnsafePointer<Double>,
-    x: UnsafeMutablePointer<Double>, tolerance: Double, maxIterations: Int,
+    rightHandSide r: UnsafePointer<Double>, x: UnsafeMutablePointer<Double>, tolerance: Double,
+    maxIterations: Int,
     multiply: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
+    precondition: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
     shouldStop: () -> Bool = { false }
   ) -> Outcome {
-    let (s, p, q) = (residual.pointer, direction.pointer, product.pointer)
+    let (s, z, p, q) = (residual.pointer, solved.pointer, direction.pointer, product.pointer)
+    precondition(r, z)
+    let initial = dot(r, z)
     multiply(x, q)
-    var (initial, rho) = (0.0, 0.0)
-    for i in 0..<count {
-      s[i] = r[i] - q[i]
-      p[i] = d[i] * s[i]
-      initial += r[i] * r[i] * d[i]
-      rho += s[i] * p[i]
-    }
+    for i in 0..<count { s[i] = r[i] - q[i] }
+    precondition(s, z)
+    for i in 0..<count { p[i] = z[i] }
+    var rho = dot(s, z)
     let goal = tolerance * tolerance * initial
     var iterations = 0
     while rho > goal && iterations < maxIterations {
@@ -54,10 +57,15 @@ public struct ConjugateGradient {
       let curvature = dot(p, q)
       guard curvature > 0, curvature.isFinite else { return outcome(iterations, rho, initial, true) }
       let alpha = rho / curvature
-      let next = step(alpha, d, x)
+      for i in 0..<count {
+        x[i] += alpha * p[i]
+        s[i] -= alpha * q[i]
+      }
+      precondition(s, z)
+      let next = dot(s, z)
       let beta = next / rho
       rho = next
-      for i in 0..<count { p[i] = d[i] * s[i] + beta * p[i] }
+      for i in 0..<count { p[i] = z[i] + beta * p[i] }
     }
     return outcome(iterations, rho, initial, false)
   }
@@ -66,38 +74,6 @@ public struct ConjugateGradient {
     Outcome(
       iterations: k, relativeResidual: initial > 0 ? (rho / initial).squareRoot() : 0,
       brokeOff: broke)
-  }
-
-  /// x += alpha p, s -= alpha q; the new s' D s.
-  @inline(__always)
-  private func step(
-    _ alpha: Double, _ d: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>
-  ) -> Double {
-    let (s, p, q) = (residual.pointer, direction.pointer, product.pointer)
-    var sums = (0.0, 0.0, 0.0, 0.0)
-    var i = 0
-    while i &+ 4 <= count {
-      sums.0 += update(i, alpha, d, x, s, p, q)
-      sums.1 += update(i &+ 1, alpha, d, x, s, p, q)
-      sums.2 += update(i &+ 2, alpha, d, x, s, p, q)
-      sums.3 += update(i &+ 3, alpha, d, x, s, p, q)
-      i &+= 4
-    }
-    while i < count {
-      sums.0 += update(i, alpha, d, x, s, p, q)
-      i &+= 1
-    }
-    return (sums.0 + sums.1) + (sums.2 + sums.3)
-  }
-
-  @inline(__always)
-  private func update(
-    _ i: Int, _ alpha: Double, _ d: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>,
-    _ s: UnsafeMutablePointer<Double>, _ p: UnsafePointer<Double>, _ q: UnsafePointer<Double>
-  ) -> Double {
-    x[i] += alpha * p[i]
-    s[i] -= alpha * q[i]
-    return s[i] * s[i] * d[i]
   }
 
   @inline(__always)
