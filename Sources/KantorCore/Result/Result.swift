@@ -99,6 +99,8 @@ public struct ResultFields: Sendable {
   }
   public mutating func certify(_ name: String, _ x: Double) { append(name, .real(x), true) }
 
+  public mutating func append(_ other: ResultFields) { list += other.list }
+
   public mutating func add(_ trace: Trace) throws(KantorError) {
     let columns = [
       ("trace_iteration", trace.iteration), ("trace_seconds", trace.seconds),
