@@ -23,6 +23,9 @@ struct ArcList {
   /// Room for `extra` more; grows by half at least.
   mutating func reserve(_ extra: Int) throws(KantorError) {
     guard count + extra > capacity else { return }
+    guard count + extra <= Int(Int32.max) else {
+      throw KantorError(.tooLarge, "\(count + extra) arcs are more than the simplex can number")
+    }
     let size = max(count + extra, capacity + capacity / 2)
     tailBuffer = try Self.grown(tailBuffer, count, size)
     headBuffer = try Self.grown(headBuffer, count, size)

@@ -50,10 +50,10 @@ public enum NetworkSimplex: TransportMethod {
         "candidates", .int(12, min: 1, max: 10_000),
         "Arcs per node in the first list that the simplex works on.", advanced: true),
     ],
-    outputs: ExactOutputs.fields + [
+    outputs: TransportOutputs.with([
       FieldSpec("pivots", .int, .output, "Exchanges of basic arcs."),
       FieldSpec("pricing_sweeps", .int, .output, "Sweeps over all arcs."),
-    ],
+    ]),
     usesWarmStart: true, hasDerivatives: true)
 
   static let tolerance = 1e-14
