@@ -11,13 +11,10 @@ SHELL := /bin/bash
 # The header is the one place that knows the version and the number in the soname.
 macro = $(shell sed -n 's/^\#define KANTOR_$(1) //p' include/kantor/types.h)
 VERSION := $(call macro,VERSION_MAJOR).$(call macro,VERSION_MINOR).$(call macro,VERSION_PATCH)
-SONAME := libkantor.so.$(call macro,ABI_VERSION)
 
 BUILD := $(CURDIR)/build
 STAGE := $(BUILD)/stage
 LIBRARY := $(BUILD)/lib/libkantor.so.$(VERSION)
-# The same file before stripping: for valgrind and debuggers.
-LIBRARY_DEBUG := $(BUILD)/lib/debug/libkantor.so.$(VERSION)
 
 # Where `make install` puts things. Debian keeps libraries of /usr by architecture.
 prefix ?= /usr/local
@@ -34,33 +31,33 @@ export SWIFT PYTHON
 
 # ---- the library ---------------------------------------------------------------------------------
 
-# One build serves everybody: optimised across modules, with debug information that valgrind reads.
-SWIFT_FLAGS := -c release -Xswiftc -cross-module-optimization \
-  -Xswiftc -dwarf-version=4 -Xcc -gdwarf-4
+SOURCES := Package.swift scripts/build-library abi/kantor.map \
+  $(shell find Sources include -type f -not -name '.*')
 
-# Self-contained: the Swift runtime inside and hidden, every symbol resolved at link time, no search
-# path baked in. Not in Package.swift, because there they would keep the engines from being used as
-# an ordinary package dependency.
-LINK_FLAGS := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld --disable-local-rpath \
-  -Xlinker -soname=$(SONAME) -Xlinker --version-script=$(CURDIR)/abi/kantor.map \
-  -Xlinker -z -Xlinker defs -Xlinker -z -Xlinker now -Xlinker -z -Xlinker nodelete
+# scripts/build-library holds the flags that make the library self-contained: in Package.swift they
+# would keep the engines from being used as an ordinary package dependency.
+define build_library
+@scripts/need gcc libc-headers strip
+@echo "Building $(subst $(CURDIR)/,,$@)"
+@swift=$$(scripts/find-swift); PATH="$$(dirname "$$swift"):$$PATH" \
+  scripts/build-library $(1) </dev/null
+@touch $@
+endef
 
-SOURCES := Package.swift Makefile abi/kantor.map \
-  $(shell find Sources include -type f -not -name '.*' 2>/dev/null)
+$(LIBRARY): $(SOURCES)
+	$(call build_library)
 
-$(LIBRARY_DEBUG): $(SOURCES)
-	scripts/need gcc libc-headers strip
-	swift=$$(scripts/find-swift)
-	"$$swift" build --product kantor --scratch-path .build-lib $(SWIFT_FLAGS) $(LINK_FLAGS) </dev/null
-	mkdir -p $(@D)
-	install -m 755 .build-lib/release/libkantor.so $@
+# The variants that scripts/test-memory works with.
+$(BUILD)/debug/libkantor.so.$(VERSION): $(SOURCES)
+	$(call build_library,--debug)
+$(BUILD)/address/libkantor.so.$(VERSION): $(SOURCES)
+	$(call build_library,--sanitize=address)
+$(BUILD)/thread/libkantor.so.$(VERSION): $(SOURCES)
+	$(call build_library,--sanitize=thread)
 
-$(LIBRARY): $(LIBRARY_DEBUG)
-	strip --strip-unneeded -o $@.new $<
-	mv $@.new $@
-
-.PHONY: library
-library: $(LIBRARY) ## build/lib/libkantor.so.X.Y.Z, stripped (and debug/ beside it)
+.PHONY: library variants
+library: $(LIBRARY) ## build/lib/libkantor.so.X.Y.Z
+variants: $(foreach kind,debug address thread,$(BUILD)/$(kind)/libkantor.so.$(VERSION))
 
 # ---- the staged tree -----------------------------------------------------------------------------
 
@@ -68,10 +65,11 @@ STAGED := $(STAGE)/kantor.stamp
 
 $(STAGED): $(LIBRARY) scripts/install-files $(wildcard bindings/c/*.hpp bindings/c/*/*.hpp) \
   $(wildcard pkgconfig/*.in cmake/*.in)
-	rm -rf $(STAGE)
-	prefix=$(STAGE) libdir=$(STAGE)/lib includedir=$(STAGE)/include DESTDIR= \
+	@echo "Staging in $(subst $(CURDIR)/,,$(STAGE))"
+	@rm -rf $(STAGE)
+	@prefix=$(STAGE) libdir=$(STAGE)/lib includedir=$(STAGE)/include DESTDIR= \
 	  scripts/install-files install $(LIBRARY)
-	touch $@
+	@touch $@
 
 .PHONY: stage
 stage: $(STAGED) ## an installed tree in build/stage: lib, include, pkg-config, CMake
