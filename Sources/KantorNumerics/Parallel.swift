@@ -24,8 +24,16 @@ public struct Parallel: Sendable {
       body(0, 0, count)
       return
     }
-    DispatchQueue.concurrentPerform(iterations: threads) { part in
-      body(part, bound(part, of: count), bound(part + 1, of: count))
+    withoutActuallyEscaping(body) { body in
+      let shared = Shared(body: body)
+      DispatchQueue.concurrentPerform(iterations: threads) { part in
+        shared.body(part, bound(part, of: count), bound(part + 1, of: count))
+      }
     }
+  }
+
+  /// The parts write to disjoint memory, which the compiler cannot see.
+  private struct Shared: @unchecked Sendable {
+    let body: (Int, Int, Int) -> Void
   }
 }

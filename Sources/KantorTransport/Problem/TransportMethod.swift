@@ -7,8 +7,9 @@ public struct TransportProposal: Sendable {
     case sparse(SparsePlan)
     /// p_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon), not stored.
     case entropic(epsilon: Double)
-    /// No feasible plan exists, as the method believes.
-    case none
+    /// No feasible plan exists; f and g then hold a ray of the dual that proves it:
+    /// f_i + g_j <= 0 for every pair that is not forbidden, <a, f> + <b, g> > 0.
+    case infeasible
   }
 
   public var plan: Plan
@@ -17,8 +18,15 @@ public struct TransportProposal: Sendable {
   public var g: Buffer<Double>
   /// Method-specific figures, shown as they are.
   public var figures: ResultFields
-  /// Relative tolerance that the certificate has to meet for `solved`.
+  /// What the certificate has to meet for `solved`: a sparse plan its marginals and relative gap,
+  /// an entropic plan its marginals.
   public var tolerance: Double
+  /// Entropic plans: the relative gap asked for in addition; 0 for none.
+  public var gapTolerance = 0.0
+  /// Entropic plans: whether the plan returned is the feasible rounding.
+  public var rounds = false
+  /// Entropic plans: smallest mass of the entries listed.
+  public var planThreshold = 0.0
 
   public init(
     plan: Plan, f: Buffer<Double>, g: Buffer<Double>, figures: ResultFields = ResultFields(),

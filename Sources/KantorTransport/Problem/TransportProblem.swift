@@ -33,7 +33,7 @@ public final class TransportProblem: SealedProblem {
     let massB = try b.map { (w) throws(KantorError) in try Self.mass(w, "weights_target") }
     let mass = massA ?? massB ?? 1
     self.mass = mass
-    self.a = try a ?? Buffer(count: n, repeating: mass / Double(n))
+    if let a { self.a = a } else { self.a = try Buffer(count: n, repeating: mass / Double(n)) }
     guard let b, let massB else {
       self.b = try Buffer(count: m, repeating: mass / Double(m))
       massFactor = 1
