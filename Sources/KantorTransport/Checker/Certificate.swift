@@ -1,31 +1,31 @@
 import KantorCore
 
 /// What the checker found out about a proposal, all in f64 on the caller's data.
-struct TransportCertificate: Sendable {
+package struct TransportCertificate: Sendable {
   /// Value of the problem that the method solves at the proposal (for entropic methods with the
   /// entropy), the unregularised cost of the plan, and the value of a feasible dual point.
-  var objective = Double.nan
-  var transportCost = Double.nan
-  var dualObjective = Double.nan
+  package var objective = Double.nan
+  package var transportCost = Double.nan
+  package var dualObjective = Double.nan
   /// L1 distances of the plan's marginals from the weights, relative to the mass.
-  var rowResidual = Double.nan
-  var columnResidual = Double.nan
+  package var rowResidual = Double.nan
+  package var columnResidual = Double.nan
   /// Upper minus lower bound of the optimal value of the problem that the method solves.
-  var gap = Double.nan
+  package var gap = Double.nan
   /// Bounds of the unregularised optimal cost.
-  var lowerBound = -Double.infinity
-  var upperBound = Double.infinity
+  package var lowerBound = -Double.infinity
+  package var upperBound = Double.infinity
   /// What a gap is compared with.
-  var scale = Double.nan
+  package var scale = Double.nan
 
-  var marginalResidual: Double { rowResidual + columnResidual }
-  var relativeGap: Double { gap == 0 ? 0 : gap / scale }
+  package var marginalResidual: Double { rowResidual + columnResidual }
+  package var relativeGap: Double { gap == 0 ? 0 : gap / scale }
 }
 
 extension Status {
   /// The one rule by which transport results get their status: the certificate first, then the
   /// reason why the method was interrupted, then how far the certificate falls short.
-  static func judge(
+  package static func judge(
     residual: Double, tolerance: Double, gap: Double = 0, gapTolerance: Double = .infinity,
     stop: Status?
   ) -> Status {

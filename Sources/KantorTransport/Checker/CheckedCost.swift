@@ -3,15 +3,15 @@ import KantorCore
 
 /// Costs for the checker, read from the caller's own data by code that no method uses: points are
 /// neither centred nor normalised beforehand, f32 costs are widened.
-struct CheckedCost: @unchecked Sendable {
+package struct CheckedCost: @unchecked Sendable {
   private enum Kind {
     case dense64(UnsafePointer<Double>, stride: Int)
     case dense32(UnsafePointer<Float>, stride: Int)
     case points(Metric, power: Double)
   }
 
-  let n: Int
-  let m: Int
+  package let n: Int
+  package let m: Int
   private let kind: Kind
   private let dimension: Int
   private let x: UnsafePointer<Double>?
@@ -19,7 +19,7 @@ struct CheckedCost: @unchecked Sendable {
   private let yByCoordinate: UnsafePointer<Double>?
   private let owner: AnyObject?
 
-  init(_ geometry: Geometry) throws(KantorError) {
+  package init(_ geometry: Geometry) throws(KantorError) {
     n = geometry.n
     m = geometry.m
     switch geometry.source {
@@ -50,7 +50,7 @@ struct CheckedCost: @unchecked Sendable {
   }
 
   /// A dense row-major matrix of the caller.
-  init(dense: UnsafePointer<Double>, n: Int, m: Int) {
+  package init(dense: UnsafePointer<Double>, n: Int, m: Int) {
     self.n = n
     self.m = m
     kind = .dense64(dense, stride: m)
@@ -61,11 +61,11 @@ struct CheckedCost: @unchecked Sendable {
   }
 
   /// Room that `row` needs.
-  var scratchCount: Int { 2 * m }
+  package var scratchCount: Int { 2 * m }
 
   /// The m costs of source i; they may lie in `scratch`.
   @inline(__always)
-  func row(_ i: Int, _ scratch: UnsafeMutablePointer<Double>) -> UnsafePointer<Double> {
+  package func row(_ i: Int, _ scratch: UnsafeMutablePointer<Double>) -> UnsafePointer<Double> {
     switch kind {
     case .dense64(let base, let stride):
       return base + i &* stride
@@ -78,7 +78,7 @@ struct CheckedCost: @unchecked Sendable {
     return UnsafePointer(scratch)
   }
 
-  func entry(_ i: Int, _ j: Int) -> Double {
+  package func entry(_ i: Int, _ j: Int) -> Double {
     switch kind {
     case .dense64(let base, let stride): return base[i &* stride &+ j]
     case .dense32(let base, let stride): return Double(base[i &* stride &+ j])

@@ -12,20 +12,22 @@ import KantorNumerics
 ///
 /// The exponentials are the library's vector exp, which is tested against a wider type; rows of
 /// costs, exponents and all sums are the checker's own, in f64.
-struct EntropicCheck {
-  let cost: CheckedCost
-  let a: UnsafePointer<Double>
-  let b: UnsafePointer<Double>
-  let mass: Double
-  let epsilon: Double
-  let f: UnsafePointer<Double>
-  let g: UnsafePointer<Double>
-  let parallel: Parallel
+package struct EntropicCheck {
+  package let cost: CheckedCost
+  package let a: UnsafePointer<Double>
+  package let b: UnsafePointer<Double>
+  package let mass: Double
+  package let epsilon: Double
+  package let f: UnsafePointer<Double>
+  package let g: UnsafePointer<Double>
+  package let parallel: Parallel
   /// f/eps + log a and g/eps + log b; -infinity without mass.
   private let phi: Buffer<Double>
   private let gamma: Buffer<Double>
+  /// What the pointers above point into.
+  private let owners: [AnyObject]
 
-  init(
+  package init(
     _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
     parallel: Parallel
   ) throws(KantorError) {
@@ -39,9 +41,10 @@ struct EntropicCheck {
     self.parallel = parallel
     phi = try Self.exponents(problem.a, f, epsilon)
     gamma = try Self.exponents(problem.b, g, epsilon)
+    owners = [problem, f, g]
   }
 
-  static func exponents(
+  package static func exponents(
     _ weights: Buffer<Double>, _ potential: Buffer<Double>, _ epsilon: Double
   ) throws(KantorError) -> Buffer<Double> {
     let out = try Buffer<Double>(count: weights.count)
@@ -52,12 +55,12 @@ struct EntropicCheck {
     return out
   }
 
-  struct Answer {
-    var certificate: TransportCertificate
-    var rounding: Rounding?
+  package struct Answer {
+    package var certificate: TransportCertificate
+    package var rounding: Rounding?
   }
 
-  func certify(isInterrupted: Bool) throws(KantorError) -> Answer {
+  package func certify(isInterrupted: Bool) throws(KantorError) -> Answer {
     let first = try measure()
     var certificate = TransportCertificate()
     let (n, m) = (cost.n, cost.m)
@@ -141,15 +144,15 @@ struct EntropicCheck {
 
   // MARK: Passes over the costs
 
-  struct Measure {
-    let rows: Buffer<Double>
-    let columns: Buffer<Double>
+  package struct Measure {
+    package let rows: Buffer<Double>
+    package let columns: Buffer<Double>
     /// min_j C_ij - g_j.
-    let minima: Buffer<Double>
-    let cost: Double
+    package let minima: Buffer<Double>
+    package let cost: Double
     /// Largest finite cost between points with mass.
-    let largest: Double
-    let hasForbiddenPairs: Bool
+    package let largest: Double
+    package let hasForbiddenPairs: Bool
   }
 
   private func measure() throws(KantorError) -> Measure {

@@ -4,8 +4,8 @@ import KantorNumerics
 /// Certifies that no plan exists, by a ray of the dual (Farkas): f_i + g_j <= 0 wherever the pair
 /// is not forbidden, and <a, f> + <b, g> > 0. Such a ray says that some sources hold more mass
 /// than all targets that they may reach.
-struct InfeasibilityCheck {
-  static func holds(
+package struct InfeasibilityCheck {
+  package static func holds(
     _ problem: TransportProblem, f: UnsafePointer<Double>, g: UnsafePointer<Double>
   ) throws(KantorError) -> Bool {
     let cost = try CheckedCost(problem.geometry)

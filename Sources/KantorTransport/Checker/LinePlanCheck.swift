@@ -10,13 +10,13 @@ import KantorNumerics
 /// Along a staircase of cells whose steps change one index at a time, adding these inequalities
 /// bounds every other cell from below: D >= -sum of |D| over the staircase. So the potentials,
 /// lowered by that sum, are feasible for the dual, and the bound is rigorous.
-struct LinePlanCheck {
-  let x: UnsafePointer<Double>
-  let y: UnsafePointer<Double>
-  let general: SparsePlanCheck
+package struct LinePlanCheck {
+  package let x: UnsafePointer<Double>
+  package let y: UnsafePointer<Double>
+  package let general: SparsePlanCheck
 
   /// nil unless the geometry is a line with a convex cost.
-  init?(_ problem: TransportProblem) throws(KantorError) {
+  package init?(_ problem: TransportProblem) throws(KantorError) {
     guard problem.geometry.isConvexLine,
       case .points(let x, let y, _, _, _) = problem.geometry.source
     else { return nil }
@@ -26,7 +26,7 @@ struct LinePlanCheck {
   }
 
   /// nil when the entries do not walk from left to right: then the general check has to serve.
-  func certify(
+  package func certify(
     _ plan: SparsePlan, f: UnsafePointer<Double>, g: UnsafePointer<Double>
   ) throws(KantorError) -> TransportCertificate? {
     guard let defect = try staircaseDefect(plan, f, g) else { return nil }

@@ -6,23 +6,23 @@ import KantorNumerics
 ///
 /// Source: J. Altschuler, J. Weed, P. Rigollet, "Near-linear time approximation algorithms for
 /// optimal transport via Sinkhorn iteration" (2017), algorithm 2.
-struct Rounding: Sendable {
-  let x: Buffer<Double>
-  let y: Buffer<Double>
-  let logX: Buffer<Double>
-  let logY: Buffer<Double>
+package struct Rounding: Sendable {
+  package let x: Buffer<Double>
+  package let y: Buffer<Double>
+  package let logX: Buffer<Double>
+  package let logY: Buffer<Double>
   /// Marginals of x P y, all at most a and b.
-  let rowsBefore: Buffer<Double>
-  let columnsBefore: Buffer<Double>
+  package let rowsBefore: Buffer<Double>
+  package let columnsBefore: Buffer<Double>
   /// What is missing: e = a - rows, d = b - columns; s is their common sum.
-  let e: Buffer<Double>
-  let d: Buffer<Double>
-  let rest: Double
+  package let e: Buffer<Double>
+  package let d: Buffer<Double>
+  package let rest: Double
   /// <x P y, C> and |x P y|.
-  let cost: Double
-  let total: Double
+  package let cost: Double
+  package let total: Double
 
-  init(
+  package init(
     x: Buffer<Double>, y: Buffer<Double>, rowsBefore: Buffer<Double>,
     columnsBefore: Buffer<Double>, costs: Buffer<Double>, a: UnsafePointer<Double>,
     b: UnsafePointer<Double>, n: Int, m: Int
@@ -51,7 +51,7 @@ struct Rounding: Sendable {
   }
 
   /// sum_ij R_ij log(R_ij / (a_i b_j)) of the rest R = e d^T / s.
-  func logRest(a: UnsafePointer<Double>, b: UnsafePointer<Double>) throws(KantorError) -> Double {
+  package func logRest(a: UnsafePointer<Double>, b: UnsafePointer<Double>) throws(KantorError) -> Double {
     var sum = CompensatedSum()
     try addLogs(e, a, &sum)
     try addLogs(d, b, &sum)
@@ -76,7 +76,7 @@ struct Rounding: Sendable {
 
   /// What the rest adds at (i, j).
   @inline(__always)
-  func added(_ i: Int, _ j: Int) -> Double {
+  package func added(_ i: Int, _ j: Int) -> Double {
     rest > 0 ? e.pointer[i] * d.pointer[j] / rest : 0
   }
 }

@@ -4,28 +4,32 @@ import KantorNumerics
 /// Certifies a sparse plan P and potentials g of min <P, C>: marginals by adding up the entries,
 /// the lower bound by f_i = min_j C_ij - g_j, which with g is feasible for the dual whatever the
 /// method believed. One pass over the costs.
-struct SparsePlanCheck {
-  let cost: CheckedCost
-  let a: UnsafePointer<Double>
-  let b: UnsafePointer<Double>
-  let mass: Double
+package struct SparsePlanCheck {
+  package let cost: CheckedCost
+  package let a: UnsafePointer<Double>
+  package let b: UnsafePointer<Double>
+  package let mass: Double
+  /// What a and b point into, when it is an object.
+  private let owner: AnyObject?
 
-  init(_ problem: TransportProblem) throws(KantorError) {
+  package init(_ problem: TransportProblem) throws(KantorError) {
     self.init(
       cost: try CheckedCost(problem.geometry), a: problem.a.pointer, b: problem.b.pointer,
-      mass: problem.mass)
+      mass: problem.mass, owner: problem)
   }
 
-  init(
-    cost: CheckedCost, a: UnsafePointer<Double>, b: UnsafePointer<Double>, mass: Double
+  package init(
+    cost: CheckedCost, a: UnsafePointer<Double>, b: UnsafePointer<Double>, mass: Double,
+    owner: AnyObject? = nil
   ) {
     self.cost = cost
     self.a = a
     self.b = b
     self.mass = mass
+    self.owner = owner
   }
 
-  func certify(
+  package func certify(
     _ plan: SparsePlan, f: UnsafePointer<Double>, g: UnsafePointer<Double>, parallel: Parallel
   ) throws(KantorError) -> TransportCertificate {
     var certificate = TransportCertificate()
@@ -49,7 +53,7 @@ struct SparsePlanCheck {
   }
 
   /// Marginals, objective and the size of its terms.
-  func measurePlan(
+  package func measurePlan(
     _ plan: SparsePlan, _ certificate: inout TransportCertificate
   ) throws(KantorError) {
     let (n, m) = (cost.n, cost.m)
@@ -103,7 +107,7 @@ struct SparsePlanCheck {
 }
 
 /// min_j c[j] - g[j], in four vector lanes groups because one running minimum waits for itself.
-func smallestDifference(
+package func smallestDifference(
   _ c: UnsafePointer<Double>, _ g: UnsafePointer<Double>, _ count: Int
 ) -> Double {
   typealias Lanes = SIMD8<Double>

@@ -1,0 +1,17 @@
+/* x86-64-v3: AVX2 and FMA. */
+#if defined(__x86_64__)
+
+#include "body/prelude.h"
+#include <immintrin.h>
+
+#define KN_LEVEL_TABLE kn_table_v3
+#define KN_WIDTH 32
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,bmi,bmi2,f16c,lzcnt,movbe,popcnt"))), apply_to = function)
+#include "body/body.h"
+#pragma clang attribute pop
+
+#else
+/* An empty translation unit is not C. */
+typedef int kn_no_level_v3;
+#endif
