@@ -8,5 +8,7 @@ extension Catalog {
       TransportKind.kind
     ],
     methods: [
+      NetworkSimplex.entry,
+      OneDimensional.entry,
     ])
 }
