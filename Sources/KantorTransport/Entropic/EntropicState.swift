@@ -71,6 +71,12 @@ final class EntropicState {
     epsilon = next
   }
 
+  /// Potentials in units of the cost; meaningless without mass.
+  @inline(__always)
+  func f(_ i: Int) -> Double { epsilon * (phi.pointer[i] - logA.pointer[i]) }
+  @inline(__always)
+  func g(_ j: Int) -> Double { epsilon * (gamma.pointer[j] - logB.pointer[j]) }
+
   /// L1 distance of the column sums from b relative to the mass; rows are exact after a sweep.
   var columnError: Double {
     var error = CompensatedSum()
