@@ -55,22 +55,30 @@ final class SinkhornSolver {
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {
-    let isWarm = try startWarm()
-    let levels = isWarm ? [target] : ladder + [target]
-    if !isWarm { state.restart(at: levels[0]) }
+    let start = start()
+    if start == .cold {
+      let levels = ladder + [target]
+      state.restart(at: levels[0])
+      try descend(levels)
+    } else if start == .warm {
+      try descend([target])
+    }
+    if settings.gapTolerance > 0 { try closeGap() }
+  }
+
+  private func descend(_ levels: [Double]) throws(KantorError) {
     for epsilon in levels {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
       if !isLast { try prepareStored() }
     }
-    if settings.gapTolerance > 0 { try closeGap() }
   }
 
   /// Goes on to smaller errors until the certified gap is small enough too.
   private func closeGap() throws(KantorError) {
     var goal = settings.tolerance
-    while goal > 1e-15 {
+    while goal > 1e-15, monitor.stop == nil, ray == nil {
       let potentials = try EntropicPotentials(state, problem)
       let check = try EntropicCheck(
         problem, epsilon: target, f: potentials.f, g: potentials.g,
@@ -110,8 +118,9 @@ final class SinkhornSolver {
       let iteration: any EntropicPass = kernel ?? sweep
       guard pass(iteration) else { return false }
       let error = state.columnError
+      guard record(error) else { return false }
       if error <= max(goal, floor(iteration)), confirms(iteration, error, goal) { return true }
-      guard goOn(error) else { return false }
+      guard mayGoOn else { return false }
       if outcome == .failed { newtonPause = 30 }
       try storePairs(error, goal)
       if stored == nil {
@@ -171,12 +180,15 @@ final class SinkhornSolver {
     }
   }
 
-  private func goOn(_ error: Double) -> Bool {
+  /// Tells the monitor about a pass; false when the host wants to stop.
+  private func record(_ error: Double) -> Bool {
     iterations += 1
     let objective = monitor.keepsTrace ? state.dualValue : .nan
-    if monitor.check(iteration: iterations, objective: objective, residual: error) != nil {
-      return false
-    }
+    return monitor.check(iteration: iterations, objective: objective, residual: error) == nil
+  }
+
+  /// Asked after convergence was.
+  private var mayGoOn: Bool {
     if iterations.nonzeroBitCount == 1, iterations >= 64 { findRay() }
     return ray == nil && !monitor.reachesIterationLimit(iterations)
   }
@@ -212,7 +224,7 @@ final class SinkhornSolver {
     let method = try SparseNewton(
       state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
     let outcome = try method.run(
-      tolerance: 0.5 * goal, cut: cut(goal), goesOn: goOn,
+      tolerance: 0.5 * goal, cut: cut(goal), goesOn: { error in record(error) && mayGoOn },
       shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
@@ -248,13 +260,20 @@ final class SinkhornSolver {
     return nil
   }
 
-  private func startWarm() throws(KantorError) -> Bool {
-    guard let g = warmG else { return false }
+  private enum Start {
+    case cold, warm, finished
+  }
+
+  private func start() -> Start {
+    guard let g = warmG else { return .cold }
     state.set(g: g.pointer)
     sweep.precision = .double
-    guard pass(sweep) else { return false }
+    guard pass(sweep) else { return .cold }
+    let error = state.columnError
+    _ = record(error)
+    if error <= settings.tolerance { return .finished }
     // A start that is far off is worse than none.
-    return state.columnError < 0.1
+    return error < 0.1 ? .warm : .cold
   }
 
   static func warmStart(

@@ -81,13 +81,20 @@ struct EntropicData {
 
 extension Result {
   var message: String { (try? text("message")) ?? "" }
-  func values(_ name: String) throws -> [Double] { Array(try array(name).doubles().span) }
+  func values(_ name: String) throws -> [Double] { try array(name).list() }
   func matrix(_ name: String) throws -> [[Double]] {
     let tensor = try array(name)
     let all = try values(name)
     return (0..<tensor.shape[0]).map { i in
       Array(all[(i * tensor.shape[1])..<((i + 1) * tensor.shape[1])])
     }
+  }
+}
+
+extension Tensor {
+  func list() throws -> [Double] {
+    let values = try doubles()
+    return (0..<values.count).map { values[$0] }
   }
 }
 

@@ -51,7 +51,7 @@ import Testing
     #expect(result.status == .solved)
     let plan = try result.matrix("plan")
     for i in 0..<n {
-      for j in 0..<m { #expect(abs(plan[i][j] - a[i] * b[j]) < 1e-15) }
+      for j in 0..<m { #expect(abs(plan[i][j] - a[i] * b[j]) < 1e-12) }
     }
   }
 
@@ -124,7 +124,7 @@ import Testing
     for k in 0...12 {
       let epsilon = 0.5 * pow(10, -0.5 * Double(k))
       let result = try data.solve(Sinkhorn.entry, ["epsilon": .real(epsilon)])
-      #expect(result.status == .solved, "epsilon \(epsilon)")
+      #expect(result.status == .solved, "epsilon \(epsilon): \(result.message)")
       let value = try result.real("objective")
       #expect(value <= last + 1e-9 && value >= exact - 1e-9, "epsilon \(epsilon)")
       #expect(try result.real("lower_bound") <= exact + 1e-9)
@@ -375,7 +375,7 @@ import Testing
       Sinkhorn.entry, ["epsilon": .real(0.002), "threads": .int(2)])
     #expect(
       largestDifference(
-        try serial.values("potential_source"), try parallel.values("potential_source")) < 1e-8)
+        try serial.values("potential_source"), try parallel.values("potential_source")) < 1e-6)
   }
 
   @Test func limitsAreHonoured() throws {
