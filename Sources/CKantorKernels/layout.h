@@ -7,6 +7,7 @@
 
 enum {
   KN_TILE = 512,        /* columns of a cost tile: four rows of doubles are 16 KiB */
+  KN_TILE_STRIDE = KN_TILE + 48, /* its rows must not lie a multiple of 4 KiB apart */
   KN_CHUNK = 4096,      /* columns whose f32 terms are added before the sum goes into f64 */
   KN_PLAN_ROWS = 16,    /* rows that a sweep works on at once, by groups of four */
   KN_PLAN_STAGGER = 80  /* extra elements between plan rows, against cache set conflicts */
@@ -40,7 +41,7 @@ static inline int64_t kn_piece(int64_t left, int64_t most) {
 static inline int64_t kn_scratch_bytes(int64_t columns) {
   const int64_t padded = kn_padded(columns);
   return padded * (8 + 8 * KN_PLAN_ROWS + 8 + 4 + 4 + 8 + 4) +
-         8 * (KN_PLAN_ROWS * KN_PLAN_STAGGER + 4 * KN_TILE);
+         8 * (KN_PLAN_ROWS * KN_PLAN_STAGGER + 4 * KN_TILE_STRIDE);
 }
 
 static inline kn_scratch kn_scratch_cut(void *memory, int64_t columns) {
@@ -63,7 +64,7 @@ static inline kn_scratch kn_scratch_cut(void *memory, int64_t columns) {
   next += s.padded;
   s.tile64 = next;
   s.tile32 = (float *)next;
-  next += 4 * KN_TILE;
+  next += 4 * KN_TILE_STRIDE;
   s.sum32 = (float *)next;
   return s;
 }

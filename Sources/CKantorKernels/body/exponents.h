@@ -74,7 +74,8 @@ KN_INLINE void kn_exponent_tile_of(int single, int rows, const kn_exponents *e,
 }
 
 /* Exponents of columns [first, first + count) of `rows` (1 or 4) rows into z, rows z_stride apart,
-   up to a multiple of 16; what lies beyond the last column gets -inf. Raises top[r] to the row's largest. */
+   up to a multiple of 16; what lies beyond the last column gets -inf. Raises top[r] to the row's
+   largest. */
 static void kn_exponent_tile(const kn_exponents *e, int rows, const int64_t row[4],
                              const double phi[4], int64_t first, int64_t count, double *z,
                              int64_t z_stride, double top[4]) {

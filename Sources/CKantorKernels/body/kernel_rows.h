@@ -1,25 +1,15 @@
 /* The absorbed kernel exp(phi + gamma - cost / eps), stored. Exponents are formed in f64. */
 
-/* 2^z beyond the cap too: the caller may ask for entries that are not those of a plan. */
-KN_INLINE kn_vd kn_exp2_full_d(kn_vd z) {
-  kn_vd p = kn_exp2_cut_d(z);
-  return z > kn_splat_d(KN_CAP_D) ? kn_exp_d(z * kn_splat_d(KN_LN2)) : p;
-}
-KN_INLINE kn_vf kn_exp2_full_f(kn_vf z) {
-  kn_vf p = kn_exp2_cut_f(z);
-  return z > kn_splat_f(KN_CAP_F) ? kn_exp_f(z * kn_splat_f((float)KN_LN2)) : p;
-}
-
 KN_INLINE void kn_write_kernel_d(const double *z, int64_t count, double *out) {
   int64_t j = 0;
   for (; j + KN_LANES_D <= count; j += KN_LANES_D) {
-    kn_store_d(out + j, kn_exp2_full_d(kn_load_d(z + j)));
+    kn_store_d(out + j, kn_exp2_cut_d(kn_load_d(z + j)));
   }
-  if (j < count) kn_store_part_d(out + j, kn_exp2_full_d(kn_load_d(z + j)), count - j);
+  if (j < count) kn_store_part_d(out + j, kn_exp2_cut_d(kn_load_d(z + j)), count - j);
 }
 KN_INLINE void kn_write_kernel_f(const double *z, int64_t count, float *out) {
   for (int64_t j = 0; j < count; j += KN_LANES_F) {
-    kn_vf p = kn_exp2_full_f(kn_narrow(kn_load_d(z + j), kn_load_d(z + j + KN_LANES_D)));
+    kn_vf p = kn_exp2_cut_f(kn_narrow(kn_load_d(z + j), kn_load_d(z + j + KN_LANES_D)));
     if (j + KN_LANES_F <= count) {
       kn_store_f(out + j, p);
     } else {
@@ -34,12 +24,12 @@ KN_INLINE void kn_kernel_rows(const kn_cost *cost, int64_t row_begin, int64_t ro
                               double *wide, float *narrow, int64_t leading, void *memory) {
   kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, kn_costs_are_single(cost),
                                       row_end - row_begin, memory);
-  double z[4][KN_TILE] __attribute__((aligned(64))), top[4];
+  double z[4][KN_TILE_STRIDE] __attribute__((aligned(64))), top[4];
   for (int64_t i = row_begin, rows; i < row_end; i += rows) {
     rows = row_end - i >= 4 ? 4 : 1;
     for (int64_t first = 0, count; first < cost->columns; first += count) {
       count = kn_piece(cost->columns - first, KN_TILE);
-      kn_exponent_block(&e, (int)rows, i, phi, first, count, z[0], KN_TILE, top);
+      kn_exponent_block(&e, (int)rows, i, phi, first, count, z[0], KN_TILE_STRIDE, top);
       for (int64_t r = 0; r < rows; r++) {
         const int64_t at = (i + r) * leading + first;
         if (wide != NULL) {

@@ -13,19 +13,19 @@ KN_INLINE int64_t kn_wide_part(int64_t width) {
 
 /* Plan entries of `rows` rows in one tile. */
 KN_INLINE void kn_plan_tile(const kn_exponents *e, int rows, int64_t row, const double *phi,
-                            int64_t first, int64_t count, double p[4][KN_TILE]) {
+                            int64_t first, int64_t count, double p[4][KN_TILE_STRIDE]) {
   double top[4];
-  kn_exponent_block(e, rows, row, phi, first, count, p[0], KN_TILE, top);
+  kn_exponent_block(e, rows, row, phi, first, count, p[0], KN_TILE_STRIDE, top);
   for (int r = 0; r < rows; r++) {
     for (int64_t j = 0; j < kn_padded(count); j += KN_LANES_D) {
-      kn_store_d(p[r] + j, kn_exp2_full_d(kn_load_d(p[r] + j)));
+      kn_store_d(p[r] + j, kn_exp2_cut_d(kn_load_d(p[r] + j)));
     }
   }
 }
 
 /* out[r][k] += sum_j p[r][j] values[j][k] for whole vectors of k. */
-KN_INLINE void kn_apply_wide(int rows, double p[4][KN_TILE], int64_t count, const double *values,
-                             int64_t wide, int64_t width, double *out) {
+KN_INLINE void kn_apply_wide(int rows, double p[4][KN_TILE_STRIDE], int64_t count,
+                             const double *values, int64_t wide, int64_t width, double *out) {
   for (int64_t k = 0; k < wide; k += KN_LANES_D) {
     kn_vd sum[4];
     for (int r = 0; r < rows; r++) sum[r] = kn_load_d(out + r * width + k);
@@ -38,8 +38,8 @@ KN_INLINE void kn_apply_wide(int rows, double p[4][KN_TILE], int64_t count, cons
 }
 
 /* out[r][k] += sum_j p[r][j] turned[k][j] for `thin` columns. */
-KN_INLINE void kn_apply_thin(int rows, double p[4][KN_TILE], int64_t count,
-                             double turned[KN_THIN][KN_TILE], int64_t thin, int64_t width,
+KN_INLINE void kn_apply_thin(int rows, double p[4][KN_TILE_STRIDE], int64_t count,
+                             double turned[KN_THIN][KN_TILE_STRIDE], int64_t thin, int64_t width,
                              double *out) {
   for (int64_t k = 0; k < thin; k++) {
     kn_vd sum[4];
@@ -58,8 +58,8 @@ static void kn_body_plan_apply_f64(const kn_cost *cost, int64_t row_begin, int64
                                    void *memory) {
   kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, kn_costs_are_single(cost),
                                       row_end - row_begin, memory);
-  double p[4][KN_TILE] __attribute__((aligned(64)));
-  double turned[KN_THIN][KN_TILE] __attribute__((aligned(64)));
+  double p[4][KN_TILE_STRIDE] __attribute__((aligned(64)));
+  double turned[KN_THIN][KN_TILE_STRIDE] __attribute__((aligned(64)));
   const int64_t wide = kn_wide_part(width), thin = width - wide;
   for (int64_t k = row_begin * width; k < row_end * width; k++) out[k] = 0.0;
   for (int64_t first = 0, count; first < cost->columns; first += count) {
@@ -85,7 +85,7 @@ static void kn_body_plan_apply_f64(const kn_cost *cost, int64_t row_begin, int64
 }
 
 /* out[j][k] += sum_r p[r][j] values[r][k] for whole vectors of k. */
-KN_INLINE void kn_spread_wide(int rows, double p[4][KN_TILE], int64_t count,
+KN_INLINE void kn_spread_wide(int rows, double p[4][KN_TILE_STRIDE], int64_t count,
                               const double *values, int64_t wide, int64_t width, double *out) {
   for (int64_t k = 0; k < wide; k += KN_LANES_D) {
     kn_vd v[4];
@@ -99,9 +99,9 @@ KN_INLINE void kn_spread_wide(int rows, double p[4][KN_TILE], int64_t count,
 }
 
 /* turned[k][j] += sum_r p[r][j] values[r][k] for `thin` columns. */
-KN_INLINE void kn_spread_thin(int rows, double p[4][KN_TILE], int64_t count,
+KN_INLINE void kn_spread_thin(int rows, double p[4][KN_TILE_STRIDE], int64_t count,
                               const double *values, int64_t thin, int64_t width,
-                              double turned[KN_THIN][KN_TILE]) {
+                              double turned[KN_THIN][KN_TILE_STRIDE]) {
   for (int64_t k = 0; k < thin; k++) {
     for (int64_t j = 0; j < count; j += KN_LANES_D) {
       kn_vd sum = kn_load_d(turned[k] + j);
@@ -120,8 +120,8 @@ static void kn_body_plan_apply_transposed_f64(const kn_cost *cost, int64_t row_b
                                               void *memory) {
   kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, kn_costs_are_single(cost),
                                       row_end - row_begin, memory);
-  double p[4][KN_TILE] __attribute__((aligned(64)));
-  double turned[KN_THIN][KN_TILE] __attribute__((aligned(64)));
+  double p[4][KN_TILE_STRIDE] __attribute__((aligned(64)));
+  double turned[KN_THIN][KN_TILE_STRIDE] __attribute__((aligned(64)));
   const int64_t wide = kn_wide_part(width), thin = width - wide;
   for (int64_t first = 0, count; first < cost->columns; first += count) {
     count = kn_piece(cost->columns - first, KN_TILE);

@@ -1,7 +1,7 @@
 /* The fused Sinkhorn sweep in f64. */
 
 /* Sums outside [1e-30, 1e300] send the row to the form with its maximum subtracted: below,
-   entries beyond the cut may matter; above, entries may have met the cap. */
+   entries beyond the cut may matter; above, entries may have overflowed. */
 #define KN_SUM_LOW 1e-30
 #define KN_SUM_HIGH_D 1e300
 

@@ -129,8 +129,8 @@ KN_INLINE void KN_T(point_tile_of)(int32_t kind, int rows, const kn_cost *cost,
 #define KN_TILE_PARAMETERS \
   const kn_cost *cost, const int64_t row[4], int64_t first, int64_t count, \
       const KN_REAL *y_norms, KN_REAL *out, int64_t out_stride
-/* One instance for each kind of sum and for one or four rows. With y_norms, squared distances
-   are expanded. */
+/* One instance for each kind of sum and for one or four rows. Only expanded distances read norms;
+   the others are given any pointer. */
 #define KN_POINT_TILE(rows) \
   static void KN_T(point_tile_##rows)(KN_TILE_PARAMETERS) { \
     switch (y_norms != NULL ? KN_COST_EXPANDED : cost->kind) { \
@@ -210,22 +210,23 @@ KN_INLINE int KN_T(is_in_memory)(const kn_cost *cost) {
   return cost->kind == (KN_SINGLE ? KN_COST_DENSE_F32 : KN_COST_DENSE_F64);
 }
 
-/* Columns [first, first + count) of `rows` (1 to 4) rows, ready to be read by whole vectors; count
-   comes from kn_piece, at most KN_TILE unless the rows are read in place, and lanes beyond it hold something finite. Dense rows of the right
-   type are read in place when they end with a vector; all else goes through `tile`. */
+/* Columns [first, first + count) of `rows` (1 to 4) rows, ready to be read by whole vectors. count
+   comes from kn_piece, at most KN_TILE unless the rows are read in place; up to a multiple of 16
+   something finite follows. Dense rows of the right type are read in place when they end with a
+   vector; all else goes through `tile`. With y_norms, squared distances are expanded. */
 KN_INLINE void KN_T(cost_tile)(const kn_cost *cost, int rows, const int64_t row[4],
                                int64_t first, int64_t count, const KN_REAL *y_norms,
                                KN_REAL *tile, const KN_REAL *out[4]) {
   if (y_norms != NULL) y_norms += first;
   const int64_t padded = kn_padded(count);
-  for (int r = 0; r < rows; r++) out[r] = tile + r * KN_TILE;
+  for (int r = 0; r < rows; r++) out[r] = tile + r * KN_TILE_STRIDE;
   if (cost->kind > KN_COST_DENSE_F32) {
     if (rows == 4) {
-      KN_T(point_tile_4)(cost, row, first, padded, y_norms, tile, KN_TILE);
+      KN_T(point_tile_4)(cost, row, first, padded, y_norms, tile, KN_TILE_STRIDE);
       return;
     }
     for (int r = 0; r < rows; r++) {
-      KN_T(point_tile_1)(cost, row + r, first, padded, y_norms, tile + r * KN_TILE, 0);
+      KN_T(point_tile_1)(cost, row + r, first, padded, y_norms, tile + r * KN_TILE_STRIDE, 0);
     }
     return;
   }
@@ -239,7 +240,7 @@ KN_INLINE void KN_T(cost_tile)(const kn_cost *cost, int rows, const int64_t row[
       out[r] = dense + row[r] * cost->leading + first;
       continue;
     }
-    KN_T(dense_row)(cost, row[r], first, count, tile + r * KN_TILE);
-    for (int64_t k = count; k < padded; k++) tile[r * KN_TILE + k] = 0;
+    KN_T(dense_row)(cost, row[r], first, count, tile + r * KN_TILE_STRIDE);
+    for (int64_t k = count; k < padded; k++) tile[r * KN_TILE_STRIDE + k] = 0;
   }
 }
