@@ -2,20 +2,30 @@
    points are computed by vectors of columns, coordinate after coordinate, with four rows sharing
    every load of y. */
 
-/* What the sum over coordinates becomes in the end. */
-KN_INLINE KN_VEC KN_T(power_of_square)(KN_VEC square, double power) {
-  if (power == 1.0) return KN_T(sqrt)(square);
-  if (power == 2.0) return square;
-  if (power == 3.0) return square * KN_T(sqrt)(square);
-  if (power == 4.0) return square * square;
-  /* In f64 for both types: the exponential would magnify the rounding of the logarithm. */
+/* Squared distances to the power that makes |x - y|^power of them, in place. The general case is
+   taken in f64 for both types: the exponential would magnify the rounding of the logarithm. */
+static void KN_T(raise_squares)(KN_REAL *c, int64_t count, double power) {
   const kn_vd half = kn_splat_d(0.5 * power);
+  for (int64_t j = 0; j < count; j += KN_LANES) {
+    KN_VEC square = KN_T(load)(c + j), raised;
+    if (power == 1.0) {
+      raised = KN_T(sqrt)(square);
+    } else if (power == 2.0) {
+      raised = square;
+    } else if (power == 3.0) {
+      raised = square * KN_T(sqrt)(square);
+    } else if (power == 4.0) {
+      raised = square * square;
+    } else {
 #if KN_SINGLE
-  return kn_narrow(kn_exp_d(half * kn_log_d(kn_low_d(square))),
-                   kn_exp_d(half * kn_log_d(kn_high_d(square))));
+      raised = kn_narrow(kn_exp_d(half * kn_log_d(kn_low_d(square))),
+                         kn_exp_d(half * kn_log_d(kn_high_d(square))));
 #else
-  return kn_exp_d(half * kn_log_d(square));
+      raised = kn_exp_d(half * kn_log_d(square));
 #endif
+    }
+    KN_T(store)(c + j, raised);
+  }
 }
 
 /* Only inside this body: squared distances as |x|^2 + |y|^2 - 2 x.y, one operation a coordinate
@@ -28,11 +38,9 @@ KN_INLINE KN_VEC KN_T(power_of_square)(KN_VEC square, double power) {
    apart by a power of two do not evict each other from the first-level cache. */
 #define KN_AXES_AT_ONCE 8
 
-KN_INLINE KN_VEC KN_T(finish_cost)(int32_t kind, KN_VEC sum, KN_REAL x_norm, KN_VEC y_norm,
-                                   double power) {
+KN_INLINE KN_VEC KN_T(finish_cost)(int32_t kind, KN_VEC sum, KN_REAL x_norm, KN_VEC y_norm) {
   switch (kind) {
     case KN_COST_EUCLIDEAN: return KN_T(sqrt)(sum);
-    case KN_COST_POWER: return KN_T(power_of_square)(sum, power);
     case KN_COST_COSINE: return KN_T(splat)(1) - sum;
     case KN_COST_EXPANDED:
       sum = KN_T(fma)(KN_T(splat)(-2), sum, KN_T(splat)(x_norm) + y_norm);
@@ -67,7 +75,7 @@ KN_INLINE void KN_T(accumulate)(int32_t kind, int rows, int vectors, const KN_RE
 KN_INLINE void KN_T(tile_step)(int32_t kind, int rows, int vectors, const KN_REAL *const x[4],
                                const KN_REAL *y, int64_t stride, int axes, int is_first,
                                int is_last, const KN_REAL x_norm[4], const KN_REAL *y_norm,
-                               double power, KN_REAL *out, int64_t out_stride) {
+                               KN_REAL *out, int64_t out_stride) {
   KN_VEC sum[4][2];
   for (int r = 0; r < rows; r++) {
     for (int u = 0; u < vectors; u++) {
@@ -84,7 +92,7 @@ KN_INLINE void KN_T(tile_step)(int32_t kind, int rows, int vectors, const KN_REA
       KN_VEC c = sum[r][u];
       if (is_last) {
         KN_VEC norm = kind == KN_COST_EXPANDED ? KN_T(load)(y_norm + u * KN_LANES) : c;
-        c = KN_T(finish_cost)(kind, c, kind == KN_COST_EXPANDED ? x_norm[r] : 0, norm, power);
+        c = KN_T(finish_cost)(kind, c, kind == KN_COST_EXPANDED ? x_norm[r] : 0, norm);
       }
       KN_T(store)(out + r * out_stride + u * KN_LANES, c);
     }
@@ -116,11 +124,11 @@ KN_INLINE void KN_T(point_tile_of)(int32_t kind, int rows, const kn_cost *cost,
     int64_t j = 0;
     for (; j + 2 * KN_LANES <= count; j += 2 * KN_LANES) {
       KN_T(tile_step)(kind, rows, 2, x, yk + j, cost->stride, axes, k == 0, left == axes, x_norm,
-                      y_norms + j, cost->power, out + j, out_stride);
+                      y_norms + j, out + j, out_stride);
     }
     for (; j < count; j += KN_LANES) {
       KN_T(tile_step)(kind, rows, 1, x, yk + j, cost->stride, axes, k == 0, left == axes, x_norm,
-                      y_norms + j, cost->power, out + j, out_stride);
+                      y_norms + j, out + j, out_stride);
     }
     for (int r = 0; r < rows; r++) x[r] += axes;
   }
@@ -133,14 +141,18 @@ KN_INLINE void KN_T(point_tile_of)(int32_t kind, int rows, const kn_cost *cost,
    the others are given any pointer. */
 #define KN_POINT_TILE(rows) \
   static void KN_T(point_tile_##rows)(KN_TILE_PARAMETERS) { \
-    switch (y_norms != NULL ? KN_COST_EXPANDED : cost->kind) { \
+    const int is_power = cost->kind == KN_COST_POWER; \
+    const int32_t kind = is_power ? (int32_t)KN_COST_SQEUCLIDEAN : cost->kind; \
+    switch (y_norms != NULL ? KN_COST_EXPANDED : kind) { \
       KN_POINT_CASE(KN_COST_EXPANDED, rows, y_norms) \
       KN_POINT_CASE(KN_COST_SQEUCLIDEAN, rows, out) \
       KN_POINT_CASE(KN_COST_EUCLIDEAN, rows, out) \
       KN_POINT_CASE(KN_COST_L1, rows, out) \
       KN_POINT_CASE(KN_COST_COSINE, rows, out) \
-      KN_POINT_CASE(KN_COST_POWER, rows, out) \
       default: break; \
+    } \
+    for (int r = 0; is_power && r < rows; r++) { \
+      KN_T(raise_squares)(out + r * out_stride, count, cost->power); \
     } \
   }
 #define KN_POINT_CASE(kind, rows, norms) \
