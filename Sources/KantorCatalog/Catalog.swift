@@ -8,5 +8,8 @@ extension Catalog {
       TransportKind.kind
     ],
     methods: [
+      NetworkSimplex.entry,
+      OneDimensional.entry,
+      Sinkhorn.entry,
     ])
 }
