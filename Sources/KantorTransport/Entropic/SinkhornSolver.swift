@@ -166,7 +166,8 @@ final class SinkhornSolver {
   /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
   /// they are too many.
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
-    let limit = settings.storedLimit(problem.geometry)
+    let limit = SinkhornSettings.storedLimit(
+      problem.geometry, density: settings.newtonDensity)
     for (margin, share) in [(20.0, 8), (3.0, 1)] {
       if let plan = try RestrictedPlan.choose(
         state, problem.geometry, cut: cut(goal) - margin, limit: limit / share,
