@@ -1,7 +1,5 @@
 #include "kantor_support.h"
 
-#include <string.h>
-
 enum { KN_MESSAGE_SIZE = 512 };
 
 static _Thread_local char message[KN_MESSAGE_SIZE];
@@ -12,7 +10,11 @@ void kn_message_set(const char *utf8, size_t length) {
     /* Do not cut a UTF-8 sequence in two. */
     while (length > 0 && ((unsigned char)utf8[length] & 0xC0) == 0x80) length--;
   }
-  memcpy(message, utf8, length);
+  /* One line, whatever names the caller passed: control characters become blanks. */
+  for (size_t i = 0; i < length; i++) {
+    unsigned char byte = (unsigned char)utf8[i];
+    message[i] = byte < 0x20 || byte == 0x7F ? ' ' : utf8[i];
+  }
   message[length] = 0;
 }
 

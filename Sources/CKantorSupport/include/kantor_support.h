@@ -1,4 +1,5 @@
-/* Pieces that must be C: handle blocks, the per-thread error text, one cancel flag. */
+/* Pieces that must be C: handle blocks, the per-thread error text, one cancel flag,
+   facts about the machine. */
 #ifndef KANTOR_SUPPORT_H
 #define KANTOR_SUPPORT_H
 
@@ -13,10 +14,10 @@ typedef struct kn_flag {
 void kn_flag_set(kn_flag *flag, int32_t value);
 int32_t kn_flag_get(const kn_flag *flag);
 
-/* Handles. A handle is the address of a block in a pool that is never given back to the system,
-   so asking about a freed or foreign pointer is safe: it is compared with the pool's own blocks
-   before anything is read. The freed blocks are reused oldest first. `retain` runs under the
-   block's lock, so a free on another thread cannot take the object away in between. */
+/* Handles. A handle is an address that names a block of a pool and is never read through, so
+   asking about a freed, foreign or invented pointer is safe, and a freed handle is not mistaken for
+   the next one in its block. `retain` runs under the block's lock, so a free on another thread
+   cannot take the object away in between; it must do nothing else. */
 typedef struct kn_handle kn_handle;
 
 kn_handle *kn_handle_create(int32_t kind, void *object);
@@ -31,5 +32,11 @@ int64_t kn_handle_count(void);
 /* The last error text of the calling thread: at most 511 bytes, always terminated. */
 void kn_message_set(const char *utf8, size_t length);
 const char *kn_message_get(void);
+
+/* The C compiler of this build; the CPU levels this machine has, lowest first, by the names of
+   the kernels. */
+const char *kn_compiler(void);
+int32_t kn_cpu_level_count(void);
+const char *kn_cpu_level_name(int32_t index);
 
 #endif

@@ -33,4 +33,22 @@ public enum Status: Int32, Sendable, CaseIterable {
     case .stoppedByCallback: return "stopped_by_callback"
     }
   }
+
+  public var sentence: String {
+    switch self {
+    case .solved: return "The certificate holds to the tolerance asked for."
+    case .solvedInaccurate: return "The certificate holds, to a looser tolerance than asked for."
+    case .infeasible: return "No point satisfies the constraints."
+    case .unbounded: return "The objective has no bound on the feasible points."
+    case .stalled: return "No more progress was made, and the tolerance was not reached."
+    case .iterationLimit: return "The option max_iterations ended the solve; best point so far."
+    case .timeLimit: return "The option time_limit ended the solve; best point so far."
+    case .cancelled: return "The solve was cancelled; best point so far."
+    case .callbackError: return "A callback could not be evaluated; best point so far."
+    case .numericalError: return "Rounding errors kept the method from a certified answer."
+    case .locallyInfeasible: return "The violation of the constraints cannot be reduced nearby."
+    case .evaluationLimit: return "The limit of evaluations ended the solve; best point so far."
+    case .stoppedByCallback: return "The progress hook ended the solve; best point so far."
+    }
+  }
 }

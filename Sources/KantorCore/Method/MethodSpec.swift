@@ -10,7 +10,8 @@ public struct MethodSpec: Sendable {
   public let guarantee: String
   /// Method options, without the common ones.
   public let ownOptions: [OptionSpec]
-  public let outputs: [FieldSpec]
+  /// Result fields of the method, without the common ones.
+  public let ownOutputs: [FieldSpec]
   public let usesWarmStart: Bool
   public let hasDerivatives: Bool
 
@@ -24,12 +25,20 @@ public struct MethodSpec: Sendable {
     self.source = source
     self.guarantee = guarantee
     self.ownOptions = options
-    self.outputs = outputs
+    ownOutputs = outputs
     self.usesWarmStart = usesWarmStart
     self.hasDerivatives = hasDerivatives
   }
 
   public var options: [OptionSpec] { ownOptions + CommonOptions.specs }
+
+  /// A method that describes a common field itself, in its own words, is believed.
+  public var outputs: [FieldSpec] {
+    ownOutputs
+      + CommonOutputs.specs.filter { common in
+        !ownOutputs.contains { $0.name == common.name }
+      }
+  }
 
   public func option(_ name: String) throws(KantorError) -> OptionSpec {
     if let spec = options.first(where: { $0.name == name }) { return spec }

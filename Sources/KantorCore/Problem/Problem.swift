@@ -27,14 +27,18 @@ public final class Problem: Sendable {
 
   public func set(_ name: String, _ value: FieldValue) throws(KantorError) {
     let kind = self.kind
-    try state.withLock { (state) throws(KantorError) in
+    // The old fields are let go outside the lock: freeing a borrowed array calls the host.
+    let old = try state.withLock { (state) throws(KantorError) -> ProblemFields in
       guard state.sealed == nil else {
         throw KantorError(
           .state,
           "field '\(name.prefix(60))' cannot be set: the problem is sealed; set it on a copy")
       }
+      let old = state.fields
       try state.fields.set(name, value, of: kind)
+      return old
     }
+    withExtendedLifetime(old) {}
   }
 
   public func get(_ name: String) throws(KantorError) -> FieldValue {

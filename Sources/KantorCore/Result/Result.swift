@@ -35,6 +35,13 @@ public final class Result: Sendable {
     self.derivative = derivative
   }
 
+  /// The same result with further fields at the end; those it has already are left out.
+  public func adding(_ further: ResultFields) -> Result {
+    var all = ResultFields(fields)
+    for field in further.list where !has(field.name) { all.append(field) }
+    return Result(spec: spec, status: status, fields: all, derivative: derivative)
+  }
+
   public func has(_ name: String) -> Bool { fields.contains { $0.name == name } }
 
   private func value(_ name: String) throws(KantorError) -> Value {
@@ -84,6 +91,9 @@ public struct ResultFields: Sendable {
   public private(set) var list: [Result.Field] = []
 
   public init() {}
+  init(_ list: [Result.Field]) { self.list = list }
+
+  mutating func append(_ field: Result.Field) { list.append(field) }
 
   public mutating func add(_ name: String, _ x: Double) { append(name, .real(x), false) }
   public mutating func add(_ name: String, _ k: Int) { append(name, .int(Int64(k)), false) }
@@ -129,14 +139,19 @@ public final class LazyTensor: Sendable {
   }
 
   public func tensor() throws(KantorError) -> Tensor {
-    try state.withLock { (state) throws(KantorError) in
-      switch state {
-      case .made(let tensor): return tensor
+    // The maker is let go outside the lock: it may hold the last borrowed array of the host.
+    let (tensor, old) = try state.withLock { (state) throws(KantorError) -> (Tensor, State) in
+      let old = state
+      switch old {
+      case .made(let tensor):
+        return (tensor, old)
       case .waiting(let make):
         let tensor = try make()
         state = .made(tensor)
-        return tensor
+        return (tensor, old)
       }
     }
+    withExtendedLifetime(old) {}
+    return tensor
   }
 }

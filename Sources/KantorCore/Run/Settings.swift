@@ -70,10 +70,24 @@ public final class Settings: Sendable {
     }
   }
 
-  public func setStart(_ result: Result?) { state.withLock { $0.startResult = result } }
+  // What is replaced is let go outside the lock: freeing a borrowed array calls the host.
+
+  public func setStart(_ result: Result?) {
+    let old = state.withLock { (state) -> Result? in
+      let old = state.startResult
+      state.startResult = result
+      return old
+    }
+    withExtendedLifetime(old) {}
+  }
 
   public func setStart(_ name: String, _ tensor: Tensor?) {
-    state.withLock { $0.startArrays[name] = tensor }
+    let old = state.withLock { (state) -> Tensor? in
+      let old = state.startArrays[name]
+      state.startArrays[name] = tensor
+      return old
+    }
+    withExtendedLifetime(old) {}
   }
 
   /// What one solve with `spec` works with.

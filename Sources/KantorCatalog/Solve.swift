@@ -1,0 +1,33 @@
+import KantorCore
+
+extension Catalog {
+  /// Solves a problem by the method named, else the one the settings were made for, else the
+  /// default of the problem's kind for these data.
+  public func solve(
+    _ problem: Problem, method name: String? = nil, settings: Settings? = nil
+  ) throws(KantorError) -> Result {
+    // Names and settings are checked before the data: a slip there must not seal the problem.
+    var entry: MethodEntry?
+    if let name {
+      entry = try method(name, of: problem.kind)
+    } else if let spec = settings?.method {
+      entry = try method(spec.qualifiedName, of: problem.kind)
+    }
+    if let entry { _ = try Self.run(entry.spec, settings) }
+    let sealed = try problem.seal()
+    let chosen: MethodEntry
+    if let entry {
+      chosen = entry
+    } else {
+      chosen = try method(problem.kind.defaultMethod(sealed), of: problem.kind)
+    }
+    let work = try Self.run(chosen.spec, settings)
+    let result = try chosen.solve(sealed, work)
+    return result.adding(try CommonOutputs.fields(of: result, work.monitor))
+  }
+
+  private static func run(_ spec: MethodSpec, _ settings: Settings?) throws(KantorError) -> Run {
+    guard let settings else { return Settings.defaultRun(for: spec) }
+    return try settings.run(for: spec)
+  }
+}

@@ -1,0 +1,136 @@
+import KantorCore
+
+/// The first basis: arcs in the order of their reduced costs, each as full as it can be.
+extension NetworkSimplex.State {
+  /// Every arc taken exhausts its row or its column, so the arcs form a forest in which at most one
+  /// node of each tree has mass left. That node, or else any row, hangs at the root; all other
+  /// arcs carry flow, so the basis is strongly feasible.
+  mutating func buildFirstBasis() throws(KantorError) {
+    var forest = try Forest(n: n, m: m, weights)
+    let order = try arcsByReducedCost()
+    for t in 0..<arcs.count {
+      let k = Int(order.pointer[t])
+      forest.fill(Int(arcs.tails[k]), Int(arcs.heads[k]), arc: Int32(truncatingIfNeeded: k))
+    }
+    for v in 0..<(n + m) where forest.rest[v] > 0 { hang(v, of: &forest) }
+    for v in 0..<n where weights.a[v] > 0 { hang(v, of: &forest) }
+    tree.computeSizes()
+    var largest = 0.0
+    for k in 0..<arcs.count { largest = max(largest, abs(arcs.costs[k])) }
+    artificialCost = largest > 0 ? 4 * largest : 1
+    tree.recomputePotentials(artificial: artificialCost)
+  }
+
+  /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that of
+  /// the list, which is good enough for a first basis.
+  private func arcsByReducedCost() throws(KantorError) -> Buffer<Int32> {
+    let order = try Buffer<Int32>(count: arcs.count)
+    var widest = 0.0
+    for k in 0..<arcs.count { widest = max(widest, reducedCost(k)) }
+    let buckets = max(1, min(arcs.count, 4096))
+    let scale = widest > 0 ? Double(buckets - 1) / widest : 0
+    let starts = try Buffer<Int32>(count: buckets + 1)
+    for k in 0..<arcs.count { starts.pointer[bucket(k, scale, buckets) + 1] &+= 1 }
+    for s in 0..<buckets { starts.pointer[s + 1] &+= starts.pointer[s] }
+    for k in 0..<arcs.count {
+      let s = bucket(k, scale, buckets)
+      order.pointer[Int(starts.pointer[s])] = Int32(truncatingIfNeeded: k)
+      starts.pointer[s] &+= 1
+    }
+    return order
+  }
+
+  @inline(__always)
+  private func reducedCost(_ k: Int) -> Double {
+    arcs.costs[k] - f.pointer[Int(arcs.tails[k])] - g.pointer[Int(arcs.heads[k]) &- n]
+  }
+
+  @inline(__always)
+  private func bucket(_ k: Int, _ scale: Double, _ buckets: Int) -> Int {
+    let place = reducedCost(k) * scale
+    return place > 0 ? Int(min(place, Double(buckets - 1))) : 0
+  }
+
+  /// Hangs the tree of `v` at the root, unless it hangs already.
+  private mutating func hang(_ v: Int, of forest: inout Forest) {
+    guard !forest.isHung[v] else { return }
+    let top = Int32(truncatingIfNeeded: v)
+    tree.link(top, under: Int32(truncatingIfNeeded: tree.root))
+    tree.flow[v] = forest.rest[v]
+    tree.nodes[v].up = v < n ? 1 : 0
+    forest.isHung[v] = true
+    forest.stack[0] = top
+    var depth = 1
+    while depth > 0 {
+      depth -= 1
+      let p = forest.stack[depth]
+      var e = forest.first[Int(p)]
+      while e >= 0 {
+        let edge = forest.edges[Int(e)]
+        let w = Int(edge.to)
+        if !forest.isHung[w] {
+          forest.isHung[w] = true
+          tree.link(edge.to, under: p)
+          tree.flow[w] = edge.flow
+          tree.cost[w] = arcs.costs[Int(edge.arc)]
+          tree.nodes[w].up = w < n ? 1 : 0
+          forest.stack[depth] = edge.to
+          depth += 1
+        }
+        e = edge.next
+      }
+    }
+  }
+
+  /// A growing forest of filled arcs, as adjacency lists.
+  struct Forest {
+    struct Edge {
+      var flow: Double
+      var to: Int32
+      var arc: Int32
+      /// The next edge at the same node.
+      var next: Int32
+    }
+
+    let rest: UnsafeMutablePointer<Double>
+    let edges: UnsafeMutablePointer<Edge>
+    let first: UnsafeMutablePointer<Int32>
+    let stack: UnsafeMutablePointer<Int32>
+    let isHung: UnsafeMutablePointer<Bool>
+    private var edgeCount: Int32 = 0
+    private var arena: Arena
+
+    init(n: Int, m: Int, _ weights: ExactWeights) throws(KantorError) {
+      let count = n + m
+      arena = try Arena(
+        bytes: try Arena.bytes(Double.self, count) + Arena.bytes(Edge.self, 2 * count)
+          + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count))
+      rest = arena.take(Double.self, count)
+      edges = arena.take(Edge.self, 2 * count)
+      first = arena.take(Int32.self, count)
+      stack = arena.take(Int32.self, count)
+      isHung = arena.take(Bool.self, count)
+      for v in 0..<count { first[v] = SpanningTree.none }
+      for i in 0..<n { rest[i] = weights.a[i] }
+      for j in 0..<m { rest[n + j] = weights.b[j] }
+    }
+
+    @inline(__always)
+    mutating func fill(_ i: Int, _ j: Int, arc: Int32) {
+      guard rest[i] > 0 && rest[j] > 0 else { return }
+      let amount = min(rest[i], rest[j])
+      rest[i] -= amount
+      rest[j] -= amount
+      join(i, j, amount, arc)
+      join(j, i, amount, arc)
+    }
+
+    @inline(__always)
+    private mutating func join(_ v: Int, _ w: Int, _ amount: Double, _ arc: Int32) {
+      edges[Int(edgeCount)] = Edge(
+        flow: amount, to: Int32(truncatingIfNeeded: w), arc: arc, next: first[v])
+      first[v] = edgeCount
+      edgeCount &+= 1
+    }
+  }
+}

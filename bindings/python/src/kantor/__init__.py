@@ -1,0 +1,77 @@
+"""Kantor: constrained, bilevel and optimal-transport problems, solved and certified.
+
+A `Problem` holds data of one kind, `solve` makes a `Result`::
+
+    import kantor
+
+    problem = kantor.Problem("transport", points=(X, Y), metric="sqeuclidean")
+    result = kantor.solve(problem, "sinkhorn", epsilon=0.05)
+    result.status, result.objective, result.certificate
+
+`methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
+POT package; `kantor.plot` draws couplings and convergence (matplotlib).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, List
+
+from ._catalog import describe, kinds, methods
+from ._errors import (
+    InternalError,
+    InvalidShapeError,
+    InvalidTypeError,
+    InvalidValueError,
+    KantorError,
+    NotSolvedError,
+    OutOfMemoryError,
+    StateError,
+    UnknownNameError,
+    UnsupportedError,
+    VersionError,
+)
+from ._hooks import Progress
+from ._library import lib as _lib
+from ._problem import Problem
+from ._result import Result
+from ._settings import Settings
+from ._solve import solve
+
+__version__: str = _lib.kantor_version().decode()
+
+__all__ = [
+    "InternalError",
+    "InvalidShapeError",
+    "InvalidTypeError",
+    "InvalidValueError",
+    "KantorError",
+    "NotSolvedError",
+    "OutOfMemoryError",
+    "Problem",
+    "Progress",
+    "Result",
+    "Settings",
+    "StateError",
+    "UnknownNameError",
+    "UnsupportedError",
+    "VersionError",
+    "__version__",
+    "describe",
+    "kinds",
+    "methods",
+    "ot",
+    "plot",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at the first use, so that a plain import stays quick.
+    if name in ("ot", "plot"):
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,201 @@
+"""Results: status, certificate, named values, trace, derivative products."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping as MappingBase
+from ctypes import byref, c_char_p, c_double, c_int64, sizeof
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
+
+import numpy as np
+
+from . import _abi
+from ._arrays import as_numbers, encode, from_view, read_text, views_of
+from ._errors import check, code_name, error
+from ._library import lib
+from ._problem import Problem, full_name
+
+_TRACE = "trace_"
+
+
+class ResultHandle:
+    """Owns a ``kantor_result``; arrays that view it keep it alive."""
+
+    __slots__ = ("pointer",)
+
+    def __init__(self, pointer: Optional[int]) -> None:
+        self.pointer = pointer
+
+    def __del__(self, _free: Any = lib.kantor_result_free, _ending: Any = sys.is_finalizing):
+        if self.pointer and not _ending():
+            _free(self.pointer)
+            self.pointer = None
+
+
+class Result(MappingBase):
+    """What a solve gives back.
+
+    Every field is an attribute and an item: ``result.plan`` is ``result["plan"]``. Arrays are
+    read-only views into the library's memory and keep it alive; large ones, such as a dense plan,
+    are made by the first access.
+
+    Attributes
+    ----------
+    status : str
+        ``"solved"``, or why not: ``"solved_inaccurate"``, ``"infeasible"``, ``"time_limit"``, ... It
+        follows from the certificate.
+    status_code : int
+        The same as a number.
+    certificate : dict
+        Residuals and gaps on the caller's data, by name.
+    trace : dict
+        Arrays ``iteration``, ``seconds``, ``objective``, ``residual``, ``gap`` when the option
+        ``trace`` was set, else empty.
+    method : str or None
+        The method, where it was named.
+    """
+
+    def __init__(self, handle: ResultHandle, problem: Problem, method: Optional[str]) -> None:
+        self._handle = handle
+        self._problem = problem
+        self.method = method
+        self.status_code: int = check(lib.kantor_result_status(handle.pointer))
+        self._types: Dict[str, int] = {}
+        self._certified: List[str] = []
+        info = _abi.FieldInfo(struct_size=sizeof(_abi.FieldInfo))
+        for index in range(check(lib.kantor_result_field_count(handle.pointer))):
+            check(lib.kantor_result_field_describe(handle.pointer, index, byref(info)))
+            name = info.name.decode()
+            self._types[name] = info.type
+            if info.is_certificate:
+                self._certified.append(name)
+        self._cache: Dict[str, Any] = {}
+
+    @property
+    def status(self) -> str:
+        """Status as a word."""
+        return code_name(self.status_code)
+
+    @property
+    def certificate(self) -> Dict[str, float]:
+        """Residuals and gaps on the caller's data, by name."""
+        return {name: self[name] for name in self._certified}
+
+    @property
+    def trace(self) -> Dict[str, np.ndarray]:
+        """The course of the solve: arrays by name; empty unless traced."""
+        return {name[len(_TRACE):]: self[name] for name in self._types if name.startswith(_TRACE)}
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._cache:
+            return self._cache[name]
+        if name not in self._types:
+            raise KeyError(f"{name!r} is no field of this result; it has {', '.join(self._types)}")
+        value = self._cache[name] = self._read(name, self._types[name])
+        return value
+
+    def _read(self, name: str, kind: int) -> Any:
+        pointer, path = self._handle.pointer, encode(name, "field")
+        if kind == _abi.REAL:
+            real = c_double()
+            check(lib.kantor_result_real(pointer, path, byref(real)))
+            return real.value
+        if kind in (_abi.INT, _abi.FLAG):
+            whole = c_int64()
+            check(lib.kantor_result_int(pointer, path, byref(whole)))
+            return whole.value
+        if kind == _abi.TEXT:
+            code, text = read_text(lib.kantor_result_text, pointer, path)
+            check(code)
+            return text
+        view = _abi.Array(struct_size=sizeof(_abi.Array))
+        check(lib.kantor_result_array(pointer, path, byref(view)))
+        return from_view(view, self._handle)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._types:
+            return self[name]
+        raise AttributeError(
+            f"this result has no field {name!r}; it has {', '.join(self._types)}"
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        return len(self._types)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._types
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __dir__(self) -> List[str]:
+        return sorted({*super().__dir__(), *self._types})
+
+    def __repr__(self) -> str:
+        shown = ["objective", *self._certified, "iterations", "seconds"]
+        figures = ", ".join(
+            f"{name}={self[name]:.6g}"
+            for name in dict.fromkeys(shown)
+            if name in self._types and self._types[name] in (_abi.REAL, _abi.INT)
+        )
+        by = f" by {self.method!r}" if self.method else ""
+        return f"<kantor.Result {self.status}{by}: {figures}>"
+
+    def vjp(self, cotangents: Mapping[str, Any], wrt: Iterable[str]) -> Dict[str, np.ndarray]:
+        """Pull cotangents of results back to the problem's data.
+
+        With L a function of the named results and ``cotangents[name]`` = dL/d(name), gives
+        dL/d(field) for every field of `wrt`.
+
+        Parameters
+        ----------
+        cotangents : mapping of str to array_like
+            By result field; ``{"objective": 1.0}`` gives the gradient of the objective.
+        wrt : sequence of str
+            Fields of the problem, such as ``["a", "cost"]``; short names are allowed.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            By the names of `wrt`.
+
+        Raises
+        ------
+        KantorError
+            A name that is not known, a shape that does not fit, or a result without derivatives.
+
+        Examples
+        --------
+        >>> import kantor
+        >>> problem = kantor.Problem("transport", cost=[[1.0]], a=[1.0], b=[1.0])
+        >>> kantor.solve(problem).vjp({"objective": 1.0}, ["cost"])["cost"]
+        array([[1.]])
+        """
+        if not isinstance(cotangents, MappingBase):
+            raise error(_abi.E_TYPE, "cotangents must be a mapping of result fields to arrays")
+        wanted = [wrt] if isinstance(wrt, str) else list(wrt)
+        given = list(cotangents)
+        arrays = [as_numbers(cotangents[name], f"cotangent '{name}'") for name in given]
+        fields = [full_name(self._problem.kind, name) for name in wanted]
+        gradients = [np.zeros(self._problem.shape_of(name)) for name in fields]
+        inputs, _owners = views_of(arrays, [f"cotangent '{name}'" for name in given])
+        outputs, _targets = views_of(gradients, fields)
+        check(
+            lib.kantor_result_vjp(
+                self._handle.pointer,
+                len(given), _names(given, "cotangent"), inputs,
+                len(fields), _names(fields, "field"), outputs,
+            )
+        )
+        return dict(zip(wanted, gradients))
+
+
+def _names(names: List[str], what: str) -> Any:
+    return (c_char_p * len(names))(*(encode(name, what) for name in names))

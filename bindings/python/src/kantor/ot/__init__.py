@@ -1,0 +1,39 @@
+"""Optimal transport under the names of the POT package (``import ot``).
+
+Names, arguments and return shapes are those of POT 0.9.7, so that a program switches by changing
+one import. Arrays may be anything numpy can see in CPU memory; results are numpy arrays of the
+input's precision (float32 in, float32 out). What Kantor does not offer raises
+`kantor.UnsupportedError` instead of being ignored. Where an argument means something else here,
+its description says so.
+
+Differences that are meant: an iteration limit at POT's default of exact solvers is no limit, so
+that large problems are solved and not cut off; integer weights give float64 plans; scaling vectors
+come from potentials that never under- or overflow inside the solver.
+"""
+
+from __future__ import annotations
+
+from . import bregman
+from ._exact import emd, emd2
+from ._line import emd2_1d, emd_1d, wasserstein_1d
+from ._outcome import LazyPlan, OTResult
+from ._tools import dist, unif
+from ._unified import solve, solve_sample
+from .bregman import sinkhorn, sinkhorn2
+
+__all__ = [
+    "LazyPlan",
+    "OTResult",
+    "bregman",
+    "dist",
+    "emd",
+    "emd2",
+    "emd2_1d",
+    "emd_1d",
+    "sinkhorn",
+    "sinkhorn2",
+    "solve",
+    "solve_sample",
+    "unif",
+    "wasserstein_1d",
+]
