@@ -29,7 +29,8 @@ final class NewtonSystem {
   private let degree: Buffer<Int32>
   private let graphRoom: Buffer<Double>
   private var random = RandomStream(seed: 0, stream: 0x4C41_504C)
-  private var wantsGraph = false
+  /// Whether the diagonal was too slow a preconditioner.
+  private(set) var wantsGraph: Bool
 
   static let maxIterations = 1000
   /// Iterations with the diagonal after which the factorisation is tried.
@@ -37,7 +38,10 @@ final class NewtonSystem {
   /// Stored entries per vertex beyond which the factorisation would cost too much.
   static let graphDensity = 40
 
-  init(_ state: EntropicState, _ plan: RestrictedPlan, threads: Int) throws(KantorError) {
+  init(
+    _ state: EntropicState, _ plan: RestrictedPlan, threads: Int, wantsGraph: Bool
+  ) throws(KantorError) {
+    self.wantsGraph = wantsGraph
     self.state = state
     self.plan = plan
     let (n, m) = (state.n, state.m)
@@ -57,10 +61,11 @@ final class NewtonSystem {
   }
 
   /// Solves for `direction`; the relative residual asked for is `tolerance`.
+  @discardableResult
   func solve(
     gradient: UnsafePointer<Double>, threshold: Double, shift: Double, tolerance: Double,
     direction: Buffer<Double>, shouldStop: () -> Bool
-  ) throws(KantorError) {
+  ) throws(KantorError) -> ConjugateGradient.Outcome {
     choose(threshold: threshold)
     formDiagonal(shift: shift)
     if wantsGraph { try factorise(shift: shift) } else { graph = nil }
@@ -71,6 +76,7 @@ final class NewtonSystem {
       shouldStop: shouldStop)
     innerIterations += outcome.iterations
     if outcome.iterations > Self.slowIterations { wantsGraph = true }
+    return outcome
   }
 
   private func choose(threshold: Double) {

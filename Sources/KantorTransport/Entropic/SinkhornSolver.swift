@@ -19,6 +19,7 @@ final class SinkhornSolver {
   private var newtonSteps = 0
   private var innerIterations = 0
   private var isForbidden = false
+  private var isHard = false
 
   init(_ problem: TransportProblem, _ run: Run) throws(KantorError) {
     self.problem = problem
@@ -72,15 +73,19 @@ final class SinkhornSolver {
   /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
     relaxation.reset()
-    misses = 0
+    newtonPause = 0
     sweep.precision = settings.precision(goal: goal, cost: meanCost, epsilon: state.epsilon)
     while true {
-      if let plan = stored, !(try newton(plan, 0.5 * goal)) { return false }
-      guard pass(sweep) else { return false }
+      let outcome = try newton(goal)
+      if stored != nil, outcome == .converged, settings.endsInDouble, state.epsilon == target {
+        sweep.precision = .double
+      }
+      guard outcome != .stopped, pass(sweep) else { return false }
       let error = state.columnError
       if isFinished(error, goal) { return true }
       guard goOn(error) else { return false }
-      try adjustStored(error, goal)
+      if outcome == .failed { newtonPause = 30 }
+      try storePairs(error, goal)
       if stored == nil { relaxation.advance(state, sweep, error: error) }
     }
   }
@@ -114,30 +119,36 @@ final class SinkhornSolver {
     return !monitor.reachesIterationLimit(iterations)
   }
 
-  /// After a pass over all pairs: were the stored ones enough? Is it time to store some?
-  private func adjustStored(_ error: Double, _ goal: Double) throws(KantorError) {
-    if stored != nil {
-      // Pairs that were left out matter now.
-      misses += 1
-      stored = misses < 6 ? try choose(goal) : nil
-    } else if state.epsilon == target, settings.usesNewton, misses == 0, error < 0.1 {
+  /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
+  /// the first time when sweeps alone would take long.
+  private func storePairs(_ error: Double, _ goal: Double) throws(KantorError) {
+    let wasStored = stored != nil
+    stored = nil
+    newtonPause -= 1
+    guard settings.usesNewton, newtonPause < 0 else { return }
+    if !wasStored {
+      guard state.epsilon == target, error < 0.1 else { return }
       let isSlow = relaxation.predictedSweeps(from: error, to: goal) > 20
       guard settings.engine == "newton" || isSlow else { return }
-      stored = try choose(goal)
-      if stored == nil { misses = 6 }
     }
+    stored = try choose(goal)
+    if stored == nil { newtonPause = 100 }
   }
-  /// How often the stored pairs turned out to be too few at this level.
-  private var misses = 0
+  /// Sweeps to go before Newton's method is tried again.
+  private var newtonPause = 0
 
-  private func newton(_ plan: RestrictedPlan, _ goal: Double) throws(KantorError) -> Bool {
-    let method = try SparseNewton(state, plan, nu0: settings.newtonDrop, threads: settings.threads)
-    _ = try method.run(
-      tolerance: goal, next: { error in goOn(error) },
+  /// Newton's method on the stored pairs, if there are any.
+  private func newton(_ goal: Double) throws(KantorError) -> SparseNewton.Outcome {
+    guard let plan = stored else { return .converged }
+    let method = try SparseNewton(
+      state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
+    let outcome = try method.run(
+      tolerance: 0.5 * goal, cut: cut(goal), goesOn: goOn,
       shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
-    return monitor.stop == nil
+    isHard = method.isHard
+    return outcome
   }
 
   /// At the end of a level: keeps the pairs that matter for the next.
@@ -146,15 +157,21 @@ final class SinkhornSolver {
     stored = try choose(settings.levelTolerance)
   }
 
+  /// Pairs with exponents below this, relative to their weights, do not matter for an error of
+  /// `goal`.
+  private func cut(_ goal: Double) -> Double {
+    Double.log(0.01 * goal / Double(max(state.n, state.m)))
+  }
+
   /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
   /// they are too many.
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
-    let cut = Double.log(0.01 * goal / Double(max(state.n, state.m)))
-    let limit = settings.storedLimit(problem.geometry)
-    let geometry = problem.geometry
+    let limit = SinkhornSettings.storedLimit(
+      problem.geometry, density: settings.newtonDensity)
     for (margin, share) in [(20.0, 8), (3.0, 1)] {
       if let plan = try RestrictedPlan.choose(
-        state, geometry, cut: cut - margin, limit: limit / share, threads: settings.threads)
+        state, problem.geometry, cut: cut(goal) - margin, limit: limit / share,
+        threads: settings.threads)
       {
         return plan
       }

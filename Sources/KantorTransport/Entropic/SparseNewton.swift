@@ -32,6 +32,7 @@ import KantorNumerics
 final class SparseNewton {
   private(set) var steps = 0
   var innerIterations: Int { system.innerIterations }
+  var isHard: Bool { system.wantsGraph }
   private let nu0: Double
   private var mu = 0.01
   private let start: Buffer<Double>
@@ -45,9 +46,10 @@ final class SparseNewton {
   /// Largest change of an exponent in one step.
   static let longestStep = 50.0
 
-  init(_ state: EntropicState, _ plan: RestrictedPlan, nu0: Double, threads: Int)
-    throws(KantorError)
-  {
+  /// `isHard`: earlier systems of this solve were badly conditioned.
+  init(
+    _ state: EntropicState, _ plan: RestrictedPlan, nu0: Double, threads: Int, isHard: Bool
+  ) throws(KantorError) {
     self.state = state
     self.plan = plan
     self.nu0 = nu0
@@ -56,18 +58,31 @@ final class SparseNewton {
     startPhi = try Buffer(count: state.n)
     gradient = try Buffer(count: m)
     direction = try Buffer(count: m)
-    system = try NewtonSystem(state, plan, threads: threads)
+    system = try NewtonSystem(state, plan, threads: threads, wantsGraph: isHard)
   }
 
-  /// Runs until the error is at most `tolerance`. `next` is told the error after every pass and
-  /// answers whether to go on. The state is left with exact rows and valid column sums.
+  enum Outcome {
+    case converged
+    /// Pairs that are not stored may matter by now.
+    case stale
+    case failed
+    case stopped
+  }
+
+  /// Runs until the error is at most `tolerance`; pairs with exponents below `cut` do not matter.
+  /// `goesOn` is told the error after every pass. The state is left with exact rows on the stored
+  /// pairs and valid column sums.
   func run(
-    tolerance: Double, next: (Double) -> Bool, shouldStop: () -> Bool
-  ) throws(KantorError) -> Double {
+    tolerance: Double, cut: Double, goesOn: (Double) -> Bool, shouldStop: () -> Bool
+  ) throws(KantorError) -> Outcome {
     _ = plan.run(state)
     var error = state.columnError
     var failures = 0
-    while next(error), error > tolerance, failures < 4 {
+    while true {
+      guard goesOn(error) else { return .stopped }
+      if error <= tolerance { return .converged }
+      if steps > 0, plan.isStale(state, cut: cut) { return .stale }
+      guard failures < 4 else { return .failed }
       try findDirection(error, shouldStop)
       let before = error
       if let reached = search(error) {
@@ -80,7 +95,6 @@ final class SparseNewton {
       }
       steps += 1
     }
-    return error
   }
 
   /// Steps 2 and 3.
