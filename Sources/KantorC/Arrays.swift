@@ -124,6 +124,7 @@ func copy(_ tensor: Tensor, to out: UnsafeMutablePointer<Double>) throws(KantorE
 
 /// Writes numbers in row-major order through a view of the caller's f64 array.
 func scatter(_ values: Buffer<Double>, into target: Tensor) {
+  guard values.count > 0 else { return }
   let pad = [Int](repeating: 1, count: max(0, 4 - target.rank))
   let extents = pad + target.shape
   let steps = [Int](repeating: 0, count: pad.count) + target.strides

@@ -8,5 +8,9 @@ extension Catalog {
       TransportKind.kind
     ],
     methods: [
+      NetworkSimplex.entry,
+      Assignment.entry,
+      OneDimensional.entry,
+      Sinkhorn.entry,
     ])
 }

@@ -23,7 +23,7 @@ public struct Catalog: Sendable {
   }
 
   public func method(_ name: String) throws(KantorError) -> MethodEntry {
-    let found = methods.filter { $0.spec.name == name || $0.spec.qualifiedName == name }
+    let found = methods.filter { $0.spec.isCalled(name) }
     guard let first = found.first else {
       throw unknownName("method", name, among: known(like: name, methods))
     }
@@ -37,14 +37,8 @@ public struct Catalog: Sendable {
   /// The method of that name for problems of a kind.
   public func method(_ name: String, of kind: ProblemKind) throws(KantorError) -> MethodEntry {
     let candidates = methods(of: kind)
-    if let entry = candidates.first(where: {
-      $0.spec.name == name || $0.spec.qualifiedName == name
-    }) {
-      return entry
-    }
-    if let other = methods.first(where: {
-      $0.spec.name == name || $0.spec.qualifiedName == name
-    }) {
+    if let entry = candidates.first(where: { $0.spec.isCalled(name) }) { return entry }
+    if let other = methods.first(where: { $0.spec.isCalled(name) }) {
       throw KantorError(
         .name,
         "method '\(name)' solves problems of the kind '\(other.spec.kind)'; this one is of the "
@@ -61,4 +55,10 @@ public struct Catalog: Sendable {
 
 extension MethodSpec {
   public var qualifiedName: String { "\(kind)/\(name)" }
+
+  /// By its plain or its qualified name.
+  func isCalled(_ called: String) -> Bool {
+    if called == name { return true }
+    return called.utf8.count == kind.utf8.count + 1 + name.utf8.count && called == qualifiedName
+  }
 }

@@ -34,8 +34,8 @@ enum {
 };
 
 /* Called once when the library no longer needs a borrowed array: at the latest when the last
-   problem and result that use it are freed, and also when the call that passed it fails. May be
-   called on any thread that frees a handle. */
+   problem and result that use it are freed, and also when the call that passed it fails. It runs
+   on the thread whose call ends the last use, and may call any function of the library. */
 typedef void (*kantor_release_fn)(void *owner);
 
 /* A view of a contiguous row-major array. Pure C, no library call. */

@@ -133,8 +133,8 @@ KANTOR_API int32_t kantor_settings_warm_start(kantor_settings *settings,
    of a warm-start result.
    settings: [in] settings. name: [in] a result field that the method starts from, such as
    "potential_target". array: [in] copied; NULL takes it back.
-   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_TYPE, KANTOR_E_SHAPE,
-   KANTOR_E_VERSION, KANTOR_E_TOO_LARGE, KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_NAME, KANTOR_E_SHAPE,
+   KANTOR_E_LAYOUT, KANTOR_E_VERSION, KANTOR_E_TOO_LARGE, KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
 KANTOR_API int32_t kantor_settings_set_start(kantor_settings *settings, const char *name,
                                              const kantor_array *array);
 

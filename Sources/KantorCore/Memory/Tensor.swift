@@ -86,6 +86,8 @@ public struct Tensor: @unchecked Sendable {
   /// All elements in row-major order as doubles.
   public func doubles() throws(KantorError) -> Buffer<Double> {
     let out = try Buffer<Double>(count: count)
+    // An empty array may have a huge extent beside the one of 0.
+    guard count > 0 else { return out }
     let destination = out.pointer
     switch type {
     case .f64: gather(Double.self) { destination[$0] = $1 }

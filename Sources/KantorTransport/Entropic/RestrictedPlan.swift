@@ -1,0 +1,113 @@
+import CKantorKernels
+import KantorCore
+import KantorNumerics
+
+/// The entropic problem on the pairs that matter, stored row by row with their costs.
+///
+/// What a row or column leaves out is at most exp(cut) of its weight per pair, so the potentials
+/// may move by part of that before the choice has to be made again. A full pass decides whether
+/// the answer holds for all pairs.
+final class RestrictedPlan: EntropicPass {
+  let n: Int
+  let m: Int
+  let count: Int
+  let rowStart: Buffer<Int64>
+  let column: Buffer<Int32>
+  let entryCost: Buffer<Double>
+  /// The plan of the last pass: rows exact.
+  let value: Buffer<Double>
+  private let parallel: Parallel
+  private let partialSums: Buffer<Double>
+  /// Potentials at the choice, and by how much C - f - g exceeds 0 at least where nothing is
+  /// stored, all in units of the cost.
+  private let chosenF: Buffer<Double>
+  private let chosenG: Buffer<Double>
+  private let slack: Double
+
+  private init(
+    _ state: EntropicState, cut: Double, rowStart: Buffer<Int64>, column: Buffer<Int32>, entryCost: Buffer<Double>,
+    threads: Int
+  ) throws(KantorError) {
+    n = state.n
+    m = state.m
+    self.rowStart = rowStart
+    self.column = column
+    self.entryCost = entryCost
+    count = column.count
+    value = try Buffer(count: count)
+    parallel = Parallel(threads: min(threads, max(1, count / FullSweep.pairsPerThread)))
+    partialSums = try Buffer(count: try checkedProduct(m, parallel.threads, of: "sums"))
+    slack = -cut * state.epsilon
+    chosenF = try Buffer(count: n)
+    chosenG = try Buffer(count: m)
+    for i in 0..<n { chosenF.pointer[i] = state.f(i) }
+    for j in 0..<m { chosenG.pointer[j] = state.g(j) }
+  }
+
+  /// True when the potentials have moved so far that a pair not stored may have an exponent above
+  /// `cut` (relative to its weights).
+  func isStale(_ state: EntropicState, cut: Double) -> Bool {
+    var (riseF, riseG) = (-Double.infinity, -Double.infinity)
+    for i in 0..<n where state.a.pointer[i] > 0 {
+      riseF = max(riseF, state.f(i) - chosenF.pointer[i])
+    }
+    for j in 0..<m where state.b.pointer[j] > 0 {
+      riseG = max(riseG, state.g(j) - chosenG.pointer[j])
+    }
+    return riseF + riseG > slack + state.epsilon * cut
+  }
+
+  /// The pairs that matter at the state, or nil when they are more than `limit`.
+  static func choose(
+    _ state: EntropicState, _ geometry: Geometry, cut: Double, limit: Int, threads: Int
+  ) throws(KantorError) -> RestrictedPlan? {
+    let n = state.n
+    let rowStart = try Buffer<Int64>(count: n + 1)
+    let parallel = Parallel(threads: threads)
+    let inverse = 1 / state.epsilon
+    let (phi, gamma) = (state.phi.pointer, state.gamma.pointer)
+    let (logA, logB) = (state.logA.pointer, state.logB.pointer)
+    parallel.forEach(n) { _, first, end in
+      var cost = geometry.cost
+      kn_matter_count(
+        &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut,
+        rowStart.pointer + 1)
+    }
+    for i in 0..<n { rowStart.pointer[i + 1] += rowStart.pointer[i] }
+    let count = Int(rowStart.pointer[n])
+    guard count <= limit else { return nil }
+    let column = try Buffer<Int32>(count: count)
+    let entryCost = try Buffer<Double>(count: count)
+    parallel.forEach(n) { _, first, end in
+      var cost = geometry.cost
+      kn_matter_fill(
+        &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut, rowStart.pointer,
+        column.pointer, entryCost.pointer)
+    }
+    return try RestrictedPlan(
+      state, cut: cut, rowStart: rowStart, column: column, entryCost: entryCost, threads: threads)
+  }
+
+  @inline(__always)
+  func entries(of row: Int) -> Range<Int> {
+    Int(rowStart.pointer[row])..<Int(rowStart.pointer[row + 1])
+  }
+
+  func run(_ state: EntropicState) -> PassOutcome {
+    let (phi, gamma, a) = (state.phi.pointer, state.gamma.pointer, state.a.pointer)
+    let inverse = 1 / state.epsilon
+    partialSums.fill(0)
+    parallel.forEach(n) { part, first, end in
+      kn_sparse_sweep(
+        rowStart.pointer, column.pointer, entryCost.pointer, Int64(first), Int64(end), inverse, a,
+        phi, gamma, value.pointer, partialSums.pointer + part * m)
+    }
+    let sums = state.columnSum.pointer
+    for j in 0..<m {
+      var sum = 0.0
+      for part in 0..<parallel.threads { sum += partialSums.pointer[part * m + j] }
+      sums[j] = sum
+    }
+    return .complete
+  }
+}

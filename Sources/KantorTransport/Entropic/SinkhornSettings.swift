@@ -1,0 +1,64 @@
+import KantorCore
+
+/// The options of `sinkhorn`, read once.
+struct SinkhornSettings {
+  let epsilon: Double
+  let tolerance: Double
+  let gapTolerance: Double
+  let engine: String
+  let precisionName: String
+  let scalesEpsilon: Bool
+  let scalingFactor: Double
+  let relaxation: Relaxation.Mode
+  let newtonDensity: Double
+  let newtonDrop: Double
+  let rounds: Bool
+  let planThreshold: Double
+  let threads: Int
+
+  /// Errors that f32 exponentials can tell from rounding.
+  static let singleFloor = 2e-6
+  /// Largest C / eps whose difference still has digits in f32.
+  static let singleRange = 2e3
+
+  init(_ run: Run) {
+    let options = run.options
+    epsilon = options.real("epsilon")
+    tolerance = options.real("tolerance")
+    gapTolerance = options.real("gap_tolerance")
+    engine = options.text("engine")
+    precisionName = options.text("precision")
+    scalesEpsilon = options.flag("epsilon_scaling")
+    scalingFactor = options.real("scaling_factor")
+    let omega = options.real("overrelaxation")
+    relaxation = omega == 0 ? .automatic : omega == 1 ? .off : .fixed(omega)
+    newtonDensity = options.real("newton_density")
+    newtonDrop = options.real("newton_drop")
+    rounds = options.flag("round")
+    planThreshold = options.real("plan_threshold")
+    threads = run.threads
+  }
+
+  /// Error at which a level above the target is left.
+  var levelTolerance: Double { 0.02 }
+  var usesNewton: Bool { engine == "auto" || engine == "newton" }
+  var endsInDouble: Bool { precisionName == "auto" || precisionName == "double" }
+
+  func precision(goal: Double, cost: Double, epsilon: Double) -> SweepPrecision {
+    switch precisionName {
+    case "double": return .double
+    case "single": return .single
+    case "mixed": return .mixed
+    default: return cost / epsilon < Self.singleRange / 4 ? .single : .mixed
+    }
+  }
+
+  /// How many pairs Newton's method may store: a share of all, and for points a multiple of their
+  /// number, so that memory stays O(n + m).
+  static func storedLimit(_ geometry: Geometry, density: Double) -> Int {
+    let pairs = Double(geometry.n) * Double(geometry.m)
+    let share = Int(min(density * pairs, 1e15))
+    guard geometry.isPoints else { return share }
+    return min(share, max(1 << 20, 64 * (geometry.n + geometry.m)))
+  }
+}
