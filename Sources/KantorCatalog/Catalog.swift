@@ -9,6 +9,7 @@ extension Catalog {
     ],
     methods: [
       NetworkSimplex.entry,
+      Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
     ])
