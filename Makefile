@@ -23,7 +23,6 @@ includedir ?= $(prefix)/include
 DESTDIR ?=
 
 VENV := $(CURDIR)/.venv
-VENV_BENCH := $(CURDIR)/.venv-bench
 
 # Variables that change what OpenBLAS does would make figures of NumPy meaningless.
 unexport OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
@@ -115,11 +114,8 @@ test-memory: ## valgrind and the address, undefined-behaviour and thread sanitiz
 check: test
 
 .PHONY: bench
-bench: $(STAGED) ## compare with other libraries; a table, JSON and pictures in build/bench
-	scripts/make-venv $(VENV_BENCH) requirements-bench.txt
-	scripts/link-checkout $(VENV_BENCH)
-	mkdir -p $(BUILD)/bench
-	$(VENV_BENCH)/bin/python bench/run.py $(BENCH)
+bench: $(STAGED) ## compare with other libraries, in .venv-bench; BENCH=--help for options
+	bench/run $(BENCH)
 
 .PHONY: clean help
 clean: ## remove everything that was built (build, .build*, .venv*)
@@ -129,4 +125,4 @@ clean: ## remove everything that was built (build, .build*, .venv*)
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 	@echo
-	@echo '  Variables: prefix libdir includedir DESTDIR (install), ONLY (test), SWIFT, PYTHON'
+	@echo '  Variables: prefix libdir includedir DESTDIR (install), ONLY (test), BENCH, SWIFT, PYTHON'

@@ -10,5 +10,6 @@ extension Catalog {
     methods: [
       NetworkSimplex.entry,
       OneDimensional.entry,
+      Sinkhorn.entry,
     ])
 }

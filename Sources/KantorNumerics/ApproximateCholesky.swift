@@ -147,7 +147,8 @@ public struct ApproximateCholesky {
   private func sort(_ found: Int) {
     let list = near.pointer
     if found > 24 {
-      UnsafeMutableBufferPointer(start: list, count: found).sort {
+      var view = UnsafeMutableBufferPointer(start: list, count: found)
+      view.sort {
         ($0.weight, $0.vertex) < ($1.weight, $1.vertex)
       }
       return

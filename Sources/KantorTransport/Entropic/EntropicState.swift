@@ -45,6 +45,12 @@ final class EntropicState {
     for j in 0..<m where b.pointer[j] > 0 { gamma.pointer[j] = logB.pointer[j] + g[j] / epsilon }
   }
 
+  /// Takes over potentials at the same epsilon.
+  func set(f: UnsafePointer<Double>, g: UnsafePointer<Double>) {
+    set(g: g)
+    for i in 0..<n where a.pointer[i] > 0 { phi.pointer[i] = logA.pointer[i] + f[i] / epsilon }
+  }
+
   /// Forgets everything: zero potentials at another epsilon.
   func restart(at epsilon: Double) {
     self.epsilon = epsilon
@@ -70,6 +76,12 @@ final class EntropicState {
     previousEpsilon = epsilon
     epsilon = next
   }
+
+  /// Potentials in units of the cost; meaningless without mass.
+  @inline(__always)
+  func f(_ i: Int) -> Double { epsilon * (phi.pointer[i] - logA.pointer[i]) }
+  @inline(__always)
+  func g(_ j: Int) -> Double { epsilon * (gamma.pointer[j] - logB.pointer[j]) }
 
   /// L1 distance of the column sums from b relative to the mass; rows are exact after a sweep.
   var columnError: Double {

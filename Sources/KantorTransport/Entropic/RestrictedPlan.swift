@@ -18,13 +18,18 @@ final class RestrictedPlan: EntropicPass {
   let value: Buffer<Double>
   private let parallel: Parallel
   private let partialSums: Buffer<Double>
+  /// Potentials at the choice, and by how much C - f - g exceeds 0 at least where nothing is
+  /// stored, all in units of the cost.
+  private let chosenF: Buffer<Double>
+  private let chosenG: Buffer<Double>
+  private let slack: Double
 
   private init(
-    n: Int, m: Int, rowStart: Buffer<Int64>, column: Buffer<Int32>, entryCost: Buffer<Double>,
+    _ state: EntropicState, cut: Double, rowStart: Buffer<Int64>, column: Buffer<Int32>, entryCost: Buffer<Double>,
     threads: Int
   ) throws(KantorError) {
-    self.n = n
-    self.m = m
+    n = state.n
+    m = state.m
     self.rowStart = rowStart
     self.column = column
     self.entryCost = entryCost
@@ -32,6 +37,24 @@ final class RestrictedPlan: EntropicPass {
     value = try Buffer(count: count)
     parallel = Parallel(threads: min(threads, max(1, count / FullSweep.pairsPerThread)))
     partialSums = try Buffer(count: try checkedProduct(m, parallel.threads, of: "sums"))
+    slack = -cut * state.epsilon
+    chosenF = try Buffer(count: n)
+    chosenG = try Buffer(count: m)
+    for i in 0..<n { chosenF.pointer[i] = state.f(i) }
+    for j in 0..<m { chosenG.pointer[j] = state.g(j) }
+  }
+
+  /// True when the potentials have moved so far that a pair not stored may have an exponent above
+  /// `cut` (relative to its weights).
+  func isStale(_ state: EntropicState, cut: Double) -> Bool {
+    var (riseF, riseG) = (-Double.infinity, -Double.infinity)
+    for i in 0..<n where state.a.pointer[i] > 0 {
+      riseF = max(riseF, state.f(i) - chosenF.pointer[i])
+    }
+    for j in 0..<m where state.b.pointer[j] > 0 {
+      riseG = max(riseG, state.g(j) - chosenG.pointer[j])
+    }
+    return riseF + riseG > slack + state.epsilon * cut
   }
 
   /// The pairs that matter at the state, or nil when they are more than `limit`.
@@ -62,38 +85,7 @@ final class RestrictedPlan: EntropicPass {
         column.pointer, entryCost.pointer)
     }
     return try RestrictedPlan(
-      n: n, m: state.m, rowStart: rowStart, column: column, entryCost: entryCost, threads: threads)
-  }
-
-  /// The pairs of this choice that still matter at the state.
-  func narrowed(
-    _ state: EntropicState, cut: Double, threads: Int
-  ) throws(KantorError) -> RestrictedPlan {
-    let inverse = 1 / state.epsilon
-    let starts = try Buffer<Int64>(count: n + 1)
-    let keeps = { (i: Int, k: Int) -> Bool in
-      let j = Int(self.column.pointer[k])
-      let e = state.phi.pointer[i] + state.gamma.pointer[j] - self.entryCost.pointer[k] * inverse
-      return e > cut + min(state.logA.pointer[i], state.logB.pointer[j])
-    }
-    for i in 0..<n {
-      var kept = 0
-      for k in entries(of: i) where keeps(i, k) { kept += 1 }
-      starts.pointer[i + 1] = starts.pointer[i] + Int64(kept)
-    }
-    let count = Int(starts.pointer[n])
-    let columns = try Buffer<Int32>(count: count)
-    let costs = try Buffer<Double>(count: count)
-    for i in 0..<n {
-      var place = Int(starts.pointer[i])
-      for k in entries(of: i) where keeps(i, k) {
-        columns.pointer[place] = column.pointer[k]
-        costs.pointer[place] = entryCost.pointer[k]
-        place += 1
-      }
-    }
-    return try RestrictedPlan(
-      n: n, m: m, rowStart: starts, column: columns, entryCost: costs, threads: threads)
+      state, cut: cut, rowStart: rowStart, column: column, entryCost: entryCost, threads: threads)
   }
 
   @inline(__always)

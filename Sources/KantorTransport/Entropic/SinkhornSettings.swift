@@ -55,9 +55,9 @@ struct SinkhornSettings {
 
   /// How many pairs Newton's method may store: a share of all, and for points a multiple of their
   /// number, so that memory stays O(n + m).
-  func storedLimit(_ geometry: Geometry) -> Int {
+  static func storedLimit(_ geometry: Geometry, density: Double) -> Int {
     let pairs = Double(geometry.n) * Double(geometry.m)
-    let share = Int(min(newtonDensity * pairs, 1e15))
+    let share = Int(min(density * pairs, 1e15))
     guard geometry.isPoints else { return share }
     return min(share, max(1 << 20, 64 * (geometry.n + geometry.m)))
   }

@@ -19,6 +19,7 @@ final class SinkhornSolver {
   private var newtonSteps = 0
   private var innerIterations = 0
   private var isForbidden = false
+  private var isHard = false
 
   init(_ problem: TransportProblem, _ run: Run) throws(KantorError) {
     self.problem = problem
@@ -42,22 +43,17 @@ final class SinkhornSolver {
   private let meanCost: Double
   private let warmG: Buffer<Double>?
 
-  /// Down the ladder of epsilon.
+  /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {
-    if try startWarm() { return try finish() }
-    state.restart(at: ladder.first ?? target)
-    for (level, epsilon) in ladder.enumerated() {
-      if level > 0 { state.move(to: epsilon) }
-      guard try reach(settings.levelTolerance) else { return }
-      try chooseStored(cut: levelCut)
+    let isWarm = try startWarm()
+    let levels = isWarm ? [target] : ladder + [target]
+    if !isWarm { state.restart(at: levels[0]) }
+    for epsilon in levels {
+      if epsilon != state.epsilon { state.move(to: epsilon) }
+      let isLast = epsilon == target
+      guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
+      if !isLast { try prepareStored() }
     }
-    state.move(to: target)
-    try finish()
-  }
-
-  /// At the epsilon asked for, to the tolerance asked for.
-  private func finish() throws(KantorError) {
-    guard try reach(settings.tolerance) else { return }
   }
 
   /// Levels above the target.
@@ -74,22 +70,23 @@ final class SinkhornSolver {
 
   // MARK: Steps
 
-  /// Brings the error down to `goal` over all pairs, or over the stored pairs on the way.
+  /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
     relaxation.reset()
-    let isLast = state.epsilon == target
+    newtonPause = 0
     sweep.precision = settings.precision(goal: goal, cost: meanCost, epsilon: state.epsilon)
-    if let plan = stored {
-      guard try newton(plan, isLast ? 0.5 * goal : goal) else { return false }
-      if !isLast { return true }
-    }
     while true {
-      guard pass(sweep) else { return false }
+      let outcome = try newton(goal)
+      if stored != nil, outcome == .converged, settings.endsInDouble, state.epsilon == target {
+        sweep.precision = .double
+      }
+      guard outcome != .stopped, pass(sweep) else { return false }
       let error = state.columnError
       if isFinished(error, goal) { return true }
-      if !goOn(error) { return false }
-      if isLast, try switchToNewton(error, goal) { continue }
-      relaxation.advance(state, sweep, error: error)
+      guard goOn(error) else { return false }
+      if outcome == .failed { newtonPause = 30 }
+      try storePairs(error, goal)
+      if stored == nil { relaxation.advance(state, sweep, error: error) }
     }
   }
 
@@ -122,51 +119,64 @@ final class SinkhornSolver {
     return !monitor.reachesIterationLimit(iterations)
   }
 
-  /// Newton's method where it is wanted and possible; the sweep that follows checks it.
-  private func switchToNewton(_ error: Double, _ goal: Double) throws(KantorError) -> Bool {
-    guard settings.usesNewton, error < 0.5, newtonFailures < 3 else { return false }
-    if settings.engine == "auto", stored == nil {
-      guard relaxation.predictedSweeps(from: error, to: goal) > 20, error < 0.1 else {
-        return false
-      }
+  /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
+  /// the first time when sweeps alone would take long.
+  private func storePairs(_ error: Double, _ goal: Double) throws(KantorError) {
+    let wasStored = stored != nil
+    stored = nil
+    newtonPause -= 1
+    guard settings.usesNewton, newtonPause < 0 else { return }
+    if !wasStored {
+      guard state.epsilon == target, error < 0.1 else { return }
+      let isSlow = relaxation.predictedSweeps(from: error, to: goal) > 20
+      guard settings.engine == "newton" || isSlow else { return }
     }
-    let cut = Double.log(0.1 * goal / Double(max(state.n, state.m))) - 3
-    guard let plan = try choose(cut: cut) else {
-      newtonFailures = 3
-      return false
-    }
-    stored = plan
-    newtonFailures += 1
-    _ = try newton(plan, 0.5 * goal)
-    return monitor.stop == nil
+    stored = try choose(goal)
+    if stored == nil { newtonPause = 100 }
   }
-  private var newtonFailures = 0
+  /// Sweeps to go before Newton's method is tried again.
+  private var newtonPause = 0
 
-  private func newton(_ plan: RestrictedPlan, _ goal: Double) throws(KantorError) -> Bool {
-    let method = try SparseNewton(state, plan, nu0: settings.newtonDrop, threads: settings.threads)
-    _ = method.run(tolerance: goal) { error in goOn(error) }
+  /// Newton's method on the stored pairs, if there are any.
+  private func newton(_ goal: Double) throws(KantorError) -> SparseNewton.Outcome {
+    guard let plan = stored else { return .converged }
+    let method = try SparseNewton(
+      state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
+    let outcome = try method.run(
+      tolerance: 0.5 * goal, cut: cut(goal), goesOn: goOn,
+      shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
-    return monitor.stop == nil
+    isHard = method.isHard
+    return outcome
   }
 
-  private var levelCut: Double {
-    Double.log(1e-2 * settings.levelTolerance / Double(max(state.n, state.m))) - 3
-  }
-
-  private func chooseStored(cut: Double) throws(KantorError) {
+  /// At the end of a level: keeps the pairs that matter for the next.
+  private func prepareStored() throws(KantorError) {
     guard settings.usesNewton else { return }
-    if let plan = stored {
-      stored = try plan.narrowed(state, cut: cut, threads: settings.threads)
-    } else {
-      stored = try choose(cut: cut)
-    }
+    stored = try choose(settings.levelTolerance)
   }
 
-  private func choose(cut: Double) throws(KantorError) -> RestrictedPlan? {
-    try RestrictedPlan.choose(
-      state, problem.geometry, cut: cut, limit: settings.storedLimit(problem.geometry),
-      threads: settings.threads)
+  /// Pairs with exponents below this, relative to their weights, do not matter for an error of
+  /// `goal`.
+  private func cut(_ goal: Double) -> Double {
+    Double.log(0.01 * goal / Double(max(state.n, state.m)))
+  }
+
+  /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
+  /// they are too many.
+  private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
+    let limit = SinkhornSettings.storedLimit(
+      problem.geometry, density: settings.newtonDensity)
+    for (margin, share) in [(20.0, 8), (3.0, 1)] {
+      if let plan = try RestrictedPlan.choose(
+        state, problem.geometry, cut: cut(goal) - margin, limit: limit / share,
+        threads: settings.threads)
+      {
+        return plan
+      }
+    }
+    return nil
   }
 
   private func startWarm() throws(KantorError) -> Bool {

@@ -31,28 +31,25 @@ import KantorNumerics
 /// **Reference** tang2024sns (sparse Newton), section 3; the mass rule is ours.
 final class SparseNewton {
   private(set) var steps = 0
-  private(set) var innerIterations = 0
+  var innerIterations: Int { system.innerIterations }
+  var isHard: Bool { system.wantsGraph }
   private let nu0: Double
   private var mu = 0.01
   private let start: Buffer<Double>
   private let startPhi: Buffer<Double>
   private let gradient: Buffer<Double>
   private let direction: Buffer<Double>
-  private let diagonal: Buffer<Double>
-  private let inverse: Buffer<Double>
-  private let inverseRow: Buffer<Double>
-  private let solver: ConjugateGradient
-  private let thin: ThinPlan
+  private let system: NewtonSystem
   private let plan: RestrictedPlan
   private let state: EntropicState
 
-  static let maxInnerIterations = 1000
   /// Largest change of an exponent in one step.
   static let longestStep = 50.0
 
-  init(_ state: EntropicState, _ plan: RestrictedPlan, nu0: Double, threads: Int)
-    throws(KantorError)
-  {
+  /// `isHard`: earlier systems of this solve were badly conditioned.
+  init(
+    _ state: EntropicState, _ plan: RestrictedPlan, nu0: Double, threads: Int, isHard: Bool
+  ) throws(KantorError) {
     self.state = state
     self.plan = plan
     self.nu0 = nu0
@@ -61,24 +58,32 @@ final class SparseNewton {
     startPhi = try Buffer(count: state.n)
     gradient = try Buffer(count: m)
     direction = try Buffer(count: m)
-    diagonal = try Buffer(count: m)
-    inverse = try Buffer(count: m)
-    inverseRow = try Buffer(count: state.n)
-    solver = try ConjugateGradient(count: m)
-    thin = try ThinPlan(plan, threads: threads)
-    for i in 0..<state.n {
-      inverseRow.pointer[i] = state.a.pointer[i] > 0 ? 1 / state.a.pointer[i] : 0
-    }
+    system = try NewtonSystem(state, plan, threads: threads, wantsGraph: isHard)
   }
 
-  /// Runs until the error is at most `tolerance`. `next` is told the error after every pass and
-  /// answers whether to go on. The state is left with exact rows and valid column sums.
-  func run(tolerance: Double, next: (Double) -> Bool) -> Double {
+  enum Outcome {
+    case converged
+    /// Pairs that are not stored may matter by now.
+    case stale
+    case failed
+    case stopped
+  }
+
+  /// Runs until the error is at most `tolerance`; pairs with exponents below `cut` do not matter.
+  /// `goesOn` is told the error after every pass. The state is left with exact rows on the stored
+  /// pairs and valid column sums.
+  func run(
+    tolerance: Double, cut: Double, goesOn: (Double) -> Bool, shouldStop: () -> Bool
+  ) throws(KantorError) -> Outcome {
     _ = plan.run(state)
     var error = state.columnError
     var failures = 0
-    while next(error), error > tolerance, failures < 4 {
-      findDirection(error)
+    while true {
+      guard goesOn(error) else { return .stopped }
+      if error <= tolerance { return .converged }
+      if steps > 0, plan.isStale(state, cut: cut) { return .stale }
+      guard failures < 4 else { return .failed }
+      try findDirection(error, shouldStop)
       let before = error
       if let reached = search(error) {
         error = reached
@@ -90,33 +95,20 @@ final class SparseNewton {
       }
       steps += 1
     }
-    return error
   }
 
   /// Steps 2 and 3.
-  private func findDirection(_ error: Double) {
+  private func findDirection(_ error: Double, _ shouldStop: () -> Bool) throws(KantorError) {
     let (m, g, w, b) = (state.m, gradient.pointer, state.columnSum.pointer, state.b.pointer)
     var square = 0.0
     for j in 0..<m {
       g[j] = b[j] - w[j]
       square += g[j] * g[j]
     }
-    thin.choose(threshold: nu0 * square.squareRoot() / Double(state.n))
-    let shift = mu * min(error, 1)
-    thin.schurDiagonal(inverseRow, into: inverse)
-    for j in 0..<m {
-      diagonal.pointer[j] = (1 + shift) * w[j]
-      let remains = diagonal.pointer[j] - inverse.pointer[j]
-      // Rounding can eat a pivot that a heavy pair leaves almost empty.
-      let floor = 1e-14 * w[j]
-      inverse.pointer[j] = w[j] > 0 ? 1 / max(remains, floor) : 0
-    }
-    direction.fill(0)
-    let outcome = solver.solve(
-      rightHandSide: g, inverseDiagonal: inverse.pointer, x: direction.pointer,
-      tolerance: min(0.1, error), maxIterations: Self.maxInnerIterations,
-      multiply: { x, out in thin.schur(inverseRow, diagonal, x, out) })
-    innerIterations += outcome.iterations
+    try system.solve(
+      gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
+      shift: mu * min(error, 1), tolerance: min(0.1, error), direction: direction,
+      shouldStop: shouldStop)
   }
 
   /// Step 4; nil when no step raises F.
@@ -179,63 +171,5 @@ final class SparseNewton {
       _ = plan.run(state)
     }
     return state.columnError
-  }
-}
-
-/// The larger entries of a stored plan, for products.
-private final class ThinPlan {
-  private let plan: RestrictedPlan
-  private let rowStart: Buffer<Int64>
-  private let column: Buffer<Int32>
-  private let value: Buffer<Double>
-  private let parallel: Parallel
-  private let partial: Buffer<Double>
-
-  init(_ plan: RestrictedPlan, threads: Int) throws(KantorError) {
-    self.plan = plan
-    rowStart = try Buffer(count: plan.n + 1)
-    column = try Buffer(count: plan.count)
-    value = try Buffer(count: plan.count)
-    parallel = Parallel(threads: min(threads, max(1, plan.count / FullSweep.pairsPerThread)))
-    partial = try Buffer(count: try checkedProduct(plan.m, parallel.threads, of: "products"))
-  }
-
-  func choose(threshold: Double) {
-    var place = 0
-    for i in 0..<plan.n {
-      rowStart.pointer[i] = Int64(place)
-      for k in plan.entries(of: i) where plan.value.pointer[k] >= threshold {
-        column.pointer[place] = plan.column.pointer[k]
-        value.pointer[place] = plan.value.pointer[k]
-        place &+= 1
-      }
-    }
-    rowStart.pointer[plan.n] = Int64(place)
-  }
-
-  func schurDiagonal(_ inverseRow: Buffer<Double>, into out: Buffer<Double>) {
-    out.fill(0)
-    kn_sparse_schur_diagonal(
-      rowStart.pointer, column.pointer, value.pointer, 0, Int64(plan.n), inverseRow.pointer,
-      out.pointer)
-  }
-
-  /// out = diagonal x - S^T diag(inverseRow) S x
-  func schur(
-    _ inverseRow: Buffer<Double>, _ diagonal: Buffer<Double>, _ x: UnsafePointer<Double>,
-    _ out: UnsafeMutablePointer<Double>
-  ) {
-    let m = plan.m
-    partial.fill(0)
-    parallel.forEach(plan.n) { part, first, end in
-      kn_sparse_schur(
-        rowStart.pointer, column.pointer, value.pointer, Int64(first), Int64(end),
-        inverseRow.pointer, x, partial.pointer + part * m)
-    }
-    for j in 0..<m {
-      var taken = 0.0
-      for part in 0..<parallel.threads { taken += partial.pointer[part * m + j] }
-      out[j] = diagonal.pointer[j] * x[j] - taken
-    }
   }
 }

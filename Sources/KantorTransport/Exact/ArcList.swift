@@ -42,9 +42,9 @@ struct ArcList {
 
   /// The caller has reserved room.
   @inline(__always)
-  mutating func append(tail: Int32, head: Int32, cost: Double) {
-    tails[count] = tail
-    heads[count] = head
+  mutating func append(row: Int, head: Int, cost: Double) {
+    tails[count] = Int32(truncatingIfNeeded: row)
+    heads[count] = Int32(truncatingIfNeeded: head)
     costs[count] = cost
     count &+= 1
   }

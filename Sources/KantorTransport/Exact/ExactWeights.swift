@@ -28,6 +28,15 @@ struct ExactWeights {
     b = UnsafePointer(owned.1.pointer)
   }
 
+  /// As many sources as targets, all of weight 1.
+  init(equal ones: Buffer<Double>) {
+    owned = (ones, ones)
+    mass = Double(ones.count)
+    unit = 1
+    a = UnsafePointer(ones.pointer)
+    b = UnsafePointer(ones.pointer)
+  }
+
   private static func greatestCommonDivisor(_ x: Int, _ y: Int) -> Int {
     var (x, y) = (x, y)
     while y != 0 { (x, y) = (y, x % y) }

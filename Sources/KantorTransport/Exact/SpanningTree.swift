@@ -125,11 +125,19 @@ struct SpanningTree {
 
   // MARK: - Potentials
 
-  /// u_i + cost up, v_j from the row above; artificial arcs cost `artificial`, so that they are the
-  /// dearest. Called now and then to stop the drift of repeated shifts.
+  /// Potentials from the costs of the basic arcs, downwards; artificial arcs cost `artificial`, so
+  /// that they are the dearest. Called now and then to stop the drift of repeated shifts. The root
+  /// gets the level at which `artificial` cancels out in the end: with it in every potential, costs
+  /// twelve orders apart would drown in its rounding.
   func recomputePotentials(artificial: Double) {
     let top = Int32(truncatingIfNeeded: root)
-    potential[root] = 0
+    var hasSupply = false
+    var child = nodes[root].firstChild
+    while child >= 0 {
+      hasSupply = hasSupply || nodes[Int(child)].up != 0
+      child = nodes[Int(child)].next
+    }
+    potential[root] = hasSupply ? -artificial : artificial
     var v = successor(of: top, within: top)
     while v >= 0 {
       let node = nodes[Int(v)]
