@@ -1,3 +1,5 @@
+import KantorCore
+
 /// The exact method that fits the structure of a problem.
 ///
 /// Measured on one core, in units of the network simplex: `one_dimensional` 1000 times faster at
@@ -8,5 +10,13 @@ enum ExactDispatch {
     if problem.geometry.isConvexLine { return OneDimensional.spec.name }
     if Assignment.applies(to: problem) { return Assignment.spec.name }
     return NetworkSimplex.spec.name
+  }
+
+  /// The proposal of the method that fits a dense matrix.
+  static func propose(
+    _ problem: TransportProblem, _ run: Run
+  ) throws(KantorError) -> TransportProposal {
+    Assignment.applies(to: problem)
+      ? try Assignment.propose(problem, run) : try NetworkSimplex.propose(problem, run)
   }
 }
