@@ -32,6 +32,7 @@ static void test_kind_name(void)
   }
   CHECK(kantor_kind_name(kantor_kind_count()) == NULL);
   CHECK(kantor_kind_name(0) != NULL);
+  CHECK(kantor_method_count() > 0);
 }
 
 /* Sizes that struct_size cannot have. */
