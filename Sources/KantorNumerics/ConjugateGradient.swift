@@ -33,17 +33,17 @@ public struct ConjugateGradient {
 
   /// x holds the start on entry. multiply(p, q) sets q = A p, precondition(s, z) sets z = M^-1 s;
   /// shouldStop is asked per iteration.
-  public func solve(
+  public func solve<Failure: Error>(
     rightHandSide r: UnsafePointer<Double>, x: UnsafeMutablePointer<Double>, tolerance: Double,
     maxIterations: Int,
-    multiply: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
+    multiply: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws(Failure) -> Void,
     precondition: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
     shouldStop: () -> Bool = { false }
-  ) -> Outcome {
+  ) throws(Failure) -> Outcome {
     let (s, z, p, q) = (residual.pointer, solved.pointer, direction.pointer, product.pointer)
     precondition(r, z)
     let initial = dot(r, z)
-    multiply(x, q)
+    try multiply(x, q)
     for i in 0..<count { s[i] = r[i] - q[i] }
     precondition(s, z)
     for i in 0..<count { p[i] = z[i] }
@@ -52,7 +52,7 @@ public struct ConjugateGradient {
     var iterations = 0
     while rho > goal && iterations < maxIterations {
       if shouldStop() { return outcome(iterations, rho, initial, true) }
-      multiply(p, q)
+      try multiply(p, q)
       iterations += 1
       let curvature = dot(p, q)
       guard curvature > 0, curvature.isFinite else { return outcome(iterations, rho, initial, true) }

@@ -45,6 +45,12 @@ final class EntropicState {
     for j in 0..<m where b.pointer[j] > 0 { gamma.pointer[j] = logB.pointer[j] + g[j] / epsilon }
   }
 
+  /// Takes over potentials at the same epsilon.
+  func set(f: UnsafePointer<Double>, g: UnsafePointer<Double>) {
+    set(g: g)
+    for i in 0..<n where a.pointer[i] > 0 { phi.pointer[i] = logA.pointer[i] + f[i] / epsilon }
+  }
+
   /// Forgets everything: zero potentials at another epsilon.
   func restart(at epsilon: Double) {
     self.epsilon = epsilon

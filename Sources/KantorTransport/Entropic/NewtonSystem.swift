@@ -61,10 +61,11 @@ final class NewtonSystem {
   }
 
   /// Solves for `direction`; the relative residual asked for is `tolerance`.
+  @discardableResult
   func solve(
     gradient: UnsafePointer<Double>, threshold: Double, shift: Double, tolerance: Double,
     direction: Buffer<Double>, shouldStop: () -> Bool
-  ) throws(KantorError) {
+  ) throws(KantorError) -> ConjugateGradient.Outcome {
     choose(threshold: threshold)
     formDiagonal(shift: shift)
     if wantsGraph { try factorise(shift: shift) } else { graph = nil }
@@ -75,6 +76,7 @@ final class NewtonSystem {
       shouldStop: shouldStop)
     innerIterations += outcome.iterations
     if outcome.iterations > Self.slowIterations { wantsGraph = true }
+    return outcome
   }
 
   private func choose(threshold: Double) {

@@ -1,0 +1,118 @@
+import KantorCore
+import KantorNumerics
+
+/// Solves (diag(b) - P' diag(1/a) P) mu = r for sum r = 0, with <b, mu> = 0.
+///
+/// Where few pairs of the plan matter they are stored and the solver of the Newton steps is used;
+/// otherwise each product makes the plan anew, row by row.
+struct ImplicitSystem {
+  private let problem: TransportProblem
+  private let rows: PlanRows
+  private let state: EntropicState
+  private let stored: RestrictedPlan?
+
+  /// Exponents below this are lost in the rounding of a row's sum anyway.
+  static let cut = -45.0
+  static let density = 0.1
+  static let tolerance = 1e-13
+  static let acceptable = 1e-5
+
+  init(
+    _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
+    _ rows: PlanRows
+  ) throws(KantorError) {
+    self.problem = problem
+    self.rows = rows
+    state = try EntropicState(a: problem.a, b: problem.b, mass: problem.mass, epsilon: epsilon)
+    state.set(f: f.pointer, g: g.pointer)
+    let limit = SinkhornSettings.storedLimit(problem.geometry, density: Self.density)
+    stored = try RestrictedPlan.choose(
+      state, problem.geometry, cut: Self.cut, limit: limit, threads: 1)
+  }
+
+  func solve(_ r: Buffer<Double>, _ mu: Buffer<Double>) throws(KantorError) {
+    centre(r)
+    let outcome: ConjugateGradient.Outcome
+    if let plan = stored {
+      outcome = try solve(plan, r, mu)
+    } else {
+      outcome = try solveOnTheFly(r, mu)
+    }
+    guard outcome.relativeResidual <= Self.acceptable else {
+      throw KantorError(
+        .unsupported,
+        "the linear system behind this derivative is too ill-conditioned: relative residual "
+          + "\(outcome.relativeResidual) after \(outcome.iterations) iterations; a larger epsilon "
+          + "helps")
+    }
+    var mean = CompensatedSum()
+    for j in 0..<mu.count { mean.add(problem.b.pointer[j] * mu.pointer[j]) }
+    let shift = mean.value / problem.mass
+    for j in 0..<mu.count { mu.pointer[j] -= shift }
+  }
+
+  /// Takes out of r what rounding put outside the range of the matrix.
+  private func centre(_ r: Buffer<Double>) {
+    var total = CompensatedSum()
+    for j in 0..<r.count { total.add(r.pointer[j]) }
+    let share = total.value / problem.mass
+    for j in 0..<r.count { r.pointer[j] -= share * problem.b.pointer[j] }
+  }
+
+  private func solve(
+    _ plan: RestrictedPlan, _ r: Buffer<Double>, _ mu: Buffer<Double>
+  ) throws(KantorError) -> ConjugateGradient.Outcome {
+    _ = plan.run(state)
+    let system = try NewtonSystem(state, plan, threads: 1, wantsGraph: true)
+    return try system.solve(
+      gradient: r.pointer, threshold: 0, shift: 0, tolerance: Self.tolerance, direction: mu,
+      shouldStop: { false })
+  }
+
+  private func solveOnTheFly(
+    _ r: Buffer<Double>, _ mu: Buffer<Double>
+  ) throws(KantorError) -> ConjugateGradient.Outcome {
+    let m = problem.m
+    let (a, b) = (problem.a.pointer, problem.b.pointer)
+    let diagonal = try Buffer<Double>(count: m)
+    try rows.forEach { (i, _, x) throws(KantorError) in
+      guard a[i] > 0 else { return }
+      for j in 0..<m { diagonal.pointer[j] += x[j] * x[j] / a[i] }
+    }
+    for j in 0..<m {
+      let rest = b[j] - diagonal.pointer[j]
+      diagonal.pointer[j] = b[j] > 0 ? 1 / max(rest, 1e-14 * b[j]) : 0
+    }
+    let solver = try ConjugateGradient(count: m)
+    return try solver.solve(
+      rightHandSide: r.pointer, x: mu.pointer, tolerance: Self.tolerance, maxIterations: 2000,
+      multiply: { (v, out) throws(KantorError) in try multiply(v, out) },
+      precondition: { (s, z) in for j in 0..<m { z[j] = diagonal.pointer[j] * s[j] } })
+  }
+
+  /// out = b v - P' diag(1/a) P v
+  private func multiply(
+    _ v: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
+  ) throws(KantorError) {
+    let (m, a, b) = (problem.m, problem.a.pointer, problem.b.pointer)
+    for j in 0..<m { out[j] = b[j] * v[j] }
+    try rows.forEach { (i, _, x) throws(KantorError) in
+      guard a[i] > 0 else { return }
+      var sum = SIMD8<Double>.zero
+      var j = 0
+      while j &+ 8 <= m {
+        sum +=
+          UnsafeRawPointer(x + j).loadUnaligned(as: SIMD8<Double>.self)
+          * UnsafeRawPointer(v + j).loadUnaligned(as: SIMD8<Double>.self)
+        j &+= 8
+      }
+      var dot = sum.sum()
+      while j < m {
+        dot += x[j] * v[j]
+        j &+= 1
+      }
+      let t = dot / a[i]
+      for j in 0..<m where b[j] > 0 { out[j] -= t * x[j] }
+    }
+  }
+}
