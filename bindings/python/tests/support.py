@@ -8,10 +8,12 @@ from scipy.optimize import linprog
 
 
 def highs(M, a, b):
-    """Optimal cost of a transport problem by linear programming; infinite costs are left out."""
+    """Optimal cost by linear programming, None if infeasible; infinite costs are left out."""
     M = np.asarray(M, dtype=float)
     n, m = M.shape
     allowed = np.isfinite(M).ravel()
+    if not allowed.any():
+        return None
     rows = np.kron(np.eye(n), np.ones(m))
     columns = np.kron(np.ones(n), np.eye(m))
     constraints = np.vstack([rows, columns])[:, allowed]

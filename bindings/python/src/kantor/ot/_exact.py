@@ -292,6 +292,8 @@ def _one_call(
             weights.append(None)
         else:
             return None
+    if (weights[0] is None) != (weights[1] is None):
+        return None  # uniform weights of mass 1 on one side, which the other has to match
     capacity = n + m
     numbers = np.empty(2 * capacity + 1)  # potentials, values of the plan, objective
     start = address(numbers)
