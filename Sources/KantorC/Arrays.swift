@@ -118,7 +118,7 @@ func copy(_ tensor: Tensor, to out: UnsafeMutablePointer<Double>) throws(KantorE
     withExtendedLifetime(tensor) { out.update(from: source, count: tensor.count) }
   } else {
     let values = try tensor.doubles()
-    out.update(from: values.pointer, count: values.count)
+    withExtendedLifetime(values) { out.update(from: values.pointer, count: values.count) }
   }
 }
 

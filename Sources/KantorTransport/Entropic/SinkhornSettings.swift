@@ -2,24 +2,31 @@ import KantorCore
 
 /// The options of `sinkhorn`, read once.
 struct SinkhornSettings {
-  let epsilon: Double
-  let tolerance: Double
-  let gapTolerance: Double
-  let engine: String
-  let precisionName: String
-  let scalesEpsilon: Bool
-  let scalingFactor: Double
-  let relaxation: Relaxation.Mode
-  let newtonDensity: Double
-  let newtonDrop: Double
-  let rounds: Bool
-  let planThreshold: Double
-  let threads: Int
+  var epsilon: Double
+  var tolerance: Double
+  var gapTolerance = 0.0
+  var engine = "auto"
+  var precisionName = "auto"
+  var scalesEpsilon = true
+  var scalingFactor = 0.25
+  var relaxation = Relaxation.Mode.automatic
+  var newtonDensity = 0.15
+  var newtonDrop = 0.01
+  var rounds = false
+  var planThreshold = 0.0
+  var threads: Int
 
   /// Errors that f32 exponentials can tell from rounding.
   static let singleFloor = 2e-6
   /// Largest C / eps whose difference still has digits in f32.
   static let singleRange = 2e3
+
+  /// Everything but these at its default.
+  init(epsilon: Double, tolerance: Double, threads: Int) {
+    self.epsilon = epsilon
+    self.tolerance = tolerance
+    self.threads = threads
+  }
 
   init(_ run: Run) {
     let options = run.options

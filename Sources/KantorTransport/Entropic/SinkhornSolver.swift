@@ -14,17 +14,24 @@ final class SinkhornSolver {
 
   /// The pairs that matter, while they are few enough to be stored.
   private var stored: RestrictedPlan?
-  private var iterations = 0
+  private(set) var iterations = 0
   private var passes = 0
   private var newtonSteps = 0
   private var innerIterations = 0
   private var isForbidden = false
   private var isHard = false
 
-  init(_ problem: TransportProblem, _ run: Run) throws(KantorError) {
+  /// `warmG`: potentials of the targets to start from, in units of the cost; `iterations`: what
+  /// other solves of the same run have used up.
+  init(
+    _ problem: TransportProblem, _ settings: SinkhornSettings, _ monitor: Monitor,
+    warmG: Buffer<Double>? = nil, iterations: Int = 0
+  ) throws(KantorError) {
     self.problem = problem
-    monitor = run.monitor
-    settings = SinkhornSettings(run)
+    self.monitor = monitor
+    self.settings = settings
+    self.warmG = warmG
+    self.iterations = iterations
     let costs = try CostSummary(problem, monitor)
     target = settings.epsilon > 0 ? settings.epsilon : costs.automaticEpsilon
     meanCost = costs.spread
@@ -35,12 +42,11 @@ final class SinkhornSolver {
     for j in 0..<b.count { b.pointer[j] /= mass }
     state = try EntropicState(a: a, b: b, mass: 1, epsilon: target)
     sweep = try FullSweep(
-      problem.geometry, precision: .double, threads: run.threads, monitor: run.monitor)
+      problem.geometry, precision: .double, threads: settings.threads, monitor: monitor)
     relaxation = try Relaxation(b.count, mode: settings.relaxation)
-    warmG = try Self.warmStart(problem, run)
   }
 
-  private let meanCost: Double
+  let meanCost: Double
   private let warmG: Buffer<Double>?
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
@@ -188,7 +194,7 @@ final class SinkhornSolver {
     return state.columnError < 0.1
   }
 
-  private static func warmStart(
+  static func warmStart(
     _ problem: TransportProblem, _ run: Run
   ) throws(KantorError) -> Buffer<Double>? {
     if let g = try run.start.vector("potential_target", count: problem.m) { return g }

@@ -104,7 +104,7 @@ extension NetworkSimplex {
       let treeBytes = try SpanningTree.bytes(n: rows.n, m: rows.m)
       arena = try Arena(bytes: treeBytes + 64)
       tree = SpanningTree(n: rows.n, m: rows.m, in: arena.takeRaw(treeBytes))
-      arcs = try ArcList(capacity: 0)
+      arcs = try ArcList(capacity: Self.firstCapacity(rows.n, rows.m))
     }
 
     /// The method. Returns early when the monitor says so; the basis is feasible at any time after

@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from . import _abi
 from ._errors import check, error
 from ._library import lib
+from ._result import Result
 from ._settings import SettingsHandle
 
 _LEVELS = {
@@ -186,18 +187,18 @@ class Watch:
         self._bar.set_postfix(figures, refresh=False)
         self._bar.update(iteration - self._bar.n)
 
-    def close_bar(self, iteration: int, residual: float, gap: float) -> None:
-        """Show the last figures; does nothing without a bar.
+    def finish(self, result: Result) -> None:
+        """Show the last figures at the progress bar, if there is one.
 
         Parameters
         ----------
-        iteration : int
-            Of the result.
-        residual, gap : float
-            Of the result, NaN if not known.
+        result : Result
+            Of the solve.
         """
         if self._bar is not None:
-            self._move_bar(iteration, residual, gap)
+            nan = float("nan")
+            residual, gap = result.get("marginal_residual", nan), result.get("gap", nan)
+            self._move_bar(result.get("iterations", 0), residual, gap)
 
     # Ctrl-C
 

@@ -264,9 +264,9 @@ class Problem:
             for symbols in _symbols(fields.get(known, {}).get("shape", "")):
                 if len(symbols) == len(shape):
                     extents.update(zip(symbols, shape))
-        for symbols in _symbols(fields[name]["shape"]):
-            if all(symbol in extents for symbol in symbols):
-                return tuple(extents[symbol] for symbol in symbols)
+        symbols = _symbols(fields[name]["shape"])[:1]
+        if symbols and all(symbol in extents for symbol in symbols[0]):
+            return tuple(extents[symbol] for symbol in symbols[0])
         raise error(_abi.E_MISSING, f"field '{name}' was not set and its shape is not known")
 
     def __repr__(self) -> str:

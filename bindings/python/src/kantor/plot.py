@@ -102,7 +102,7 @@ def convergence(result: Any, ax: Any = None, against: str = "iteration") -> Any:
             axes.plot(trace[against][shown], values[shown], color=color, label=label)
     axes.set_yscale("log")
     axes.set_xlabel("seconds" if against == "seconds" else "iteration")
-    axes.set_title(f"{result.method or 'solve'}: {result.status}")
+    axes.set_title(f"{result.method.split('/')[-1]}: {result.status}")
     axes.grid(True, which="major", alpha=0.25)
     if axes.lines:
         axes.legend(frameon=False)
