@@ -161,7 +161,8 @@ def test_too_many_dimensions():
 
 @given(
     values=hnp.arrays(
-        st.sampled_from([np.float64, np.float32, np.int32]), hnp.array_shapes(min_dims=2, max_dims=2),
+        st.sampled_from([np.float64, np.float32, np.int32]),
+        hnp.array_shapes(min_dims=2, max_dims=2),
         elements=st.integers(0, 100),
     ),
     row=st.sampled_from([1, 2, -1]), column=st.sampled_from([1, 3, -2]), turn=st.booleans(),

@@ -133,12 +133,9 @@ class Watch:
             raise error(_abi.E_RANGE, f"log_level {level!r} is not one of {', '.join(_LEVELS)}")
         if log is True:
             log = logging.getLogger("kantor")
+        sink: LogFunction
         if isinstance(log, logging.Logger):
-            logger = log
-
-            def sink(word: str, text: str) -> None:
-                logger.log(_LOGGING[word], "%s", text)
-
+            sink = _to_logger(log)
         elif callable(log):
             sink = log
         else:
@@ -217,7 +214,7 @@ class Watch:
 
         def handler(number: int, frame: Any) -> None:
             try:
-                root(number, frame)
+                root(number, frame)  # type: ignore[operator,misc]
             except BaseException as raised:
                 self._stop(raised)
 
@@ -238,3 +235,7 @@ class Watch:
         if self._error is not None:
             raised, self._error = self._error, None
             raise raised
+
+
+def _to_logger(logger: logging.Logger) -> LogFunction:
+    return lambda level, text: logger.log(_LOGGING[level], "%s", text)
