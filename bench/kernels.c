@@ -25,9 +25,10 @@ typedef struct data {
   double error;
 } data;
 
+/* Processor time of this thread, so that other work on the machine disturbs less. */
 static double now(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

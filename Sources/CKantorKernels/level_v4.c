@@ -7,7 +7,9 @@
 #define KN_LEVEL_TABLE kn_table_v4
 #define KN_WIDTH 64
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi,bmi2,f16c,lzcnt,popcnt"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi,bmi2,f16c," \
+                          "lzcnt,movbe,popcnt"))), \
+    apply_to = function)
 #include "body/body.h"
 #pragma clang attribute pop
 

@@ -8,6 +8,7 @@
 /* Elementary functions, first alone and then over arrays. */
 #include "exponential.h"
 #include "logarithm.h"
+#include "square_root.h"
 
 /* Files named typed_* are written once for both element types. */
 #define KN_SINGLE 0

@@ -20,10 +20,9 @@
 /* Sweeps give exactly 0 below exp(-700) and exp(-80); here in powers of two. */
 #define KN_CUT_D (-700.0 * KN_LOG2E)
 #define KN_CUT_F ((float)(-80.0 * KN_LOG2E))
-/* Exponents up to here are exact. They are far above anything a sweep accepts: the row whose sum
-   shows a larger one is computed again with its maximum subtracted. */
-#define KN_CAP_D 1020.0
-#define KN_CAP_F 124.0f
+/* 2^z overflows from here on. */
+#define KN_TOP_D 1024.0
+#define KN_TOP_F 128.0f
 
 #if KN_WIDTH == 64
 #include "exponential_avx512.h"

@@ -63,7 +63,7 @@ KN_INLINE kn_vf kn_exp_f(kn_vf x) {
 #define KN_FLOOR (_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
 
 /* 2^z = 2^(k/16) 2^r 2^floor(z), 0 <= r < 1/16. -inf and NaN fail the test and give 0; too large
-   an exponent gives +inf. Either shows in the row sum. */
+   an exponent gives +inf. A sweep sees either in the row sum. */
 KN_INLINE kn_vd kn_exp2_cut_d(kn_vd z) {
   __mmask8 kept = _mm512_cmp_pd_mask((__m512d)z, _mm512_set1_pd(KN_CUT_D), _CMP_GE_OQ);
   kn_vd r = (kn_vd)_mm512_reduce_pd((__m512d)z, (4 << 4) | KN_FLOOR);

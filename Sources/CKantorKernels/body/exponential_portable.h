@@ -71,9 +71,10 @@ KN_INLINE kn_vf kn_exp2_tail_f(kn_vf r) {
   return kn_fma_f(q, r, kn_splat_f(0x1.62e42ap-1f));
 }
 
-/* An exponent of -inf gives 0; one above the cap, or NaN, gives 2^cap, which the row sum shows. */
+/* An exponent of -inf gives 0. One that overflows, or NaN, is set to the top, where adding the
+   integer to the bits of 1.0 makes +inf; a sweep sees it in the row sum. */
 KN_INLINE kn_vd kn_exp2_cut_d(kn_vd z) {
-  z = kn_min_d(z, kn_splat_d(KN_CAP_D));
+  z = kn_min_d(z, kn_splat_d(KN_TOP_D));
   kn_vd shifted = z + kn_splat_d(KN_MAGIC_D);
   kn_vd r = z - (shifted - kn_splat_d(KN_MAGIC_D));
   kn_vd p = kn_fma_d(kn_exp2_tail_d(r), r, kn_splat_d(1.0));
@@ -81,7 +82,7 @@ KN_INLINE kn_vd kn_exp2_cut_d(kn_vd z) {
   return z >= kn_splat_d(KN_CUT_D) ? (kn_vd)bits : kn_splat_d(0.0);
 }
 KN_INLINE kn_vf kn_exp2_cut_f(kn_vf z) {
-  z = kn_min_f(z, kn_splat_f(KN_CAP_F));
+  z = kn_min_f(z, kn_splat_f(KN_TOP_F));
   kn_vf shifted = z + kn_splat_f(KN_MAGIC_F);
   kn_vf r = z - (shifted - kn_splat_f(KN_MAGIC_F));
   kn_vf p = kn_fma_f(kn_exp2_tail_f(r), r, kn_splat_f(1.0f));

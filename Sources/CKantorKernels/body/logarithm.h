@@ -5,7 +5,7 @@
 
 KN_INLINE kn_vd kn_log_d(kn_vd x) {
   const kn_vl sqrt_half = (kn_vl)0x3fe6a09e667f3bcdll;
-  kn_vl denormal = x < kn_splat_d(0x1p-1022);
+  kn_vl denormal = (kn_vl)(x < kn_splat_d(0x1p-1022));
   kn_vd y = denormal ? x * kn_splat_d(0x1p54) : x;
   kn_vl k = ((kn_vl)y - sqrt_half) >> 52;
   kn_vd f = (kn_vd)((kn_vl)y - (k << 52)) - kn_splat_d(1.0);
@@ -30,7 +30,7 @@ KN_INLINE kn_vd kn_log_d(kn_vd x) {
 
 KN_INLINE kn_vf kn_log_f(kn_vf x) {
   const kn_vi sqrt_half = (kn_vi)0x3f3504f3;
-  kn_vi denormal = x < kn_splat_f(0x1p-126f);
+  kn_vi denormal = (kn_vi)(x < kn_splat_f(0x1p-126f));
   kn_vf y = denormal ? x * kn_splat_f(0x1p25f) : x;
   kn_vi k = ((kn_vi)y - sqrt_half) >> 23;
   kn_vf f = (kn_vf)((kn_vi)y - (k << 23)) - kn_splat_f(1.0f);

@@ -88,15 +88,16 @@ KN_INLINE void kn_mixed_block(int single, int rows, const kn_exponents *e, const
   const int64_t columns = e->cost->columns;
   for (int r = 0; r < rows; r++) total[r] = 0.0;
   for (int64_t first = 0, count; first < columns; first += count) {
-    count = kn_tile_count(columns - first);
+    count = kn_piece(columns - first, KN_TILE);
     const float *narrow[4];
     const double *wide[4];
     kn_vf sum[4];
     for (int r = 0; r < rows; r++) sum[r] = kn_splat_f(0.0f);
     if (single) {
-      kn_cost_tile_f(e->cost, rows, b->row, first, count, e->scratch.tile32, narrow);
+      kn_cost_tile_f(e->cost, rows, b->row, first, count, e->y_norms32, e->scratch.tile32,
+                     narrow);
     } else {
-      kn_cost_tile_d(e->cost, rows, b->row, first, count, e->scratch.tile64, wide);
+      kn_cost_tile_d(e->cost, rows, b->row, first, count, e->y_norms64, e->scratch.tile64, wide);
     }
     kn_mixed_span(single, rows, e, b, phi, narrow, wide, first, count, sum);
     for (int r = 0; r < rows; r++) total[r] += kn_sum_f(sum[r]);
@@ -167,25 +168,28 @@ static int64_t kn_body_sinkhorn_sweep_f32(const kn_cost *cost, int64_t row_begin
                                           double *phi, const double *gamma, double *column_sum,
                                           double *error, int32_t mixed, void *memory) {
   const int single = !mixed || kn_costs_are_single(cost);
-  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, single, memory);
+  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, single, row_end - row_begin, memory);
   kn_scratch *s = &e.scratch;
   if (!mixed) kn_prepare_gamma_f(gamma, cost->columns, s);
   memset(s->sum32, 0, (size_t)s->padded * sizeof(float));
   kn_block_f b = {.cost = cost,
+                  .y_norms = e.y_norms32,
                   .scale = (float)e.scale,
                   .gamma = s->gamma32,
                   .rest = s->rest32,
-                  .plan = s->plan32,
                   .plan_stride = s->plan_stride,
                   .tile = s->tile32};
-  int64_t infeasible = 0, row[4];
+  int64_t infeasible = 0, row[KN_PLAN_ROWS];
   int blocks = 0;
+  b.computed = !mixed && kn_is_computed_ahead_f(cost);
   for (int64_t next = row_begin; next < row_end;) {
-    const int rows = kn_gather_rows(&next, row_end, a, phi, row);
-    const int step = rows == 4 ? 4 : 1;
-    b.rows = step;
-    for (int r = 0; r < rows; r += step) {
-      for (int k = 0; k < step; k++) b.row[k] = row[r + k];
+    const int rows = kn_gather_rows(b.computed ? KN_PLAN_ROWS : 4, &next, row_end, a, phi, row);
+    b.plan = s->plan32;
+    if (b.computed) kn_compute_ahead_f(&b, rows, row);
+    for (int r = 0; r < rows; r += b.rows) {
+      b.rows = rows - r >= 4 ? 4 : 1;
+      b.plan = s->plan32 + r * b.plan_stride;
+      for (int k = 0; k < b.rows; k++) b.row[k] = row[r + k];
       infeasible += kn_sweep_block_f(&b, &e, mixed, a, phi, column_sum, error);
       if (++blocks == KN_BLOCKS_IN_F32) {
         kn_flush_sums(s, cost->columns, mixed, column_sum);

@@ -1,7 +1,7 @@
 /* The fused Sinkhorn sweep in f64. */
 
 /* Sums outside [1e-30, 1e300] send the row to the form with its maximum subtracted: below,
-   entries beyond the cut may matter; above, entries may have met the cap. */
+   entries beyond the cut may matter; above, entries may have overflowed. */
 #define KN_SUM_LOW 1e-30
 #define KN_SUM_HIGH_D 1e300
 
@@ -21,12 +21,12 @@ KN_INLINE void kn_scatter_rows_d(int rows, const double *plan, int64_t stride, c
   }
 }
 
-/* Rows with mass among [*next, row_end), up to four; the others get phi = -inf. */
-KN_INLINE int kn_gather_rows(int64_t *next, int64_t row_end, const double *a, double *phi,
-                             int64_t row[4]) {
+/* Rows with mass among [*next, row_end), up to `most`; the others get phi = -inf. */
+KN_INLINE int kn_gather_rows(int most, int64_t *next, int64_t row_end, const double *a,
+                             double *phi, int64_t row[KN_PLAN_ROWS]) {
   int rows = 0;
   int64_t i = *next;
-  for (; i < row_end && rows < 4; i++) {
+  for (; i < row_end && rows < most; i++) {
     if (a[i] > 0.0) {
       row[rows++] = i;
     } else {
@@ -78,20 +78,24 @@ static int64_t kn_body_sinkhorn_sweep_f64(const kn_cost *cost, int64_t row_begin
                                           int64_t row_end, double inv_eps, const double *a,
                                           double *phi, const double *gamma, double *column_sum,
                                           double *error, void *memory) {
-  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, kn_costs_are_single(cost), memory);
+  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, kn_costs_are_single(cost),
+                                      row_end - row_begin, memory);
   kn_block_d b = {.cost = cost,
+                  .y_norms = e.y_norms64,
                   .scale = e.scale,
                   .gamma = e.scratch.gamma64,
-                  .plan = e.scratch.plan64,
                   .plan_stride = e.scratch.plan_stride,
                   .tile = e.scratch.tile64};
-  int64_t infeasible = 0, row[4];
+  int64_t infeasible = 0, row[KN_PLAN_ROWS];
+  b.computed = kn_is_computed_ahead_d(cost);
   for (int64_t next = row_begin; next < row_end;) {
-    const int rows = kn_gather_rows(&next, row_end, a, phi, row);
-    const int step = rows == 4 ? 4 : 1;
-    b.rows = step;
-    for (int r = 0; r < rows; r += step) {
-      for (int k = 0; k < step; k++) b.row[k] = row[r + k];
+    const int rows = kn_gather_rows(b.computed ? KN_PLAN_ROWS : 4, &next, row_end, a, phi, row);
+    b.plan = e.scratch.plan64;
+    if (b.computed) kn_compute_ahead_d(&b, rows, row);
+    for (int r = 0; r < rows; r += b.rows) {
+      b.rows = rows - r >= 4 ? 4 : 1;
+      b.plan = e.scratch.plan64 + r * b.plan_stride;
+      for (int k = 0; k < b.rows; k++) b.row[k] = row[r + k];
       infeasible += kn_sweep_block_d(&b, &e, a, phi, column_sum, error);
     }
   }

@@ -1,25 +1,53 @@
 /* Soft and hard c-transforms. */
 
+/* sum 2^(z - top) over a row and its padding; exponentials in f64, or in f32 from differences
+   in f64. */
+KN_INLINE double kn_exp_sum_double(const double *z, int64_t columns, double top) {
+  const kn_vd shift = kn_splat_d(top);
+  kn_vd sum0 = kn_splat_d(0.0), sum1 = sum0;
+  for (int64_t j = 0; j < kn_padded(columns); j += 2 * KN_LANES_D) {
+    sum0 += kn_exp2_cut_d(kn_load_d(z + j) - shift);
+    sum1 += kn_exp2_cut_d(kn_load_d(z + j + KN_LANES_D) - shift);
+  }
+  return kn_sum_d(sum0 + sum1);
+}
+KN_INLINE double kn_exp_sum_single(const double *z, int64_t columns, double top) {
+  const kn_vd shift = kn_splat_d(top);
+  kn_vd total = kn_splat_d(0.0);
+  for (int64_t j = 0; j < kn_padded(columns); j += KN_LANES_F) {
+    kn_vf p = kn_exp2_cut_f(
+        kn_narrow(kn_load_d(z + j) - shift, kn_load_d(z + j + KN_LANES_D) - shift));
+    total += kn_low_d(p) + kn_high_d(p);
+  }
+  return kn_sum_d(total);
+}
+
 static void kn_softmin_rows(const kn_cost *cost, int64_t row_begin, int64_t row_end,
-                            double inv_eps, const double *gamma, double *out, int single,
+                            double inv_eps, const double *gamma, double *out, int in_f32,
                             void *memory) {
-  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, single, memory);
-  for (int64_t i = row_begin; i < row_end; i++) {
-    double top = kn_exponent_row(&e, i, 0.0);
-    if (top == -INFINITY) {
-      out[i] = INFINITY;
-      continue;
+  const int single = in_f32 || kn_costs_are_single(cost);
+  kn_exponents e = kn_exponents_begin(cost, inv_eps, gamma, single, row_end - row_begin, memory);
+  for (int64_t i = row_begin, rows; i < row_end; i += rows) {
+    double top[4];
+    rows = row_end - i >= 4 ? 4 : 1;
+    kn_exponent_rows(&e, (int)rows, i, top);
+    for (int64_t r = 0; r < rows; r++) {
+      const double *z = e.scratch.plan64 + r * e.scratch.plan_stride;
+      if (top[r] == -INFINITY) {
+        out[i + r] = INFINITY;
+      } else if (in_f32) {
+        out[i + r] = -(log(kn_exp_sum_single(z, cost->columns, top[r])) + top[r] * KN_LN2);
+      } else {
+        out[i + r] = -(log(kn_exp_sum_double(z, cost->columns, top[r])) + top[r] * KN_LN2);
+      }
     }
-    double sum = kn_exponentiate_row(e.scratch.row, cost->columns, top);
-    out[i] = -(log(sum) + top * KN_LN2);
   }
 }
 
 static void kn_body_softmin_rows_f64(const kn_cost *cost, int64_t row_begin, int64_t row_end,
                                      double inv_eps, const double *gamma, double *out,
                                      void *memory) {
-  kn_softmin_rows(cost, row_begin, row_end, inv_eps, gamma, out, kn_costs_are_single(cost),
-                  memory);
+  kn_softmin_rows(cost, row_begin, row_end, inv_eps, gamma, out, 0, memory);
 }
 
 static void kn_body_softmin_rows_f32(const kn_cost *cost, int64_t row_begin, int64_t row_end,
@@ -43,8 +71,8 @@ static void kn_body_hardmin_rows_f64(const kn_cost *cost, int64_t row_begin, int
     for (int r = 0; r < 4; r++) least[r] = kn_splat_d(INFINITY);
     for (int64_t first = 0, count; first < columns; first += count) {
       const double *c[4];
-      count = kn_tile_count(columns - first);
-      kn_cost_tile_d(cost, (int)rows, row, first, count, s.tile64, c);
+      count = kn_piece(columns - first, KN_TILE);
+      kn_cost_tile_d(cost, (int)rows, row, first, count, NULL, s.tile64, c);
       for (int64_t j = 0; j < count; j += KN_LANES_D) {
         kn_vd gj = kn_load_d(s.gamma64 + first + j);
         for (int r = 0; r < rows; r++) {
@@ -60,14 +88,14 @@ static void kn_body_hardmin_columns_f64(const kn_cost *cost, int64_t row_begin, 
                                         const double *f, double *column_min, void *memory) {
   kn_scratch s = kn_scratch_cut(memory, cost->columns);
   for (int64_t first = 0, count; first < cost->columns; first += count) {
-    count = kn_tile_count(cost->columns - first);
+    count = kn_piece(cost->columns - first, KN_TILE);
     const int64_t whole = count / KN_LANES_D * KN_LANES_D;
     double *out = column_min + first;
     for (int64_t i = row_begin; i < row_end; i++) {
       const double *c[4];
       const int64_t row[4] = {i, i, i, i};
       const kn_vd fi = kn_splat_d(f[i]);
-      kn_cost_tile_d(cost, 1, row, first, count, s.tile64, c);
+      kn_cost_tile_d(cost, 1, row, first, count, NULL, s.tile64, c);
       for (int64_t j = 0; j < whole; j += KN_LANES_D) {
         kn_store_d(out + j, kn_min_d(kn_load_d(c[0] + j) - fi, kn_load_d(out + j)));
       }

@@ -12,6 +12,8 @@ typedef struct KN_T(block) {
   const KN_REAL *rest; /* f32: factors that restore what gamma lost by rounding */
   KN_REAL *plan;
   int64_t plan_stride;
+  int computed;           /* costs are already in the plan rows, to be overwritten */
+  const KN_REAL *y_norms; /* see prepare_norms */
   KN_REAL *tile;
 } KN_T(block);
 
@@ -56,16 +58,22 @@ KN_INLINE void KN_T(block_span)(int axes, int rows, const KN_T(block) * b,
   }
 }
 
-/* All columns in tiles; lanes are added up in f64 after every tile. */
+/* All columns piece by piece; lanes are added up in f64 after every piece. */
 KN_INLINE void KN_T(block_of)(int axes, int rows, const KN_T(block) * b, double total[4]) {
   const int64_t columns = b->cost->columns;
+  const int tiled = axes == 0 && !b->computed && !KN_T(is_in_memory)(b->cost);
+  const int64_t most = tiled ? KN_TILE : KN_CHUNK;
   for (int r = 0; r < rows; r++) total[r] = 0.0;
   for (int64_t first = 0, count; first < columns; first += count) {
-    count = kn_tile_count(columns - first);
+    count = kn_piece(columns - first, most);
     const KN_REAL *cost[4] = {NULL, NULL, NULL, NULL};
     KN_VEC sum[4];
     for (int r = 0; r < rows; r++) sum[r] = KN_T(splat)(0);
-    if (axes == 0) KN_T(cost_tile)(b->cost, rows, b->row, first, count, b->tile, cost);
+    if (axes == 0 && b->computed) {
+      for (int r = 0; r < rows; r++) cost[r] = b->plan + r * b->plan_stride + first;
+    } else if (axes == 0) {
+      KN_T(cost_tile)(b->cost, rows, b->row, first, count, b->y_norms, b->tile, cost);
+    }
     KN_T(block_span)(axes, rows, b, cost, first, count, sum);
     for (int r = 0; r < rows; r++) total[r] += KN_T(sum)(sum[r]);
   }
@@ -95,4 +103,25 @@ static void KN_T(block_run)(const KN_T(block) * b, double total[4]) {
   const int fused = b->cost->kind == KN_COST_SQEUCLIDEAN && b->cost->dimension >= 1 &&
                     b->cost->dimension <= 3;
   run[fused ? b->cost->dimension : 0][b->rows == 4](b, total);
+}
+
+/* Costs of points in high dimension are computed for all the plan rows at once, four by four in
+   each tile of columns: y, which then exceeds the cache, is read once for sixteen rows. */
+KN_INLINE int KN_T(is_computed_ahead)(const kn_cost *cost) {
+  return cost->kind > KN_COST_DENSE_F32 && cost->dimension >= KN_EXPANDED_FROM;
+}
+
+static void KN_T(compute_ahead)(const KN_T(block) * b, int rows,
+                                const int64_t row[KN_PLAN_ROWS]) {
+  const int64_t columns = kn_padded(b->cost->columns);
+  for (int64_t first = 0, count; first < columns; first += count) {
+    count = kn_piece(columns - first, KN_TILE);
+    const KN_REAL *norms = b->y_norms != NULL ? b->y_norms + first : NULL;
+    for (int r = 0, step; r < rows; r += step) {
+      KN_REAL *out = b->plan + r * b->plan_stride + first;
+      step = rows - r >= 4 ? 4 : 1;
+      (step == 4 ? KN_T(point_tile_4) : KN_T(point_tile_1))(b->cost, row + r, first, count, norms,
+                                                            out, b->plan_stride);
+    }
+  }
 }

@@ -12,9 +12,6 @@ static void KN_BODY(log)(const KN_REAL *x, KN_REAL *y, int64_t n) {
   if (k < n) KN_T(store_part)(y + k, KN_T(log)(KN_T(load_part)(x + k, n - k, 1)), n - k);
 }
 
-/* Lanes of f32 are added for at most this many terms before they go into f64. */
-#define KN_CHUNK 4096
-
 /* sum exp(x - m), in chunks. */
 KN_INLINE double KN_T(exp_sum)(const KN_REAL *x, int64_t n, KN_REAL m) {
   double total = 0.0;
@@ -37,17 +34,23 @@ KN_INLINE double KN_T(exp_sum)(const KN_REAL *x, int64_t n, KN_REAL m) {
 }
 
 static KN_REAL KN_BODY(logsumexp)(const KN_REAL *x, int64_t n) {
-  /* A NaN is noticed by a difference with itself: x - x is also NaN for the infinities, so the
-     maximum is looked at first. */
-  KN_VEC top = KN_T(splat)(-INFINITY), unequal = KN_T(splat)(0);
+  const KN_VEC none = KN_T(splat)(-INFINITY), one = KN_T(splat)(1);
+  KN_VEC top[4] = {none, none, none, none}, odd[4] = {one - one, one - one, one - one, one - one};
   int64_t k = 0;
+  for (; k + 4 * KN_LANES <= n; k += 4 * KN_LANES) {
+    for (int t = 0; t < 4; t++) {
+      KN_VEC v = KN_T(load)(x + k + t * KN_LANES);
+      odd[t] = v == v ? odd[t] : one;
+      top[t] = KN_T(max)(v, top[t]);
+    }
+  }
   for (; k < n; k += KN_LANES) {
     KN_VEC v = n - k >= KN_LANES ? KN_T(load)(x + k) : KN_T(load_part)(x + k, n - k, -INFINITY);
-    unequal = v == v ? unequal : KN_T(splat)(1);
-    top = KN_T(max)(v, top);
+    odd[0] = v == v ? odd[0] : one;
+    top[0] = KN_T(max)(v, top[0]);
   }
-  KN_REAL m = -KN_T(lowest)(-top);
-  if (KN_T(sum)(unequal) > 0) return NAN;
+  KN_REAL m = KN_T(highest)(KN_T(max)(KN_T(max)(top[0], top[1]), KN_T(max)(top[2], top[3])));
+  if (KN_T(sum)(odd[0] + odd[1] + odd[2] + odd[3]) > 0) return NAN;
   if (m == -INFINITY || m == INFINITY) return m;
   return (KN_REAL)(m + log(KN_T(exp_sum)(x, n, m)));
 }

@@ -84,8 +84,6 @@ KN_INLINE kn_vd kn_max_d(kn_vd a, kn_vd b) { return a > b ? a : b; }
 KN_INLINE kn_vf kn_min_f(kn_vf a, kn_vf b) { return a < b ? a : b; }
 KN_INLINE kn_vf kn_max_f(kn_vf a, kn_vf b) { return a > b ? a : b; }
 
-KN_INLINE kn_vd kn_sqrt_d(kn_vd a) { return __builtin_elementwise_sqrt(a); }
-KN_INLINE kn_vf kn_sqrt_f(kn_vf a) { return __builtin_elementwise_sqrt(a); }
 KN_INLINE kn_vd kn_abs_d(kn_vd a) { return __builtin_elementwise_abs(a); }
 KN_INLINE kn_vf kn_abs_f(kn_vf a) { return __builtin_elementwise_abs(a); }
 
@@ -127,3 +125,5 @@ KN_INLINE float kn_lowest_f(kn_vf v) {
   for (int k = 0; k < KN_LANES_F; k++) least = lanes[k] < least ? lanes[k] : least;
   return least;
 }
+KN_INLINE double kn_highest_d(kn_vd v) { return -kn_lowest_d(-v); }
+KN_INLINE float kn_highest_f(kn_vf v) { return -kn_lowest_f(-v); }

@@ -7,22 +7,34 @@ import Glibc
 public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let count: Int
   public let pointer: UnsafeMutablePointer<Element>
+  private let block: UnsafeMutableRawPointer
 
   /// One AVX-512 register, which is also a cache line.
   public static var alignment: Int { 64 }
+  private static var smallBytes: Int { 1 << 16 }
 
   public init(count: Int) throws(KantorError) {
     let bytes = try checkedProduct(count, MemoryLayout<Element>.stride, of: "buffer")
     guard bytes <= Int.max - Self.alignment else {
       throw KantorError(.tooLarge, "buffer: \(bytes) bytes do not fit in memory")
     }
-    var raw: UnsafeMutableRawPointer?
-    guard posix_memalign(&raw, Self.alignment, max(bytes, Self.alignment)) == 0, let raw else {
+    // malloc and calloc with our own alignment: several times faster than posix_memalign for the
+    // small blocks of small problems. Large blocks come zeroed from the system, untouched.
+    let room = max(bytes, 1) + Self.alignment
+    let raw: UnsafeMutableRawPointer?
+    if room <= Self.smallBytes {
+      raw = malloc(room)
+      if let raw { memset(raw, 0, room) }
+    } else {
+      raw = calloc(room, 1)
+    }
+    guard let raw else {
       throw KantorError(.outOfMemory, "out of memory: \(bytes) bytes were asked for")
     }
-    memset(raw, 0, max(bytes, Self.alignment))
     self.count = count
-    self.pointer = raw.bindMemory(to: Element.self, capacity: max(count, 1))
+    self.block = raw
+    self.pointer = raw.alignedUp(toMultipleOf: Self.alignment)
+      .bindMemory(to: Element.self, capacity: max(count, 1))
   }
 
   public convenience init(count: Int, repeating value: Element) throws(KantorError) {
@@ -40,7 +52,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     for i in 0..<values.count { pointer[i] = values[i] }
   }
 
-  deinit { free(UnsafeMutableRawPointer(pointer)) }
+  deinit { free(block) }
 
   @inlinable public subscript(index: Int) -> Element {
     get {

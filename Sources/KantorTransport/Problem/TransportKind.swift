@@ -132,7 +132,7 @@ public enum TransportKind {
   }
 
   /// f64 or f32 with unit inner stride, no NaN, no -infinity.
-  private static func checkedCost(_ t: Tensor, _ name: String) throws(KantorError) -> Tensor {
+  static func checkedCost(_ t: Tensor, _ name: String) throws(KantorError) -> Tensor {
     let (n, m) = (t.shape[0], t.shape[1])
     guard n >= 1 && m >= 1 else {
       throw KantorError(.shape, "\(name) has the shape \(t.shapeText); it must not be empty")
