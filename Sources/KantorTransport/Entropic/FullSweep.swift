@@ -57,7 +57,9 @@ final class FullSweep: EntropicPass {
       for part in 0..<blocks.parallel.threads { sum += partialSums.pointer[part * stride + j] }
       sums[j] = sum
     }
-    for part in 0..<blocks.parallel.threads where hopeless.pointer[part * 8] > 0 { return .forbidden }
+    for part in 0..<blocks.parallel.threads where hopeless.pointer[part * 8] > 0 {
+      return .forbidden
+    }
     return rescue.mend(state, geometry, precision) ? .complete : .forbidden
   }
 
