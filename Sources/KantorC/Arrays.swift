@@ -51,7 +51,8 @@ func view(
   let base = isEmpty ? array.data ?? nothing : try need(array.data, "array->data")
   guard UInt(bitPattern: base) % UInt(type.size) == 0 || isEmpty else {
     throw KantorError(
-      .layout, "\(argument)->data is not aligned to its elements (\(type.name), \(type.size) bytes)")
+      .layout,
+      "\(argument)->data is not aligned to its elements (\(type.name), \(type.size) bytes)")
   }
   if !isEmpty { try checkReach(base, shape, strides, type.size, argument) }
   return Tensor(type: type, shape: shape, strides: strides, base: base, owner: owner)

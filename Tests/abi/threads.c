@@ -104,7 +104,7 @@ static void use_shared(worker *me)
 /* Each thread has an error text of its own. */
 static void make_errors(worker *me)
 {
-  char name[32], part[32];
+  char name[32], part[40];
   kantor_problem *problem = NULL;
   snprintf(name, sizeof name, "kind%dkind", me->number);
   snprintf(part, sizeof part, "'%s'", name);

@@ -133,9 +133,9 @@ void kn_kernel_rows_f32(const kn_cost *cost, int64_t row_begin, int64_t row_end,
 
 /* One fused scaling iteration on a stored kernel K, rows [row_begin, row_end): s = K_i . v,
    *error += |u[i] s - a[i]|, u[i] = a[i] / s, column_sum += u[i] K_i. Rows with a[i] = 0 get
-   u[i] = 0; a row with mass whose a[i] / s is not finite is counted in the return value and left alone, and
-   a[i] is added to *error. One read of K. The f32 form rounds v to f32 (|v| < 1e38) and adds in f32
-   for at most 4096 columns or 128 rows before it goes on in f64. */
+   u[i] = 0; a row with mass whose a[i] / s is not finite is counted in the return value and left
+   alone, and a[i] is added to *error. One read of K. The f32 form rounds v to f32 (|v| < 1e38) and
+   adds in f32 for at most 4096 columns or 128 rows before it goes on in f64. */
 int64_t kn_scaling_sweep_f64(const double *kernel, int64_t leading, int64_t columns,
                              int64_t row_begin, int64_t row_end, const double *a, double *u,
                              const double *v, double *column_sum, double *error);

@@ -22,6 +22,7 @@ extension NetworkSimplex.State {
     let start = EntropicStart(
       rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
       monitor: monitor)
+    typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }
     let candidates = CandidateArcs(
       rows: rows, weights: weights, f: f.pointer, g: g.pointer, firstHead: n, monitor: monitor)

@@ -16,7 +16,7 @@ extension NetworkSimplex.State {
     for v in 0..<(n + m) where forest.rest[v] > 0 { hang(v, of: &forest) }
     for v in 0..<n where weights.a[v] > 0 { hang(v, of: &forest) }
     tree.computeSizes()
-    var largest = 0.0
+    var largest = typicalLargest
     for k in 0..<arcs.count { largest = max(largest, abs(arcs.costs[k])) }
     artificialCost = largest > 0 ? 4 * largest : 1
     tree.recomputePotentials(artificial: artificialCost)

@@ -80,6 +80,8 @@ extension NetworkSimplex {
     /// Feasible potentials to start from; later the row minima of the last sweep and minus v.
     let f: Buffer<Double>
     let g: Buffer<Double>
+    /// The largest |C_ij| in a sample of rows, for a first M.
+    var typicalLargest = 0.0
     /// M, the cost of an artificial arc.
     var artificialCost = 0.0
     var pivots = 0
