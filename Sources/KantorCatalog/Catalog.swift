@@ -9,7 +9,9 @@ extension Catalog {
     ],
     methods: [
       NetworkSimplex.entry,
+      Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
+      SinkhornDivergence.entry,
     ])
 }

@@ -52,7 +52,7 @@ struct DerivativeRequest {
 
   init(
     _ problem: TransportProblem, _ cotangents: [String: Tensor], _ wanted: [String],
-    outputs: [String]
+    fields: [String]? = nil, outputs: [String]
   ) throws(KantorError) {
     let (n, m) = (problem.n, problem.m)
     var scalars: [String: Double] = [:]
@@ -82,7 +82,7 @@ struct DerivativeRequest {
       }
       if shapes.count == 2 { scalars[name] = values.pointer[0] } else { arrays[name] = values }
     }
-    let fields = Self.fields(problem)
+    let fields = fields ?? Self.fields(problem)
     for name in wanted where !fields.contains(name) {
       throw KantorError(
         .name, "no gradient with respect to '\(name.prefix(60))'; this problem has "

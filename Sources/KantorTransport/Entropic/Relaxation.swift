@@ -31,6 +31,8 @@ final class Relaxation {
   private var lastError = Double.infinity
   private var lastRate = 0.0
   private var bestError = Double.infinity
+  /// gamma at the best error since relaxation began.
+  private let bestGamma: Buffer<Double>
 
   /// Errors above this are not yet in the linear regime.
   static let linearRegime = 0.3
@@ -41,6 +43,7 @@ final class Relaxation {
     self.mode = mode
     step = try Buffer(count: m)
     previous = try Buffer(count: m)
+    bestGamma = try Buffer(count: m)
     reset()
   }
 
@@ -61,7 +64,7 @@ final class Relaxation {
 
   /// Moves gamma by one step, given the column sums and error of the last pass.
   func advance(_ state: EntropicState, _ pass: any EntropicPass, error: Double) {
-    adapt(error)
+    if adapt(error, state) { return }
     let (m, gamma, old) = (state.m, state.gamma.pointer, previous.pointer)
     let (b, sums, log) = (state.b.pointer, state.columnSum.pointer, step.pointer)
     for j in 0..<m { log[j] = sums[j] > 0 ? b[j] / sums[j] : 1 }
@@ -77,16 +80,25 @@ final class Relaxation {
     if omega == 1 { pass.mendColumns(state) }
   }
 
-  private func adapt(_ error: Double) {
+  /// True when gamma was set back and the next pass has to tell where that is.
+  private func adapt(_ error: Double, _ state: EntropicState) -> Bool {
     defer { lastError = error }
-    guard case .automatic = mode else { return }
+    guard case .automatic = mode else { return false }
     age += 1
     if omega == 1 {
       adaptPlain(error)
+    } else if !(error < 30 * bestError) {
+      state.gamma.pointer.update(from: bestGamma.pointer, count: state.m)
+      calmDown()
+      return true
     } else {
       adaptRelaxed(error)
     }
-    bestError = min(bestError, error)
+    if omega > 1, error <= bestError {
+      bestError = error
+      bestGamma.pointer.update(from: state.gamma.pointer, count: state.m)
+    }
+    return false
   }
 
   private func adaptPlain(_ error: Double) {
@@ -106,7 +118,6 @@ final class Relaxation {
 
   /// Every few periods of the recurrence: is the error going down as the theory says?
   private func adaptRelaxed(_ error: Double) {
-    guard error < 30 * bestError else { return calmDown() }
     let period = max(8, Int(min(1000, 2 / (2 - omega))))
     guard age >= period else { return }
     let rate = Double.exp(Double.log(error / startError) / Double(age))

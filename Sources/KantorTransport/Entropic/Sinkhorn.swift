@@ -103,7 +103,9 @@ public enum Sinkhorn: TransportMethod {
   public static func propose(
     _ problem: TransportProblem, _ run: Run
   ) throws(KantorError) -> TransportProposal {
-    let solver = try SinkhornSolver(problem, run)
+    let solver = try SinkhornSolver(
+      problem, SinkhornSettings(run), run.monitor,
+      warmG: try SinkhornSolver.warmStart(problem, run))
     try solver.run()
     return try solver.proposal()
   }

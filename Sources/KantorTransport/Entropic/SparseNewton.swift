@@ -45,6 +45,8 @@ final class SparseNewton {
 
   /// Largest change of an exponent in one step.
   static let longestStep = 50.0
+  /// With less room than this, other pairs have to be stored first.
+  static let leastRoom = 1.0
 
   /// `isHard`: earlier systems of this solve were badly conditioned.
   init(
@@ -81,11 +83,12 @@ final class SparseNewton {
     while true {
       guard goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
-      if steps > 0, plan.isStale(state, cut: cut) { return .stale }
+      let room = plan.room(state, cut: cut)
+      guard room > Self.leastRoom else { return .stale }
       guard failures < 4 else { return .failed }
       try findDirection(error, shouldStop)
       let before = error
-      if let reached = search(error) {
+      if let reached = search(error, longest: min(room, Self.longestStep)) {
         error = reached
         failures = error < before ? 0 : failures + 1
       } else {
@@ -112,7 +115,7 @@ final class SparseNewton {
   }
 
   /// Step 4; nil when no step raises F.
-  private func search(_ error: Double) -> Double? {
+  private func search(_ error: Double, longest: Double) -> Double? {
     let (m, n) = (state.m, state.n)
     let (gamma, d, old) = (state.gamma.pointer, direction.pointer, start.pointer)
     var (slope, low, high) = (0.0, Double.infinity, -Double.infinity)
@@ -124,7 +127,8 @@ final class SparseNewton {
     }
     for i in 0..<n { startPhi.pointer[i] = state.phi.pointer[i] }
     guard slope > 0, slope.isFinite else { return restore() }
-    var t = min(1, Self.longestStep / max(high - low, 1e-300))
+    // phi rises by at most -low, so no exponent rises by more than the range of the step.
+    var t = min(1, longest / max(high - low, 1e-300))
     for _ in 0..<6 {
       for j in 0..<m where state.b.pointer[j] > 0 { gamma[j] = old[j] + t * d[j] }
       _ = plan.run(state)

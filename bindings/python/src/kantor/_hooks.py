@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from . import _abi
 from ._errors import check, error
 from ._library import lib
+from ._result import Result
 from ._settings import SettingsHandle
 
 _LEVELS = {
@@ -132,12 +133,9 @@ class Watch:
             raise error(_abi.E_RANGE, f"log_level {level!r} is not one of {', '.join(_LEVELS)}")
         if log is True:
             log = logging.getLogger("kantor")
+        sink: LogFunction
         if isinstance(log, logging.Logger):
-            logger = log
-
-            def sink(word: str, text: str) -> None:
-                logger.log(_LOGGING[word], "%s", text)
-
+            sink = _to_logger(log)
         elif callable(log):
             sink = log
         else:
@@ -186,18 +184,18 @@ class Watch:
         self._bar.set_postfix(figures, refresh=False)
         self._bar.update(iteration - self._bar.n)
 
-    def close_bar(self, iteration: int, residual: float, gap: float) -> None:
-        """Show the last figures; does nothing without a bar.
+    def finish(self, result: Result) -> None:
+        """Show the last figures at the progress bar, if there is one.
 
         Parameters
         ----------
-        iteration : int
-            Of the result.
-        residual, gap : float
-            Of the result, NaN if not known.
+        result : Result
+            Of the solve.
         """
         if self._bar is not None:
-            self._move_bar(iteration, residual, gap)
+            nan = float("nan")
+            residual, gap = result.get("marginal_residual", nan), result.get("gap", nan)
+            self._move_bar(result.get("iterations", 0), residual, gap)
 
     # Ctrl-C
 
@@ -216,7 +214,7 @@ class Watch:
 
         def handler(number: int, frame: Any) -> None:
             try:
-                root(number, frame)
+                root(number, frame)  # type: ignore[operator,misc]
             except BaseException as raised:
                 self._stop(raised)
 
@@ -237,3 +235,7 @@ class Watch:
         if self._error is not None:
             raised, self._error = self._error, None
             raise raised
+
+
+def _to_logger(logger: logging.Logger) -> LogFunction:
+    return lambda level, text: logger.log(_LOGGING[level], "%s", text)

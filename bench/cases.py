@@ -1,0 +1,104 @@
+"""What is measured. A case is one problem; a line here adds one."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    title: str
+    family: str  # which check examines the answers: exact, sinkhorn, cloud, line, divergence
+    data: dict  # for data.make_task
+    contestants: tuple
+    tolerance: float
+    threads: tuple = (1,)  # in the quick set
+    quick: bool = True
+    memory: bool = True
+
+
+EXACT_2D = (
+    "POT emd", "POT lazy emd (points)", "SciPy assignment", "lapx lapjvx", "lapx lapjvs",
+    "lapx lapjvs f32", "Kantor ot.emd", "Kantor solve", "Kantor solve (points)",
+)
+EXACT_MATRIX = (
+    "POT emd", "SciPy assignment", "lapx lapjvx", "lapx lapjvs", "lapx lapjvs f32",
+    "Kantor ot.emd", "Kantor solve",
+)
+ENTROPIC = (
+    "POT sinkhorn", "POT sinkhorn_log", "POT sinkhorn_stabilized", "OTT log domain",
+    "OTT log domain, momentum", "OTT scaling", "GeomLoss ot.solve", "Kantor ot.sinkhorn",
+    "Kantor solve sinkhorn", "Kantor solve sinkhorn (points)",
+)
+
+
+def exact(name, title, kind, n, contestants, **more):
+    return Case(f"exact-{name}-{n}", f"{title}, n = {n}", "exact", {"kind": kind, "n": n},
+                contestants, 1e-9, **more)
+
+
+def sinkhorn(n, epsilon, tolerance, **more):
+    return Case(
+        f"sinkhorn-{n}-{epsilon:g}-{tolerance:g}",
+        f"n = {n}, epsilon = {epsilon:g} of the median cost, marginals to {tolerance:g}",
+        "sinkhorn", {"kind": "plane", "n": n, "epsilon_of_median": epsilon},
+        more.pop("contestants", ENTROPIC), tolerance, **more)
+
+
+CASES = [
+    exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D),
+    exact("2d", "points of the unit square, uniform weights", "plane", 2000, EXACT_2D),
+    exact("2d", "points of the unit square, uniform weights", "plane", 4000, EXACT_2D,
+          threads=(1, 2)),
+    exact("weights", "points of the unit square, general weights", "weighted_plane", 1000,
+          ("POT emd", "POT lazy emd (points)", "Kantor ot.emd", "Kantor solve",
+           "Kantor solve (points)")),
+    exact("weights", "points of the unit square, general weights", "weighted_plane", 4000,
+          ("POT emd", "POT lazy emd (points)", "Kantor ot.emd", "Kantor solve",
+           "Kantor solve (points)"), quick=False),
+    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 1000, EXACT_2D),
+    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 4000, EXACT_2D),
+    exact("random", "independent random costs, uniform weights", "random_cost", 1000,
+          EXACT_MATRIX),
+    exact("random", "independent random costs, uniform weights", "random_cost", 2000,
+          EXACT_MATRIX),
+    exact("tiny", "one call with its defaults, random costs", "random_cost", 10,
+          ("POT emd, one call", "SciPy assignment, one call", "lapx lapjvs, one call",
+           "Kantor ot.emd, one call", "Kantor solve, one call",
+           "Kantor from C: kantor_transport_exact", "Kantor from C: kantor_solve"),
+          memory=False),
+    Case("line-1000000", "squared 2-Wasserstein distance on the line, n = 1 000 000", "line",
+         {"kind": "line", "n": 1_000_000},
+         ("NumPy sort of both", "POT wasserstein_1d", "POT emd2_1d", "Kantor wasserstein_1d",
+          "Kantor emd2_1d"), 1e-12),
+
+    sinkhorn(1000, 0.05, 1e-6),
+    sinkhorn(1000, 0.01, 1e-6),
+    sinkhorn(1000, 0.001, 1e-6),
+    sinkhorn(1000, 0.05, 1e-9, quick=False),
+    sinkhorn(1000, 0.01, 1e-9),
+    sinkhorn(1000, 0.001, 1e-9, quick=False),
+    sinkhorn(2000, 0.05, 1e-6, quick=False),
+    sinkhorn(2000, 0.01, 1e-6, threads=(1, 2)),
+    sinkhorn(2000, 0.001, 1e-6, quick=False),
+    sinkhorn(2000, 0.01, 1e-9, quick=False),
+    sinkhorn(5000, 0.05, 1e-6, quick=False),
+    sinkhorn(5000, 0.01, 1e-6, quick=False),
+    sinkhorn(5000, 0.001, 1e-6, quick=False),
+    sinkhorn(5000, 0.01, 1e-9, quick=False),
+    Case("cloud-20000", "n = 20 000 points of the unit square, epsilon = 0.1 of the median cost, "
+         "marginals to 0.001", "cloud",
+         {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},
+         ("blocked NumPy", "POT empirical_sinkhorn, lazy", "OTT point cloud",
+          "Kantor point cloud"), 1e-3, threads=(1,)),
+    Case("divergence-shifted", "Sinkhorn divergence, n = 1000, epsilon = 0.1, a cloud and itself "
+         "moved by (1, 1): exactly 2", "divergence",
+         {"kind": "shifted", "n": 1000, "epsilon": 0.1, "known": 2.0},
+         ("POT empirical_sinkhorn_divergence", "OTT sinkhorn_divergence",
+          "GeomLoss, scaling 0.5", "GeomLoss, scaling 0.99",
+          "Kantor empirical_sinkhorn_divergence", "Kantor solve sinkhorn_divergence"), 1e-6),
+    Case("divergence-separate", "Sinkhorn divergence, n = 1000, epsilon = 0.1, two clouds",
+         "divergence", {"kind": "separate", "n": 1000, "epsilon": 0.1},
+         ("POT empirical_sinkhorn_divergence", "OTT sinkhorn_divergence",
+          "GeomLoss, scaling 0.5", "GeomLoss, scaling 0.99",
+          "Kantor empirical_sinkhorn_divergence", "Kantor solve sinkhorn_divergence"), 1e-6),
+]

@@ -1,0 +1,232 @@
+"""What an answer is worth, computed here from the problem's data, the same way for everybody.
+
+Every check gives figures; "error" is the one that is compared with the tolerance of the case.
+Exact plans get their "error" in judge.py, from the best lower bound that any contestant proved.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data import squared_distances
+
+ROWS = 512  # of a cost matrix at a time
+
+
+@dataclass
+class Answer:
+    """What a contestant found; the fields that its method gives."""
+
+    plan: np.ndarray = None  # dense
+    entries: tuple = None  # (rows, columns, values) of a sparse plan
+    f: np.ndarray = None  # dual potentials of the exact problem, or
+    g: np.ndarray = None
+    phi: np.ndarray = None  # plan = exp(phi_i + gamma_j - cost_ij / epsilon)
+    gamma: np.ndarray = None
+    value: float = None
+    iterations: int = None
+    seconds: float = None  # measured by the contestant itself (programs in C)
+    note: str = ""
+
+
+def examine(task, answer):
+    """Figures of an answer as a dictionary of plain numbers."""
+    figures = CHECKS[task.family](task, answer)
+    if answer.iterations is not None:
+        figures["iterations"] = int(answer.iterations)
+    if answer.note:
+        figures["note"] = answer.note
+    return {name: plain(value) for name, value in figures.items()}
+
+
+def plain(value):
+    return value if isinstance(value, (str, int)) else float(value)
+
+
+class DensePlan:
+    """A plan given as a matrix."""
+
+    def __init__(self, plan):
+        self.plan = np.asarray(plan, dtype=float)
+
+    def blocks(self):
+        for i in range(0, len(self.plan), ROWS):
+            yield slice(i, min(i + ROWS, len(self.plan))), self.plan[i:i + ROWS]
+
+
+class GibbsPlan:
+    """The plan exp(phi_i + gamma_j - cost_ij / epsilon), a few rows at a time."""
+
+    def __init__(self, task, phi, gamma):
+        self.task, self.phi, self.gamma = task, phi, gamma
+
+    def blocks(self):
+        for i in range(0, len(self.phi), ROWS):
+            rows = slice(i, min(i + ROWS, len(self.phi)))
+            exponent = self.task.cost_rows(rows.start, rows.stop) / -self.task.epsilon
+            exponent += self.gamma
+            exponent += self.phi[rows, None]
+            yield rows, np.exp(exponent, out=exponent)
+
+
+def row_sums(plan, weights):
+    return np.concatenate([block @ weights for _, block in plan.blocks()])
+
+
+def column_sums(plan, weights):
+    return sum(weights[rows] @ block for rows, block in plan.blocks())
+
+
+def marginal_error(task, rows, columns):
+    """L1 distance of both marginals from what they should be."""
+    return np.abs(rows - task.a).sum() + np.abs(columns - task.b).sum()
+
+
+def rounded_blocks(task, plan, rows):
+    """Blocks of the feasible plan near a plan (Altschuler, Weed and Rigollet 2017)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.where(rows > 0, np.minimum(1, task.a / rows), 1.0)
+        columns = column_sums(plan, left)
+        right = np.where(columns > 0, np.minimum(1, task.b / columns), 1.0)
+    rest_a = task.a - left * row_sums(plan, right)
+    rest_b = task.b - right * columns
+    mass = rest_a.sum()
+    for where, block in plan.blocks():
+        block = left[where, None] * block * right
+        if mass > 0:
+            block += np.outer(rest_a[where], rest_b / mass)
+        yield where, block
+
+
+def exact(task, answer):
+    """Marginal error, cost after rounding to a feasible plan, and the proved lower bound."""
+    figures = {}
+    if answer.f is not None:
+        figures["lower_bound"] = lower_bound(task, np.asarray(answer.g, dtype=float))
+    if answer.plan is None and answer.entries is None:
+        return figures | {"cost": answer.value, "marginal_error": np.nan}
+    plan = dense(task, answer)
+    if not np.isfinite(plan).all():
+        return figures | {"cost": np.nan, "marginal_error": np.nan}
+    negative = np.maximum(-plan, 0).sum()
+    plan = DensePlan(np.maximum(plan, 0))
+    rows, columns = row_sums(plan, np.ones(len(task.b))), column_sums(plan, np.ones(len(task.a)))
+    cost = sum(
+        float((block * task.cost_rows(where.start, where.stop)).sum())
+        for where, block in rounded_blocks(task, plan, rows)
+    )
+    error = marginal_error(task, rows, columns) + negative
+    return figures | {"cost": cost, "marginal_error": error}
+
+
+def dense(task, answer):
+    """The plan as a matrix."""
+    if answer.plan is not None:
+        return np.asarray(answer.plan, dtype=float)
+    plan = np.zeros((len(task.a), len(task.b)))
+    rows, columns, values = answer.entries
+    np.add.at(plan, (np.asarray(rows), np.asarray(columns)), np.asarray(values))
+    return plan
+
+
+def lower_bound(task, g):
+    """Value of the dual at g and its exact c-transform: true whatever the method believed."""
+    best = np.empty(len(task.a))
+    for i in range(0, len(best), ROWS):
+        best[i:i + ROWS] = (task.cost_rows(i, i + ROWS) - g).min(1)
+    return float(task.a @ best + task.b @ g)
+
+
+def entropic(task, answer):
+    """Marginal error of the plan, and the gap between primal (rounded) and dual value.
+
+    The plan is rebuilt from the potentials, so it has the form of an optimal plan by construction;
+    a dense plan that the contestant returned must have the right marginals as well.
+    """
+    phi, gamma = np.asarray(answer.phi, dtype=float), np.asarray(answer.gamma, dtype=float)
+    if not (np.isfinite(phi).all() and np.isfinite(gamma).all()):
+        return {"error": np.nan, "note": "potentials are not finite"}
+    plan = GibbsPlan(task, phi, gamma)
+    n, m = len(task.a), len(task.b)
+    rows, columns = np.empty(n), np.zeros(m)
+    for where, block in plan.blocks():
+        rows[where] = block.sum(1)
+        columns += block.sum(0)
+    error = marginal_error(task, rows, columns)
+    if answer.plan is not None:
+        given = DensePlan(answer.plan)
+        returned = marginal_error(task, row_sums(given, np.ones(m)), column_sums(given, np.ones(n)))
+        error = returned if np.isnan(returned) else max(error, returned)
+    figures = {"error": error, "marginal_error": error}
+    if task.family == "sinkhorn" and np.isfinite(error):
+        figures |= entropic_gap(task, plan, rows)
+    return figures
+
+
+def entropic_gap(task, plan, rows):
+    """Primal minus dual value of min <P, C> + epsilon KL(P | a b^T), relative to the primal."""
+    cost = divergence = 0.0
+    for where, block in rounded_blocks(task, plan, rows):
+        cost += float((block * task.cost_rows(where.start, where.stop)).sum())
+        ratio = block / (task.a[where, None] * task.b)
+        divergence += float((block * np.log(ratio, where=ratio > 0, out=ratio)).sum())
+    primal = cost + task.epsilon * divergence
+    dual = task.epsilon * (
+        task.a @ (plan.phi - np.log(task.a)) + task.b @ (plan.gamma - np.log(task.b))
+        - (rows.sum() - 1)
+    )
+    return {"cost": cost, "gap": (primal - dual) / abs(primal)}
+
+
+def line(task, answer):
+    """Relative error of the squared 2-Wasserstein distance of equally many samples."""
+    difference = np.sort(task.x) - np.sort(task.y)
+    return value_error(answer.value, float(difference @ difference) / len(difference))
+
+
+def divergence(task, answer):
+    """Relative error of the Sinkhorn divergence."""
+    known = task.extra.get("known")
+    return value_error(answer.value, known if known is not None else reference_divergence(task))
+
+
+def value_error(value, reference):
+    value = float(value)
+    return {"error": abs(value - reference) / abs(reference), "value": value}
+
+
+def reference_divergence(task):
+    """The debiased divergence by plain log-domain iteration until nothing moves."""
+    return (
+        entropic_value(task, task.x, task.y)
+        - entropic_value(task, task.x, task.x) / 2
+        - entropic_value(task, task.y, task.y) / 2
+    )
+
+
+def entropic_value(task, x, y):
+    kernel = -squared_distances(x, y) / task.epsilon
+    log_a, log_b = np.log(task.a)[:, None], np.log(task.b)
+    f, g = np.zeros((len(x), 1)), np.zeros(len(y))
+    for _ in range(100_000):
+        new_f = -logsumexp(kernel + log_b + g, 1)[:, None]
+        new_g = -logsumexp(kernel + log_a + new_f, 0)
+        moved = max(np.abs(new_f - f).max(), np.abs(new_g - g).max())
+        f, g = new_f, new_g
+        if moved < 1e-13 * max(1, np.abs(f).max()):
+            break
+    return task.epsilon * float(task.a @ f[:, 0] + task.b @ g)
+
+
+def logsumexp(values, axis):
+    top = values.max(axis, keepdims=True)
+    return np.log(np.exp(values - top).sum(axis)) + np.squeeze(top, axis)
+
+
+CHECKS = {
+    "exact": exact,
+    "sinkhorn": entropic,
+    "cloud": entropic,
+    "line": line,
+    "divergence": divergence,
+}

@@ -1,0 +1,122 @@
+"""The problems: seeded, the same numbers for every contestant and every machine."""
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Task:
+    """What a contestant is given. Fields that a family does not use are None."""
+
+    family: str
+    threads: int
+    tolerance: float
+    x: np.ndarray = None  # points, or values of a line
+    y: np.ndarray = None
+    a: np.ndarray = None
+    b: np.ndarray = None
+    cost: np.ndarray = None
+    epsilon: float = None
+    stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
+    extra: dict = field(default_factory=dict)
+
+    def cost_rows(self, first, last):
+        """Rows of the cost matrix, also where there is no matrix."""
+        if self.cost is not None:
+            return self.cost[first:last]
+        return squared_distances(self.x[first:last], self.y)
+
+
+def squared_distances(x, y):
+    """Squared Euclidean distances without cancellation for the few dimensions used here."""
+    if x.shape[1] > 8:
+        cross = x @ y.T
+        return np.maximum((x * x).sum(1)[:, None] + (y * y).sum(1)[None, :] - 2 * cross, 0)
+    total = np.zeros((len(x), len(y)))
+    for k in range(x.shape[1]):
+        difference = x[:, k, None] - y[None, :, k]
+        total += difference * difference
+    return total
+
+
+def uniform(n):
+    return np.full(n, 1.0 / n)
+
+
+def make_task(spec, threads):
+    """Builds a task from the `data` of a case: a dictionary with "kind", "n" and details."""
+    spec = dict(spec)
+    kind, n = spec.pop("kind"), spec.pop("n")
+    rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
+    task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
+    GENERATORS[kind](task, n, rng)
+    if task.a is None:
+        task.a, task.b = uniform(n), uniform(n)
+    if spec.pop("matrix", task.family in ("exact", "sinkhorn")) and task.cost is None:
+        task.cost = squared_distances(task.x, task.y)
+    relative = spec.pop("epsilon_of_median", None)
+    if relative is not None:
+        task.epsilon = relative * median_cost(task)
+    if "epsilon" in spec:
+        task.epsilon = spec.pop("epsilon")
+    task.extra = spec
+    return task
+
+
+def median_cost(task):
+    """Median of the cost entries; of the first 2000 points of each side where there are more."""
+    if task.cost is not None:
+        return float(np.median(task.cost))
+    return float(np.median(squared_distances(task.x[:2000], task.y[:2000])))
+
+
+def plane(task, n, rng):
+    """Uniform points of the unit square."""
+    task.x, task.y = rng.random((n, 2)), rng.random((n, 2))
+
+
+def weighted_plane(task, n, rng):
+    """Uniform points of the unit square with general weights."""
+    plane(task, n, rng)
+    a, b = rng.random(n) + 1e-3, rng.random(n) + 1e-3
+    task.a, task.b = a / a.sum(), b / b.sum()
+
+
+def gauss16(task, n, rng):
+    """Standard normal points of 16 dimensions."""
+    task.x, task.y = rng.standard_normal((n, 16)), rng.standard_normal((n, 16))
+
+
+def random_cost(task, n, rng):
+    """Independent uniform costs: no geometry."""
+    task.cost = rng.random((n, n))
+
+
+def line(task, n, rng):
+    """Normal samples of two laws on the line."""
+    task.x, task.y = rng.standard_normal(n), 1.5 * rng.standard_normal(n) + 0.5
+
+
+def shifted(task, n, rng):
+    """Normal points of the plane and the same points moved by (1, 1): the divergence is 2."""
+    task.x = rng.standard_normal((n, 2))
+    task.y = task.x + 1.0
+
+
+def separate(task, n, rng):
+    """Two independent normal clouds of the plane."""
+    task.x = rng.standard_normal((n, 2))
+    task.y = 0.7 * rng.standard_normal((n, 2)) + 0.5
+
+
+GENERATORS = {
+    "plane": plane,
+    "weighted_plane": weighted_plane,
+    "gauss16": gauss16,
+    "random_cost": random_cost,
+    "line": line,
+    "shifted": shifted,
+    "separate": separate,
+}

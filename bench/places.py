@@ -1,0 +1,13 @@
+"""Where things lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "bench"
+STAGE = ROOT / "build" / "stage"
+OUT = ROOT / "build" / "bench"
+LOGS = OUT / "log"
+LATENCY = OUT / "latency"
+KERNELS = OUT / "kernels"
+DOCS = ROOT / "docs" / "benchmarks.md"
+ENVIRONMENT = ROOT / ".venv-bench" / "bench-environment.json"

@@ -1,0 +1,50 @@
+"""Brings methods with a stopping test of their own to the accuracy of the case, and not further.
+
+A solve is tried, its answer examined, and the knob moved by what was measured: tighter when the
+answer is not good enough, looser when it is needlessly good. Only the last setting is timed.
+
+kind          meaning of the knob                              first value
+"l1"          threshold on an L1 marginal error                the tolerance
+"l2"          threshold on a Euclidean marginal error          the tolerance / sqrt(n)
+"value"       threshold whose effect on the value is unknown   the tolerance
+"iterations"  number of iterations                             25
+""            none: the tolerance of the case is passed on
+"""
+
+import math
+
+TRIES = 12
+NEEDLESSLY_GOOD = 0.2  # of the tolerance
+
+
+def first_stop(kind, tolerance, n):
+    if kind == "l2":
+        return tolerance / math.sqrt(n)
+    return 25 if kind == "iterations" else tolerance
+
+
+def next_stop(kind, tolerance, tried):
+    """The next knob, or None when the best setting was found or nothing helps.
+
+    tried: (stop, error) of each solve so far, the last one last.
+    """
+    stop, error = tried[-1]
+    if kind == "" or len(tried) >= TRIES or not math.isfinite(error):
+        return None
+    if error <= tolerance:
+        # Once tightened, or a count of iterations: this is the setting.
+        was_tightened = any(previous > tolerance for _, previous in tried[:-1])
+        if kind in ("iterations", "value") or was_tightened:
+            return None
+        if error > NEEDLESSLY_GOOD * tolerance or len(tried) > 2:
+            return None
+        return stop * min(0.6 * tolerance / max(error, 1e-300), 100)
+    if kind == "iterations":
+        return stop * 2
+    if any(previous <= tolerance for _, previous in tried[:-1]):
+        return max(good for good, previous in tried if previous <= tolerance)
+    if len(tried) > 1 and error > 0.9 * tried[-2][1]:
+        return None  # tightening did not help: wrong for another reason
+    if kind == "value":
+        return stop / 10
+    return stop * max(0.7 * tolerance / error, 1e-3)

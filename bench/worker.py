@@ -1,0 +1,99 @@
+"""One contestant on one problem in a process of its own; commands and replies are lines of JSON.
+
+prepare          build the problem, import the library, convert the data
+attempt stop     solve once with this knob, examine the answer
+time number      solve `number` times, give seconds for one
+memory stop      peak of the resident memory during one solve, above what was resident before
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+import warnings
+
+
+def main():
+    request = json.loads(sys.argv[1])
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print goes to the log
+    warnings.simplefilter("default")
+    session = Session(request)
+    for line in sys.stdin:
+        command = json.loads(line)
+        action = getattr(session, command.pop("do"))
+        try:
+            reply = action(**command)
+        except Exception as error:  # a failure of the contestant is a result
+            text = " ".join(str(error).split())
+            reply = {"failed": f"{type(error).__name__}: {text}"[:300]}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+class Session:
+    def __init__(self, request):
+        self.request = request
+
+    def prepare(self):
+        from contestants import CONTESTANTS
+        from data import make_task
+
+        self.contestant = CONTESTANTS[self.request["contestant"]]
+        self.task = make_task(self.request["data"], self.request["threads"])
+        self.call, self.answer = self.contestant.prepare(self.task)
+        return {"n": len(self.task.a)}
+
+    def attempt(self, stop):
+        from check import examine
+
+        self.task.stop = stop
+        raw, seconds = self.timed(1)
+        answer = self.answer(raw)
+        return {
+            "seconds": answer.seconds or seconds,
+            "figures": examine(self.task, answer),
+        }
+
+    def time(self, number):
+        raw, seconds = self.timed(number)
+        if self.contestant.is_program:
+            seconds = self.answer(raw).seconds
+        return {"seconds": seconds}
+
+    def timed(self, number):
+        """Calls the solver; the last answer and the seconds of one call."""
+        call = self.call
+        gc.collect()
+        gc.disable()
+        try:
+            start = time.perf_counter()
+            for _ in range(number):
+                raw = call()
+            return raw, (time.perf_counter() - start) / number
+        finally:
+            gc.enable()
+
+    def memory(self, stop):
+        import memory
+
+        self.task.stop = stop
+        self.warm_up()
+        before = memory.reset_peak()
+        raw = self.call()
+        peak = memory.peak()
+        del raw
+        return {"bytes": max(peak - before, 0)}
+
+    def warm_up(self):
+        """Loads what the library loads at its first solve, on a small problem of the same kind."""
+        from data import make_task
+
+        task = make_task({**self.request["data"], "n": 16}, self.request["threads"])
+        task.stop = 25 if self.contestant.tune == "iterations" else 1e-2
+        self.contestant.prepare(task)[0]()
+
+
+if __name__ == "__main__":
+    main()
