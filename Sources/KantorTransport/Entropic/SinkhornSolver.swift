@@ -72,7 +72,9 @@ final class SinkhornSolver {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
-      if !isLast { try prepareStored() }
+      if isLast { return }
+      guard mayGoOn else { return }
+      try prepareStored()
     }
   }
 
@@ -107,7 +109,7 @@ final class SinkhornSolver {
 
   /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
-    relaxation.reset()
+    relaxation.reset(goal: goal)
     newtonPause = 0
     sweep.precision = settings.precision(cost: meanCost, epsilon: state.epsilon)
     kernel = nil
