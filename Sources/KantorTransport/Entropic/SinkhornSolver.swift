@@ -214,7 +214,7 @@ final class SinkhornSolver {
     guard costs.hasForbiddenPairs, ray == nil else { return }
     ray = try? ForbiddenRay.find(state, problem)
   }
-  private var ray: (f: Buffer<Double>, g: Buffer<Double>)?
+  private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
 
   /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
   /// the first time when sweeps alone would take long.
