@@ -20,8 +20,7 @@ extension NetworkSimplex.State {
       return nil
     }
     let start = EntropicStart(
-      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
-      monitor: monitor)
+      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run)
     typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }
     let candidates = CandidateArcs(

@@ -347,3 +347,28 @@ import Testing
     #expect(one.value == two.value && one.f == two.f && one.g == two.g)
   }
 }
+
+extension NetworkSimplexTests {
+  /// Threads share the entropic start; the optimum does not depend on them.
+  @Test(arguments: [2, 3, 8]) func anyNumberOfThreads(threads: Int64) throws {
+    var random = RandomStream(seed: 23)
+    let x = ExactProblems.points(250, 2, &random)
+    let y = ExactProblems.points(260, 2, &random)
+    let data = ExactProblems.Data(
+      cost: ExactProblems.squaredDistances(x, y), a: ExactProblems.weights(250, &random),
+      b: ExactProblems.weights(260, &random))
+    let problem = try data.problem()
+    let settings = Settings(method: NetworkSimplex.spec)
+    try settings.set("threads", .int(threads))
+    var values: [Double] = []
+    for _ in 0..<2 {
+      let run = try settings.run(for: NetworkSimplex.spec)
+      let answer = ExactProblems.judge(try NetworkSimplex.propose(problem, run), data)
+      ExactProblems.expectOptimal(answer, data)
+      values.append(answer.value)
+    }
+    #expect(values[0] == values[1])
+    let single = try ExactProblems.solve(NetworkSimplex.self, data)
+    #expect(abs(values[0] - single.value) < 1e-14)
+  }
+}
