@@ -83,7 +83,7 @@ extension Assignment.State {
   mutating func startFromPotentials() throws(KantorError) -> RowArcs? {
     let ones = try Buffer<Double>(count: n, repeating: 1)
     let weights = ExactWeights(equal: ones)
-    let start = EntropicStart(
+    let start = try EntropicStart(
       rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run)
     listFreeRows()
     if try start.run() != nil { return nil }

@@ -19,7 +19,7 @@ extension NetworkSimplex.State {
       listAllArcs()
       return nil
     }
-    let start = EntropicStart(
+    let start = try EntropicStart(
       rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run)
     typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }

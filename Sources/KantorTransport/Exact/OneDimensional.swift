@@ -9,25 +9,25 @@ import KantorCore
 ///
 /// **Method.** Sort both point sets and match the mass from left to right.
 ///
-/// **Symbols.** a, b weights; f, g potentials; the staircase is the sequence of cells (i, j) that the
-/// matching visits, in sorted order.
+/// **Symbols.** a, b weights; f, g potentials; the staircase is the sequence of cells (i, j) that
+/// the matching visits, in sorted order.
 ///
-/// **Iteration.** 1. At cell (i, j), move the smaller of what is left of a_i and b_j. 2. Step to i + 1
-/// if a_i is used up, else to j + 1: f_i+1 = C_i+1,j - g_j, or g_j+1 = C_i,j+1 - f_i.
+/// **Iteration.** 1. At cell (i, j), move the smaller of what is left of a_i and b_j. 2. Step to
+/// i + 1 if a_i is used up, else to j + 1: f_i+1 = C_i+1,j - g_j, or g_j+1 = C_i,j+1 - f_i.
 ///
 /// **Stops when** both sets are used up; there is nothing to wait for, limits are not consulted.
 ///
-/// **Guarantee.** Exact. For convex h, C has the Monge property C_ij + C_kl <= C_il + C_kj for i < k,
-/// j < l (sorted), and so has D = C - f - g, which differs from it by a row and a column term. D
-/// is 0 on the staircase, whose steps change one index at a time; adding the inequalities of the
-/// squares between a cell and the staircase gives D >= 0 everywhere. So f and g are feasible, and
-/// equality holds wherever mass moves. Points of weight 0 are on the staircase like all others and
-/// get potentials by the same steps.
+/// **Guarantee.** Exact. For convex h, C has the Monge property C_ij + C_kl <= C_il + C_kj for i
+/// < k, j < l (sorted), and so has D = C - f - g, which differs from it by a row and a column
+/// term. D is 0 on the staircase, whose steps change one index at a time; adding the inequalities
+/// of the squares between a cell and the staircase gives D >= 0 everywhere. So f and g are
+/// feasible, and equality holds wherever mass moves. Points of weight 0 are on the staircase like
+/// all others and get potentials by the same steps.
 ///
 /// **Cost.** O(n) for the sort by digits and the walk; 60 bytes a point.
 ///
-/// **Reference.** Villani, "Topics in Optimal Transportation" (2003), section 2.2; Hoffman, "On simple
-/// linear programming problems" (1963).
+/// **Reference.** Villani, "Topics in Optimal Transportation" (2003), section 2.2; Hoffman, "On
+/// simple linear programming problems" (1963).
 public enum OneDimensional: TransportMethod {
   public static let spec = MethodSpec(
     name: "one_dimensional", kind: TransportKind.kind.name,
