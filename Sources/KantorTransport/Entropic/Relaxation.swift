@@ -25,6 +25,7 @@ final class Relaxation {
   private let previous: Buffer<Double>
   private var hasPrevious = false
   private var omega = 1.0
+  private var goal = 0.0
   /// Errors since omega was last set.
   private var age = 0
   private var startError = Double.infinity
@@ -36,18 +37,20 @@ final class Relaxation {
 
   /// Errors above this are not yet in the linear regime.
   static let linearRegime = 0.3
-  /// A faster plain rate is not worth relaxing.
-  static let slowRate = 0.35
+  /// Relaxation does not pay when plain sweeps would be done after so many more.
+  static let fewSweeps = 6.0
 
   init(_ m: Int, mode: Mode) throws(KantorError) {
     self.mode = mode
     step = try Buffer(count: m)
     previous = try Buffer(count: m)
     bestGamma = try Buffer(count: m)
-    reset()
+    reset(goal: 0)
   }
 
-  func reset() {
+  /// For a new problem, to be solved to `goal`.
+  func reset(goal: Double) {
+    self.goal = goal
     hasPrevious = false
     age = 0
     (startError, lastError, lastRate, bestError) = (.infinity, .infinity, 0, .infinity)
@@ -105,15 +108,16 @@ final class Relaxation {
     let rate = error / lastError
     let isSteady = abs(rate - lastRate) < 0.15 * (1 - rate)
     lastRate = rate.isFinite ? rate : 0
-    guard age >= 4, error < Self.linearRegime, isSteady, rate > Self.slowRate, rate < 1 else {
-      return
-    }
+    guard age >= 4, error < Self.linearRegime, isSteady, rate < 1,
+      predictedSweeps(from: error, to: goal) > Self.fewSweeps
+    else { return }
+    bestError = .infinity
     relax(theta: min(rate, 0.9999), error)
   }
 
   private func relax(theta: Double, _ error: Double) {
     omega = 2 / (1 + (1 - theta).squareRoot())
-    (age, startError, bestError) = (0, error, error)
+    (age, startError) = (0, error)
   }
 
   /// Every few periods of the recurrence: is the error going down as the theory says?
@@ -123,7 +127,10 @@ final class Relaxation {
     let rate = Double.exp(Double.log(error / startError) / Double(age))
     lastRate = rate
     let expected = omega - 1
-    if rate < 1, rate > expected + 0.25 * (1 - expected) {
+    if rate >= 1 {
+      omega = max(1, omega - 0.5 * (omega - 1))
+      (age, startError) = (0, error)
+    } else if rate > expected + 0.25 * (1 - expected) {
       // The slowest mode has the real root z = rate of z^2 - (1 + keep - push mu) z + keep = 0.
       let (push, keep) = (omega * omega, expected * expected)
       let mu = (1 - rate) * (1 - keep / rate) / push

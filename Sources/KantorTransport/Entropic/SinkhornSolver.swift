@@ -72,7 +72,9 @@ final class SinkhornSolver {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
-      if !isLast { try prepareStored() }
+      if isLast { return }
+      guard mayGoOn else { return }
+      try prepareStored()
     }
   }
 
@@ -107,7 +109,7 @@ final class SinkhornSolver {
 
   /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
-    relaxation.reset()
+    relaxation.reset(goal: goal)
     newtonPause = 0
     sweep.precision = settings.precision(cost: meanCost, epsilon: state.epsilon)
     kernel = nil
@@ -212,7 +214,7 @@ final class SinkhornSolver {
     guard costs.hasForbiddenPairs, ray == nil else { return }
     ray = try? ForbiddenRay.find(state, problem)
   }
-  private var ray: (f: Buffer<Double>, g: Buffer<Double>)?
+  private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
 
   /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
   /// the first time when sweeps alone would take long.

@@ -45,6 +45,10 @@ final class SparseNewton {
 
   /// Largest change of an exponent in one step.
   static let longestStep = 50.0
+  /// Relative residual of the linear systems: no need for more digits than a step can use.
+  static let leastTolerance = 1e-8
+  /// Rises of F below this are rounding; then the error alone decides.
+  static let roundingOfF = 1e-14
   /// With less room than this, other pairs have to be stored first.
   static let leastRoom = 1.0
 
@@ -103,14 +107,19 @@ final class SparseNewton {
   /// Steps 2 and 3.
   private func findDirection(_ error: Double, _ shouldStop: () -> Bool) throws(KantorError) {
     let (m, g, w, b) = (state.m, gradient.pointer, state.columnSum.pointer, state.b.pointer)
-    var square = 0.0
+    var (square, sum) = (0.0, CompensatedSum())
     for j in 0..<m {
       g[j] = b[j] - w[j]
+      sum.add(g[j])
+    }
+    // The matrix knows no constants; what rounding left of one would be blown up.
+    for j in 0..<m {
+      g[j] -= w[j] * sum.value
       square += g[j] * g[j]
     }
     try system.solve(
       gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
-      shift: mu * min(error, 1), tolerance: min(0.1, error), direction: direction,
+      shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance), direction: direction,
       shouldStop: shouldStop)
   }
 
@@ -134,7 +143,8 @@ final class SparseNewton {
       _ = plan.run(state)
       let reached = state.columnError
       let rise = riseOfDual()
-      if rise >= 1e-4 * t * slope || reached <= 0.5 * error {
+      let isRising = rise >= 1e-4 * t * slope && t * slope > Self.roundingOfF
+      if isRising || reached <= 0.5 * error {
         adaptShift(rise / (t * slope * (1 - 0.5 * t)))
         return reached
       }
