@@ -79,13 +79,13 @@ final class SparseNewton {
   /// `goesOn` is told the error after every pass. The state is left with exact rows on the stored
   /// pairs and valid column sums.
   func run(
-    tolerance: Double, cut: Double, goesOn: (Double) -> Bool, shouldStop: () -> Bool
+    tolerance: Double, cut: Double, goesOn: (Double) throws(KantorError) -> Bool, shouldStop: () -> Bool
   ) throws(KantorError) -> Outcome {
     _ = plan.run(state)
     var error = state.columnError
     var failures = 0
     while true {
-      guard goesOn(error) else { return .stopped }
+      guard try goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
       let room = plan.room(state, cut: cut)
       guard room > Self.leastRoom else { return .stale }
