@@ -171,6 +171,10 @@ static void test_good_layouts(void)
   kantor_problem_free(problem);
 }
 
+/* AddressSanitizer would rather end the program than let an allocation fail. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+
 static void test_no_memory(void)
 {
   /* A stride of 0 makes a huge array of one number. */

@@ -3,7 +3,8 @@ import KantorCore
 import KantorNumerics
 
 /// Certifies potentials (f, g) of
-///     V = min_{P in U(a,b)} <P, C> + eps KL(P | a b^T),   P_ij = a_i b_j exp((f_i + g_j - C_ij)/eps).
+///     V = min_{P in U(a,b)} <P, C> + eps KL(P | a b^T),
+///     P_ij = a_i b_j exp((f_i + g_j - C_ij)/eps).
 ///
 /// First pass: the marginals of P, its cost, the dual value <a,f> + <b,g> - eps (|P| - |a||b|), and
 /// a bound of the unregularised cost from f_i = min_j C_ij - g_j. Two more passes round P to a

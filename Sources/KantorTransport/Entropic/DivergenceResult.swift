@@ -6,6 +6,7 @@ enum DivergenceResult {
   static func make(
     _ spec: MethodSpec, _ solver: DivergenceSolver, _ run: Run
   ) throws(KantorError) -> Result {
+    if let part = solver.infeasible { return try infeasible(spec, solver, part, run) }
     let problem = solver.problem
     let certificate = try DivergenceCertificate(solver, run)
     let status = Status.judge(
@@ -19,18 +20,12 @@ enum DivergenceResult {
     fields.certify("cross_residual", certificate.cross.marginalResidual)
     fields.certify("source_residual", certificate.source.marginalResidual)
     fields.certify("target_residual", certificate.target.marginalResidual)
-    fields.add("epsilon", solver.epsilon)
-    fields.add("mass", problem.mass)
-    fields.add("iterations", run.monitor.iterations)
-    fields.add("seconds", run.monitor.seconds)
+    addFigures(&fields, solver, run)
     fields.add(
       "message",
       "\(status.name): marginal residual \(shortText(certificate.residual)), relative gap "
         + "\(shortText(certificate.relativeGap)), tolerance \(shortText(solver.tolerance)), "
         + "\(run.monitor.iterations) iterations")
-    if run.monitor.callbackCode != 0 {
-      fields.add("callback_code", Int(run.monitor.callbackCode))
-    }
     fields.add("potential_source", Tensor(certificate.f))
     fields.add("potential_target", Tensor(certificate.g))
     if run.monitor.keepsTrace { try fields.add(run.monitor.trace) }
@@ -39,6 +34,40 @@ enum DivergenceResult {
       derivative: TransportDerivative.divergence(
         problem, epsilon: solver.epsilon, cross: solver.cross, source: solver.source,
         target: solver.target))
+  }
+
+  private static func addFigures(
+    _ fields: inout ResultFields, _ solver: DivergenceSolver, _ run: Run
+  ) {
+    fields.add("epsilon", solver.epsilon)
+    fields.add("mass", solver.problem.mass)
+    fields.add("iterations", run.monitor.iterations)
+    fields.add("seconds", run.monitor.seconds)
+    if run.monitor.callbackCode != 0 {
+      fields.add("callback_code", Int(run.monitor.callbackCode))
+    }
+  }
+
+  private static func infeasible(
+    _ spec: MethodSpec, _ solver: DivergenceSolver, _ part: DivergenceSolver.Part, _ run: Run
+  ) throws(KantorError) -> Result {
+    let holds = try InfeasibilityCheck.holds(
+      part.problem, f: part.f.pointer, g: part.g.pointer)
+    var fields = ResultFields()
+    fields.add("objective", holds ? Double.infinity : Double.nan)
+    addFigures(&fields, solver, run)
+    fields.add(
+      "message",
+      holds
+        ? "infeasible: in one of the three problems some sources hold more mass than the targets "
+          + "they may reach; ray_source and ray_target prove it"
+        : "no feasible plan was found and its absence could not be proved")
+    fields.add("ray_source", Tensor(part.f))
+    fields.add("ray_target", Tensor(part.g))
+    if run.monitor.keepsTrace { try fields.add(run.monitor.trace) }
+    return Result(
+      spec: spec, status: holds ? .infeasible : run.monitor.stop ?? .numericalError,
+      fields: fields)
   }
 }
 

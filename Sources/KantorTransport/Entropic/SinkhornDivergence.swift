@@ -61,6 +61,10 @@ public enum SinkhornDivergence {
     FieldSpec("cross_residual", .real, .certificate, "That of the plan between the measures."),
     FieldSpec("source_residual", .real, .certificate, "That of the plan within the sources."),
     FieldSpec("target_residual", .real, .certificate, "That of the plan within the targets."),
+    FieldSpec(
+      "ray_source", .array, .output, shape: "(n,)",
+      "Infeasible problems: f of a proof that one of the three has no plan."),
+    FieldSpec("ray_target", .array, .output, shape: "(m,)", "Infeasible problems: g of the proof."),
     FieldSpec("epsilon", .real, .output, "Strength of the entropy that was used."),
     FieldSpec("mass", .real, .output, "Total mass of the sources."),
     FieldSpec("iterations", .int, .output, "Passes over the pairs, of the three problems."),
@@ -99,6 +103,8 @@ final class DivergenceSolver {
   private(set) var source: Part
   private(set) var target: Part
   private(set) var epsilon = Double.nan
+  /// The first problem that has no plan, with the proof in place of its potentials.
+  private(set) var infeasible: Part?
   private let settings: SinkhornSettings
   private let monitor: Monitor
   private var iterations = 0
@@ -117,12 +123,22 @@ final class DivergenceSolver {
   func run() throws(KantorError) {
     let solver = try SinkhornSolver(problem, settings, monitor)
     try solver.run()
-    let potentials = try EntropicPotentials(solver.state, problem)
-    (cross.f, cross.g) = (potentials.f, potentials.g)
     epsilon = solver.target
     iterations = solver.iterations
-    if monitor.stop == nil { try solveWithin(&source, solver.meanCost) }
-    if monitor.stop == nil { try solveWithin(&target, solver.meanCost) }
+    try take(solver, into: &cross)
+    if goesOn { try solveWithin(&source, solver.meanCost) }
+    if goesOn { try solveWithin(&target, solver.meanCost) }
+  }
+
+  private var goesOn: Bool { monitor.stop == nil && infeasible == nil }
+
+  private func take(_ solver: SinkhornSolver, into part: inout Part) throws(KantorError) {
+    if let ray = solver.ray {
+      infeasible = Part(problem: part.problem, f: ray.f, g: ray.g)
+    } else {
+      let potentials = try EntropicPotentials(solver.state, part.problem)
+      (part.f, part.g) = (potentials.f, potentials.g)
+    }
   }
 
   /// A measure against itself: by the averaged iteration if the cost is symmetric and that is
@@ -136,7 +152,7 @@ final class DivergenceSolver {
         inner.geometry, a: a, threads: settings.threads, monitor: monitor)
       // Both marginals of a symmetric plan have the same error.
       let outcome = method.run(
-        from: start, to: epsilon, tolerance: 0.5 * tolerance, next: { error in goesOn(error) })
+        from: start, to: epsilon, tolerance: 0.5 * tolerance, next: record)
       let f = try method.potential(epsilon)
       let shift = -0.5 * epsilon * Double.log(mass)
       for i in 0..<f.count { f.pointer[i] += shift }
@@ -148,11 +164,10 @@ final class DivergenceSolver {
     let solver = try SinkhornSolver(inner, settings, monitor, iterations: iterations)
     try solver.run()
     iterations = solver.iterations
-    let potentials = try EntropicPotentials(solver.state, inner)
-    (part.f, part.g) = (potentials.f, potentials.g)
+    try take(solver, into: &part)
   }
 
-  private func goesOn(_ error: Double) -> Bool {
+  private func record(_ error: Double) -> Bool {
     iterations += 1
     if monitor.check(iteration: iterations, residual: error) != nil { return false }
     return !monitor.reachesIterationLimit(iterations)

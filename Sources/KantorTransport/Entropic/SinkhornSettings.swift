@@ -16,12 +16,14 @@ struct SinkhornSettings {
   var planThreshold = 0.0
   var threads: Int
 
-  /// Errors that f32 exponentials can tell from rounding.
+  /// Relative rounding of f32.
+  static let singleUnit = 6e-8
+  /// Errors that f32 exponentials can tell from rounding; also those of a stored f32 kernel, whose
+  /// sums are taken in f64.
   static let singleFloor = 1e-6
-  /// The same for a stored f32 kernel, whose sums are taken in f64.
   static let kernelFloor = 3e-7
-  /// Largest C / eps whose difference still has digits in f32.
-  static let singleRange = 2e3
+  /// Largest C / eps whose difference still has enough digits in f32.
+  static let singleRange = 50.0
 
   /// Everything but these at its default.
   init(epsilon: Double, tolerance: Double, threads: Int) {
@@ -58,7 +60,7 @@ struct SinkhornSettings {
     case "double": return .double
     case "single": return .single
     case "mixed": return .mixed
-    default: return cost / epsilon < Self.singleRange / 4 ? .single : .mixed
+    default: return cost / epsilon < Self.singleRange ? .single : .mixed
     }
   }
 

@@ -50,6 +50,7 @@ final class SinkhornSolver {
   /// The kernel of the absorbed scaling iteration, while that is used.
   private var kernel: StoredKernel?
   private var kernelRoom: StoredKernel?
+  private var progress = PassProgress()
   private var mayStoreKernel = true
   private let warmG: Buffer<Double>?
 
@@ -71,7 +72,9 @@ final class SinkhornSolver {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
-      if !isLast { try prepareStored() }
+      if isLast { return }
+      guard mayGoOn else { return }
+      try prepareStored()
     }
   }
 
@@ -106,11 +109,12 @@ final class SinkhornSolver {
 
   /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
-    relaxation.reset()
+    relaxation.reset(goal: goal)
     newtonPause = 0
     sweep.precision = settings.precision(cost: meanCost, epsilon: state.epsilon)
     kernel = nil
     mayStoreKernel = true
+    progress = PassProgress()
     while true {
       let outcome = try newton(goal)
       if outcome == .stopped { return false }
@@ -119,7 +123,12 @@ final class SinkhornSolver {
       guard pass(iteration) else { return false }
       let error = state.columnError
       guard record(error) else { return false }
-      if error <= max(goal, floor(iteration)), confirms(iteration, error, goal) { return true }
+      if progress.isStuck(error, trusted: isTrusted) {
+        if isTrusted { return false }
+        distrust()
+        continue
+      }
+      if error <= max(goal, floor(iteration)), confirms(error, goal) { return true }
       guard mayGoOn else { return false }
       if outcome == .failed { newtonPause = 30 }
       try storePairs(error, goal)
@@ -138,17 +147,24 @@ final class SinkhornSolver {
 
   /// At the target the error has to be measured over all costs in f64, unless the options say
   /// otherwise; until then the next pass is one that does.
-  private func confirms(_ pass: any EntropicPass, _ error: Double, _ goal: Double) -> Bool {
-    let isLast = state.epsilon == target
-    let isTrusted = kernel == nil && (sweep.precision == .double || !settings.endsInDouble)
-    if (isTrusted || !isLast) && error <= goal { return true }
-    kernel = nil
-    useDouble()
+  private func confirms(_ error: Double, _ goal: Double) -> Bool {
+    if isTrusted || state.epsilon != target, error <= goal { return true }
+    distrust()
     return false
   }
 
+  private var isTrusted: Bool {
+    kernel == nil && (sweep.precision == .double || !settings.endsInDouble)
+  }
+
+  private func distrust() {
+    kernel = nil
+    useDouble()
+    progress = PassProgress()
+  }
+
   private func useDouble() {
-    if settings.endsInDouble, state.epsilon == target { sweep.precision = .double }
+    if settings.endsInDouble { sweep.precision = .double }
   }
 
   /// Stores the kernel where many more sweeps are to come, or where it is asked for.
@@ -198,7 +214,7 @@ final class SinkhornSolver {
     guard costs.hasForbiddenPairs, ray == nil else { return }
     ray = try? ForbiddenRay.find(state, problem)
   }
-  private var ray: (f: Buffer<Double>, g: Buffer<Double>)?
+  private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
 
   /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
   /// the first time when sweeps alone would take long.
@@ -249,9 +265,9 @@ final class SinkhornSolver {
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
     let limit = SinkhornSettings.storedLimit(
       problem.geometry, density: settings.newtonDensity)
-    for (margin, share) in [(20.0, 8), (3.0, 1)] {
+    for (margin, share) in [(80.0, 16), (20.0, 8), (8.0, 2), (3.0, 1)] {
       if let plan = try RestrictedPlan.choose(
-        state, problem.geometry, cut: cut(goal) - margin, limit: limit / share,
+        state, problem.geometry, cut: cut(goal) - margin, limit: max(Self.fewPairs, limit / share),
         threads: settings.threads)
       {
         return plan
@@ -290,6 +306,9 @@ final class SinkhornSolver {
     return g
   }
 
+  /// So many pairs may always be stored.
+  private static let fewPairs = 4096
+
   // MARK: Answer
 
   func proposal() throws(KantorError) -> TransportProposal {
@@ -310,5 +329,23 @@ final class SinkhornSolver {
     proposal.rounds = settings.rounds
     proposal.planThreshold = settings.planThreshold
     return proposal
+  }
+}
+
+/// Tells rounding from slow convergence.
+struct PassProgress {
+  private var best = Double.infinity
+  private var sinceBest = 0
+
+  /// True when the error has not gone down for long: for passes in less than f64 soon, else after
+  /// so many passes that even slow convergence would show.
+  mutating func isStuck(_ error: Double, trusted: Bool) -> Bool {
+    if error < 0.98 * best {
+      best = error
+      sinceBest = 0
+      return false
+    }
+    sinceBest += 1
+    return sinceBest > (trusted ? 1000 : 25)
   }
 }

@@ -104,7 +104,8 @@ public enum TransportKind {
       let value = values.pointer[i]
       // Squares of larger numbers overflow, and costs must be finite.
       guard abs(value) <= 1e150 else {
-        throw KantorError(.notFinite, "\(name) is \(value) at element \(i); at most 1e150 is allowed")
+        throw KantorError(
+          .notFinite, "\(name) is \(value) at element \(i); at most 1e150 is allowed")
       }
     }
     return values

@@ -56,7 +56,9 @@ public final class TransportProblem: SealedProblem {
     return weights.span.allSatisfy { $0 == weights.pointer[0] }
   }
 
-  private static func mass(_ weights: Buffer<Double>, _ name: String) throws(KantorError) -> Double {
+  private static func mass(
+    _ weights: Buffer<Double>, _ name: String
+  ) throws(KantorError) -> Double {
     var sum = CompensatedSum()
     for i in 0..<weights.count {
       let w = weights.pointer[i]

@@ -15,7 +15,8 @@ import Testing
     ).certify(isInterrupted: interrupted)
   }
 
-  /// C = [[0, 1], [1, 0]], uniform: by symmetry f = g = c with a b (e^{2c/eps})(1 + e^{-1/eps}) = a.
+  /// C = [[0, 1], [1, 0]], uniform: by symmetry f = g = c with
+  /// a b e^{2c/eps} (1 + e^{-1/eps}) = a.
   @Test(arguments: [10, 1, 0.1, 0.01]) func knownOptimumHasNoGap(epsilon: Double) throws {
     let problem = try TransportProblem(geometry: matrix([[0, 1], [1, 0]]), a: nil, b: nil)
     let c = epsilon / 2 * log(2 / (1 + exp(-1 / epsilon)))

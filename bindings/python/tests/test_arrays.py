@@ -101,7 +101,6 @@ KINDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize("copy", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_cost_of_every_kind(kind, copy):
@@ -161,7 +160,8 @@ def test_too_many_dimensions():
 
 @given(
     values=hnp.arrays(
-        st.sampled_from([np.float64, np.float32, np.int32]), hnp.array_shapes(min_dims=2, max_dims=2),
+        st.sampled_from([np.float64, np.float32, np.int32]),
+        hnp.array_shapes(min_dims=2, max_dims=2),
         elements=st.integers(0, 100),
     ),
     row=st.sampled_from([1, 2, -1]), column=st.sampled_from([1, 3, -2]), turn=st.booleans(),

@@ -28,7 +28,8 @@ def run(code, source, **environment):
 
 
 def copy_package(folder):
-    shutil.copytree(PACKAGE, folder / "kantor", ignore=shutil.ignore_patterns("*.so*", "__pycache__"))
+    ignored = shutil.ignore_patterns("*.so*", "__pycache__")
+    shutil.copytree(PACKAGE, folder / "kantor", ignore=ignored)
     return folder
 
 

@@ -26,7 +26,9 @@ class ResultHandle:
     def __init__(self, pointer: Optional[int]) -> None:
         self.pointer = pointer
 
-    def __del__(self, _free: Any = lib.kantor_result_free, _ending: Any = sys.is_finalizing):
+    def __del__(
+        self, _free: Any = lib.kantor_result_free, _ending: Any = sys.is_finalizing
+    ) -> None:
         if self.pointer and not _ending():
             _free(self.pointer)
             self.pointer = None
@@ -42,8 +44,8 @@ class Result(MappingBase):
     Attributes
     ----------
     status : str
-        ``"solved"``, or why not: ``"solved_inaccurate"``, ``"infeasible"``, ``"time_limit"``, ... It
-        follows from the certificate.
+        ``"solved"``, or why not: ``"solved_inaccurate"``, ``"infeasible"``, ``"time_limit"``, ...
+        It follows from the certificate.
     status_code : int
         The same as a number.
     certificate : dict

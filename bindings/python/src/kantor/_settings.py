@@ -24,7 +24,9 @@ class SettingsHandle:
     def __init__(self, pointer: Optional[int]) -> None:
         self.pointer = pointer
 
-    def __del__(self, _free: Any = lib.kantor_settings_free, _ending: Any = sys.is_finalizing):
+    def __del__(
+        self, _free: Any = lib.kantor_settings_free, _ending: Any = sys.is_finalizing
+    ) -> None:
         if self.pointer and not _ending():
             _free(self.pointer)
             self.pointer = None

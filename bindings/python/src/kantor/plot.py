@@ -136,7 +136,9 @@ def _collection(segments: np.ndarray, strength: np.ndarray) -> Any:
     colors = np.empty((len(segments), 4))
     colors[:, :3] = to_rgb(_LINE)
     colors[:, 3] = 0.15 + 0.75 * strength
-    return LineCollection(segments, colors=colors, linewidths=0.4 + 1.2 * strength, zorder=1)
+    return LineCollection(
+        list(segments), colors=colors, linewidths=0.4 + 1.2 * strength, zorder=1
+    )
 
 
 def _axes(ax: Optional[Any]) -> Any:
