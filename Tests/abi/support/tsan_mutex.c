@@ -1,10 +1,11 @@
 /* Tells ThreadSanitizer about the locks of Swift's Synchronization module.
  *
- * Mutex takes and gives its lock with atomic operations in the caller, which are instrumented, unless
- * another thread holds it or waits for it: then it calls two functions of the toolchain's shared
- * library, which are not. Without this file every contended lock would look like a data race. The
- * program that links it (with -rdynamic) offers the two functions before that library does; they call
- * the real ones and say what those did. Built with clang only: the functions are Swift's.
+ * Mutex takes and gives its lock with atomic operations in the caller, which are instrumented,
+ * unless another thread holds it or waits for it: then it calls two functions of the toolchain's
+ * shared library, which are not. Without this file every contended lock would look like a data
+ * race. The program that links it (with -rdynamic) offers the two functions before that library
+ * does; they call the real ones and say what those did. Built with clang only: the functions are
+ * Swift's.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
