@@ -73,17 +73,19 @@ $(STAGED): $(LIBRARY) scripts/install-files $(wildcard bindings/c/*.hpp bindings
 .PHONY: stage
 stage: $(STAGED) ## an installed tree in build/stage: lib, include, pkg-config, CMake
 
+# After a change of the running system the loader's cache is renewed, if we may.
+install_files = prefix=$(prefix) libdir=$(libdir) includedir=$(includedir) DESTDIR=$(DESTDIR) \
+  scripts/install-files $(1) $(LIBRARY) \
+  && if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi
+
 .PHONY: install uninstall
 install: $(LIBRARY) ## install; prefix=/usr/local libdir= includedir= DESTDIR=
-	prefix=$(prefix) libdir=$(libdir) includedir=$(includedir) DESTDIR=$(DESTDIR) \
-	  scripts/install-files install $(LIBRARY)
-	# The loader's cache, when this is the running system and we may write it.
-	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi
+	@echo "Installing in $(DESTDIR)$(prefix)"
+	@$(call install_files,install)
 
 uninstall: ## take away what `make install` with the same variables put there
-	prefix=$(prefix) libdir=$(libdir) includedir=$(includedir) DESTDIR=$(DESTDIR) \
-	  scripts/install-files uninstall $(LIBRARY)
-	if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi
+	@echo "Uninstalling from $(DESTDIR)$(prefix)"
+	@$(call install_files,uninstall)
 
 # ---- Python --------------------------------------------------------------------------------------
 
@@ -91,9 +93,9 @@ uninstall: ## take away what `make install` with the same variables put there
 VENV_READY := $(VENV)/kantor-checkout
 
 $(VENV_READY): requirements.txt requirements-test.txt scripts/make-venv scripts/link-checkout
-	scripts/make-venv $(VENV) requirements-test.txt
-	scripts/link-checkout $(VENV)
-	touch $@
+	@scripts/make-venv $(VENV) requirements-test.txt
+	@scripts/link-checkout $(VENV)
+	@touch $@
 
 .PHONY: venv
 venv: $(VENV_READY) $(STAGED) ## .venv, in which `import kantor` works
@@ -102,25 +104,25 @@ venv: $(VENV_READY) $(STAGED) ## .venv, in which `import kantor` works
 
 .PHONY: run
 run: $(STAGED) $(VENV_READY) ## the two main programs, in C and in Python, on real data
-	scripts/run-examples
+	@scripts/run-examples
 
 .PHONY: test test-full test-memory check
 test: ## every check, in about a quarter of an hour; ONLY="c python" for some of them
-	scripts/test fast $(ONLY)
+	@scripts/test fast $(ONLY)
 test-full: ## the same with the long sets
-	scripts/test full $(ONLY)
+	@scripts/test full $(ONLY)
 test-memory: ## valgrind and the address, undefined-behaviour and thread sanitizers
-	scripts/test fast memory
+	@scripts/test fast memory
 check: test
 
 .PHONY: bench
 bench: $(STAGED) ## compare with other libraries, in .venv-bench; BENCH=--help for options
-	bench/run $(BENCH)
+	@bench/run $(BENCH)
 
 .PHONY: clean help
 clean: ## remove everything that was built (build, .build*, .venv*)
-	rm -rf build .build .build-* .venv .venv-* bindings/python/build bindings/python/src/*.egg-info
-	find bindings bench examples scripts -name __pycache__ -type d -prune -exec rm -rf {} + || true
+	rm -rf build .build .build-* .venv .venv-*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z -]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16

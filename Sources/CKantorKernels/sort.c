@@ -2,12 +2,14 @@
 
 #include <string.h>
 
-/* Long arrays: a radix sort from the least digit, on words that hold the upper bits of a number's
-   rank in its high bits and its index in the low ones, so that one word moves instead of two. What
-   the cut-off bits decide is put right afterwards, in the rare groups of equal upper bits. Short
-   arrays: a merge sort. */
+/* Long arrays: a radix sort from the least digit, on words that hold the 33 leading bits of a
+   number's rank among the numbers and its index, so that one word moves instead of two, three
+   times. What the cut-off bits decide is put right afterwards, group by group; groups are small
+   or few unless the numbers lie in far apart clusters. Short arrays: a merge sort. */
 
-enum { DIGIT_BITS = 11, BUCKETS = 1 << DIGIT_BITS, SHORT = 768, INSERTION = 12 };
+enum { DIGITS = 3, DIGIT_BITS = 11, BUCKETS = 1 << DIGIT_BITS, SHORT = 768, INSERTION = 12 };
+enum { PLACE_BITS = 31 };
+#define PLACE_MASK (((uint64_t)1 << PLACE_BITS) - 1)
 
 /* Bits of x, made such that unsigned order is numerical order. */
 static inline uint64_t rank_of(double x) {
@@ -47,35 +49,31 @@ static void merge_sort(const double *x, int32_t *order, int64_t n, int32_t *spar
 
 static int bits_of(uint64_t x) { return x == 0 ? 0 : 64 - __builtin_clzll(x); }
 
-void kn_argsort_f64(const double *x, int64_t n, int32_t *order, uint64_t *work) {
+/* Sorts the indices order[0..n) by the numbers that they point to. work: 2 n words. */
+static void radix_sort(const double *x, int32_t *order, int64_t n, uint64_t *work) {
   if (n <= SHORT) {
-    for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
     merge_sort(x, order, n, (int32_t *)work);
     return;
   }
   uint64_t lowest = UINT64_MAX, highest = 0;
-  for (int64_t i = 0; i < n; i++) {
-    uint64_t r = rank_of(x[i]);
+  for (int64_t k = 0; k < n; k++) {
+    uint64_t r = rank_of(x[order[k]]);
     lowest = r < lowest ? r : lowest;
     highest = r > highest ? r : highest;
   }
-  int index_bits = bits_of((uint64_t)n - 1);
-  if (index_bits < 64 - 4 * DIGIT_BITS) index_bits = 64 - 4 * DIGIT_BITS;
-  int width = bits_of(highest - lowest);
-  int drop = width > 64 - index_bits ? width - (64 - index_bits) : 0;
-  uint64_t mask = ((uint64_t)1 << index_bits) - 1;
+  int width = bits_of(highest - lowest), kept = DIGITS * DIGIT_BITS;
+  int drop = width > kept ? width - kept : 0;
 
-  uint32_t count[4][BUCKETS];
+  uint32_t count[DIGITS][BUCKETS];
   memset(count, 0, sizeof count);
   uint64_t *from = work, *to = work + n;
-  for (int64_t i = 0; i < n; i++) {
-    uint64_t key = (rank_of(x[i]) - lowest) >> drop;
-    from[i] = key << index_bits | (uint64_t)i;
-    for (int d = 0; d < 4; d++) count[d][key >> (d * DIGIT_BITS) & (BUCKETS - 1)]++;
+  for (int64_t k = 0; k < n; k++) {
+    uint64_t key = (rank_of(x[order[k]]) - lowest) >> drop;
+    from[k] = key << PLACE_BITS | (uint64_t)(uint32_t)order[k];
+    for (int d = 0; d < DIGITS; d++) count[d][key >> (d * DIGIT_BITS) & (BUCKETS - 1)]++;
   }
-  for (int d = 0; d < 4; d++) {
-    int shift = index_bits + d * DIGIT_BITS;
-    if (d * DIGIT_BITS >= width - drop) break;
+  for (int d = 0; d < DIGITS && d * DIGIT_BITS < width - drop; d++) {
+    int shift = PLACE_BITS + d * DIGIT_BITS;
     uint32_t start = 0;
     for (int b = 0; b < BUCKETS; b++) {
       uint32_t here = count[d][b];
@@ -90,12 +88,26 @@ void kn_argsort_f64(const double *x, int64_t n, int32_t *order, uint64_t *work) 
     from = to;
     to = swap;
   }
-  for (int64_t k = 0; k < n; k++) order[k] = (int32_t)(from[k] & mask);
-  if (drop == 0) return;
-  for (int64_t k = 0; k < n;) {
-    int64_t end = k + 1;
-    while (end < n && from[end] >> index_bits == from[k] >> index_bits) end++;
-    if (end - k > 1) merge_sort(x, order + k, end - k, (int32_t *)to);
-    k = end;
+  if (drop == 0) {
+    for (int64_t k = 0; k < n; k++) order[k] = (int32_t)(from[k] & PLACE_MASK);
+    return;
   }
+  /* The sign bit marks a number that the kept bits do not tell from the one before it. */
+  uint64_t before = ~from[0];
+  for (int64_t k = 0; k < n; k++) {
+    uint32_t same = (from[k] ^ before) >> PLACE_BITS == 0;
+    before = from[k];
+    order[k] = (int32_t)((uint32_t)(from[k] & PLACE_MASK) | same << 31);
+  }
+  for (int64_t k = 1; k < n; k++) {
+    if (order[k] >= 0) continue;
+    int64_t begin = k - 1;
+    for (; k < n && order[k] < 0; k++) order[k] &= INT32_MAX;
+    radix_sort(x, order + begin, k - begin, work);
+  }
+}
+
+void kn_argsort_f64(const double *x, int64_t n, int32_t *order, uint64_t *work) {
+  for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
+  radix_sort(x, order, n, work);
 }

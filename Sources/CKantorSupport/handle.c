@@ -15,9 +15,10 @@ int32_t kn_flag_get(const kn_flag *flag) {
 }
 
 /* A handle is an address inside a range that is reserved and never mapped. It names a block and
-   the generation in which the block was taken: a handle that was freed stays wrong until its block
-   has gone through all generations, and since freed blocks are reused oldest first that takes at
-   least KN_FIRST_BLOCKS * KN_GENERATIONS creations. Nothing a caller passes is ever read through. */
+   the generation in which the block was taken: a handle that was freed stays wrong until its
+   block has gone through all generations, and since freed blocks are reused oldest first that
+   takes at least KN_FIRST_BLOCKS * KN_GENERATIONS creations. Nothing a caller passes is ever read
+   through. */
 enum {
   KN_FIRST_BLOCKS = 1024, /* every further slab is twice as large: a look-up visits few slabs */
   KN_GENERATIONS = 1024,

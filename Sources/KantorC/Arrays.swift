@@ -51,7 +51,8 @@ func view(
   let base = isEmpty ? array.data ?? nothing : try need(array.data, "array->data")
   guard UInt(bitPattern: base) % UInt(type.size) == 0 || isEmpty else {
     throw KantorError(
-      .layout, "\(argument)->data is not aligned to its elements (\(type.name), \(type.size) bytes)")
+      .layout,
+      "\(argument)->data is not aligned to its elements (\(type.name), \(type.size) bytes)")
   }
   if !isEmpty { try checkReach(base, shape, strides, type.size, argument) }
   return Tensor(type: type, shape: shape, strides: strides, base: base, owner: owner)
@@ -118,7 +119,7 @@ func copy(_ tensor: Tensor, to out: UnsafeMutablePointer<Double>) throws(KantorE
     withExtendedLifetime(tensor) { out.update(from: source, count: tensor.count) }
   } else {
     let values = try tensor.doubles()
-    out.update(from: values.pointer, count: values.count)
+    withExtendedLifetime(values) { out.update(from: values.pointer, count: values.count) }
   }
 }
 

@@ -16,8 +16,9 @@ public func kantorTransportExact(
       throw KantorError(.null, "plan_row, plan_column, plan_value: all must be NULL or none")
     }
     let answer = try ExactTransport.solve(cost: cost, n: n, m: m, a: a, b: b)
-    guard answer.status != .infeasible else { return answer.status }
     let plan = answer.plan
+    // Infeasible, or nothing that is worth writing.
+    guard plan.count > 0 else { return answer.status }
     if let planRow, let planColumn, let planValue {
       let count = try need(count, "count")
       guard capacity >= Int64(plan.count) else {

@@ -12,5 +12,6 @@ extension Catalog {
       Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
+      SinkhornDivergence.entry,
     ])
 }

@@ -36,15 +36,17 @@ public struct Catalog: Sendable {
 
   /// The method of that name for problems of a kind.
   public func method(_ name: String, of kind: ProblemKind) throws(KantorError) -> MethodEntry {
-    let candidates = methods(of: kind)
-    if let entry = candidates.first(where: { $0.spec.isCalled(name) }) { return entry }
+    if let entry = methods.first(where: { $0.spec.kind == kind.name && $0.spec.isCalled(name) }) {
+      return entry
+    }
     if let other = methods.first(where: { $0.spec.isCalled(name) }) {
       throw KantorError(
         .name,
         "method '\(name)' solves problems of the kind '\(other.spec.kind)'; this one is of the "
           + "kind '\(kind.name)'")
     }
-    throw unknownName("method for '\(kind.name)'", name, among: known(like: name, candidates))
+    throw unknownName(
+      "method for '\(kind.name)'", name, among: known(like: name, methods(of: kind)))
   }
 
   /// Names in the form in which the caller wrote his, so that the suggestion can be pasted back.

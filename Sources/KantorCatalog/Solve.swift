@@ -22,7 +22,10 @@ extension Catalog {
       chosen = try method(problem.kind.defaultMethod(sealed), of: problem.kind)
     }
     let work = try Self.run(chosen.spec, settings)
+    work.monitor.log(.debug, "\(chosen.spec.qualifiedName) starts")
     let result = try chosen.solve(sealed, work)
+    let outcome = (try? result.text("message")) ?? result.status.name
+    work.monitor.log(.info, "\(chosen.spec.qualifiedName): \(outcome)")
     return result.adding(try CommonOutputs.fields(of: result, work.monitor))
   }
 

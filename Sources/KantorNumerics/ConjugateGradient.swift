@@ -55,7 +55,9 @@ public struct ConjugateGradient {
       try multiply(p, q)
       iterations += 1
       let curvature = dot(p, q)
-      guard curvature > 0, curvature.isFinite else { return outcome(iterations, rho, initial, true) }
+      guard curvature > 0, curvature.isFinite else {
+        return outcome(iterations, rho, initial, true)
+      }
       let alpha = rho / curvature
       for i in 0..<count {
         x[i] += alpha * p[i]

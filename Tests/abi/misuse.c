@@ -1,6 +1,6 @@
 /* Exported functions, called wrongly in every way that C allows: each call gives the right code and
-   a text, leaves its outputs alone, and the process lives. misuse_arrays.c and misuse_hooks.c have
-   the rest; scripts/check-headers sees to it that no function is left out. */
+   a text, leaves its outputs alone, and the process lives. misuse_arrays.c, misuse_values.c and
+   misuse_hooks.c have the rest; scripts/check-headers sees to it that no function is left out. */
 #include "misuse.h"
 
 static void test_texts(void)
@@ -32,6 +32,7 @@ static void test_kind_name(void)
   }
   CHECK(kantor_kind_name(kantor_kind_count()) == NULL);
   CHECK(kantor_kind_name(0) != NULL);
+  CHECK(kantor_method_count() > 0);
 }
 
 /* Sizes that struct_size cannot have. */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 2000, M = 1500, D = 3 };
+enum { N = 600, M = 500, D = 3 };
 
 /* What the hook keeps between its calls. */
 typedef struct watch {

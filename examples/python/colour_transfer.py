@@ -2,7 +2,7 @@
 
 The photographs are the two that scikit-learn brings along. Colours are points of the unit cube. An
 entropic transport plan between samples of both says where each sampled colour goes, on average
-(the barycentric map); every other pixel moves like the nearest sampled colour.
+(the barycentric map); every other pixel moves like the sampled colours nearest to it.
 """
 
 import pathlib
@@ -24,9 +24,11 @@ import matplotlib.pyplot as plt  # noqa: E402
 SOURCE = "china.jpg"
 TARGET = "flower.jpg"
 SAMPLES = 12000
-# Squared distance in colour space below which colours blend: about 0.05 along an axis.
-EPSILON = 0.0025
+# Squared distance in colour space below which colours blend: 0.1 along an axis.
+EPSILON = 0.01
 TOLERANCE = 1e-4
+# Sampled colours whose way a pixel takes, on average.
+NEIGHBOURS = 16
 
 
 def colours(name: str) -> np.ndarray:
@@ -60,9 +62,9 @@ def transfer(source: np.ndarray, target: np.ndarray) -> tuple:
         problem, "sinkhorn", epsilon=EPSILON, tolerance=TOLERANCE, trace=True
     )
 
-    moved = result.barycentric_map - X
-    _, nearest = cKDTree(X).query(pixels)
-    image = np.clip(pixels + moved[nearest], 0.0, 1.0).reshape(source.shape)
+    way = result.barycentric_map - X
+    _, nearest = cKDTree(X).query(pixels, k=NEIGHBOURS)
+    image = np.clip(pixels + way[nearest].mean(axis=1), 0.0, 1.0).reshape(source.shape)
     return image, result
 
 

@@ -59,17 +59,19 @@ static inline int32_t kantor_transport_set_points(kantor_problem *problem, const
 /* Exact optimal transport of a dense cost matrix in one call, without handles:
      min <P, C>  subject to  P >= 0, P 1 = a, P^T 1 = b,
    with a basic (sparse) optimal plan and optimal potentials f, g: f_i + g_j <= C_ij.
-   n, m: [in] >= 1, at most 2^31 - 1 each.
+   n, m: [in] >= 1, at most 2^29 - 1 each.
    cost: [in] n x m, row-major; finite or +infinity (a forbidden pair).
    a, b: [in] n and m weights >= 0 of equal sums (to 1e-9 relative); NULL: uniform of mass 1.
    objective: [out] <P, C>; may be NULL.
    f, g: [out] n and m potentials; may be NULL.
    capacity: [in] room in the plan arrays; n + m - 1 always suffices. 0 with NULL arrays: no plan.
-   plan_row, plan_column, plan_value: [out] the entries of the plan, row by row; all NULL or none.
+   plan_row, plan_column, plan_value: [out] the entries of the plan, each pair at most once, in no
+   special order; all NULL or none.
    count: [out] number of entries written; may be NULL when the plan arrays are.
    Returns: KANTOR_SOLVED, KANTOR_INFEASIBLE (outputs untouched) or another positive status by
-   the certificate; or a negative code: KANTOR_E_NULL, KANTOR_E_RANGE, KANTOR_E_NOT_FINITE,
-   KANTOR_E_BUFFER, KANTOR_E_TOO_LARGE, KANTOR_E_OUT_OF_MEMORY (outputs untouched).
+   the certificate (outputs untouched if there is no plan); or a negative code: KANTOR_E_NULL,
+   KANTOR_E_RANGE, KANTOR_E_NOT_FINITE, KANTOR_E_BUFFER, KANTOR_E_TOO_LARGE,
+   KANTOR_E_OUT_OF_MEMORY (outputs untouched).
    Threads: any. Since: 0.1. */
 KANTOR_API int32_t kantor_transport_exact(int64_t n, int64_t m, const double *cost,
                                           const double *a, const double *b, double *objective,

@@ -17,14 +17,15 @@ KN_INLINE void kn_dot_rows_d(int rows, const double *k, int64_t leading, const d
   }
 }
 
-/* Row factors from row sums; returns 1 for a row with mass and no sum. */
+/* Row factors from row sums; returns 1 for a row with mass and no finite factor. */
 KN_INLINE int64_t kn_scale_row(double sum, double a, double *u, double *error) {
-  if (a > 0.0 && !(sum > 0.0)) {
+  const double factor = a > 0.0 ? a / sum : 0.0;
+  if (!(factor >= 0.0 && factor < INFINITY)) {
     *error += a;
     return 1;
   }
   *error += fabs(*u * sum - a);
-  *u = a > 0.0 ? a / sum : 0.0;
+  *u = factor;
   return 0;
 }
 

@@ -52,7 +52,7 @@ struct DerivativeRequest {
 
   init(
     _ problem: TransportProblem, _ cotangents: [String: Tensor], _ wanted: [String],
-    outputs: [String]
+    fields: [String]? = nil, outputs: [String]
   ) throws(KantorError) {
     let (n, m) = (problem.n, problem.m)
     var scalars: [String: Double] = [:]
@@ -82,7 +82,7 @@ struct DerivativeRequest {
       }
       if shapes.count == 2 { scalars[name] = values.pointer[0] } else { arrays[name] = values }
     }
-    let fields = Self.fields(problem)
+    let fields = fields ?? Self.fields(problem)
     for name in wanted where !fields.contains(name) {
       throw KantorError(
         .name, "no gradient with respect to '\(name.prefix(60))'; this problem has "
@@ -151,13 +151,13 @@ final class DerivativeAnswer {
   }
 
   var tensors: [String: Tensor] {
-    let d = problem.geometry.dimension ?? 0
     var out: [String: Tensor] = [:]
     if let weightsSource { out["weights_source"] = Tensor(weightsSource) }
     if let weightsTarget { out["weights_target"] = Tensor(weightsTarget) }
     if let cost { out["cost"] = Tensor(cost, shape: [problem.n, problem.m]) }
-    if let pointsSource { out["points_source"] = Tensor(pointsSource, shape: [problem.n, d]) }
-    if let pointsTarget { out["points_target"] = Tensor(pointsTarget, shape: [problem.m, d]) }
+    let shapes = problem.pointShapes
+    if let pointsSource { out["points_source"] = Tensor(pointsSource, shape: shapes.source) }
+    if let pointsTarget { out["points_target"] = Tensor(pointsTarget, shape: shapes.target) }
     return out
   }
 }

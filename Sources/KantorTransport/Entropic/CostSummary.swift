@@ -8,6 +8,7 @@ struct CostSummary {
   private(set) var mean = 0.0
   private(set) var least = Double.infinity
   private(set) var largest = -Double.infinity
+  private(set) var hasForbiddenPairs = false
 
   init(_ problem: TransportProblem, _ monitor: Monitor) throws(KantorError) {
     let (n, m) = (problem.n, problem.m)
@@ -15,15 +16,19 @@ struct CostSummary {
     var cost = problem.geometry.cost
     var (sum, weight) = (0.0, 0.0)
     let (c, b) = (row.pointer, problem.b.pointer)
+    var massive = 0
+    for j in 0..<m where b[j] > 0 { massive += 1 }
     for i in 0..<n where problem.a.pointer[i] > 0 {
       kn_cost_row_f64(&cost, Int64(i), 0, Int64(m), c)
-      var (rowSum, rowWeight) = (0.0, 0.0)
+      var (rowSum, rowWeight, allowed) = (0.0, 0.0, 0)
       for j in 0..<m where b[j] > 0 && c[j] < .infinity {
+        allowed += 1
         rowSum += b[j] * c[j]
         rowWeight += b[j]
         least = min(least, c[j])
         largest = max(largest, c[j])
       }
+      if allowed < massive { hasForbiddenPairs = true }
       sum += problem.a.pointer[i] * rowSum
       weight += problem.a.pointer[i] * rowWeight
       if i & 255 == 255, monitor.heartbeat() != nil { break }

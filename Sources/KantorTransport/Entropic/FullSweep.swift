@@ -41,9 +41,7 @@ final class FullSweep: EntropicPass {
     let pairs = Double(n) * Double(m)
     parallel = Parallel(
       threads: min(threads, max(1, Int(min(pairs / Double(Self.pairsPerThread), 1024)))))
-    // About four million exponentials with their costs to a block.
-    let work = 1 + (geometry.dimension ?? 0) / 8
-    blockRows = max(parallel.threads, (1 << 22) / max(1, m * work))
+    blockRows = Self.blockRows(geometry, parallel.threads)
     stride = Geometry.paddedCount(m)
     partialSums = try Buffer(count: try checkedProduct(stride, parallel.threads, of: "sums"))
     scratchStride = (Int(kn_sweep_scratch(Int64(m))) + 127) / 64 * 64
@@ -51,6 +49,12 @@ final class FullSweep: EntropicPass {
     errors = try Buffer(count: parallel.threads * 8)
     hopeless = try Buffer(count: parallel.threads * 8)
     rescue = try ColumnRescue(m)
+  }
+
+  /// About four million exponentials, with their costs, between two questions to the monitor.
+  static func blockRows(_ geometry: Geometry, _ threads: Int) -> Int {
+    let work = 1 + (geometry.dimension ?? 0) / 8
+    return max(threads, (1 << 22) / max(1, geometry.m * work))
   }
 
   func run(_ state: EntropicState) -> PassOutcome {

@@ -25,26 +25,32 @@ final class Relaxation {
   private let previous: Buffer<Double>
   private var hasPrevious = false
   private var omega = 1.0
+  private var goal = 0.0
   /// Errors since omega was last set.
   private var age = 0
   private var startError = Double.infinity
   private var lastError = Double.infinity
   private var lastRate = 0.0
   private var bestError = Double.infinity
+  /// gamma at the best error since relaxation began.
+  private let bestGamma: Buffer<Double>
 
   /// Errors above this are not yet in the linear regime.
   static let linearRegime = 0.3
-  /// A faster plain rate is not worth relaxing.
-  static let slowRate = 0.35
+  /// Relaxation does not pay when plain sweeps would be done after so many more.
+  static let fewSweeps = 6.0
 
   init(_ m: Int, mode: Mode) throws(KantorError) {
     self.mode = mode
     step = try Buffer(count: m)
     previous = try Buffer(count: m)
-    reset()
+    bestGamma = try Buffer(count: m)
+    reset(goal: 0)
   }
 
-  func reset() {
+  /// For a new problem, to be solved to `goal`.
+  func reset(goal: Double) {
+    self.goal = goal
     hasPrevious = false
     age = 0
     (startError, lastError, lastRate, bestError) = (.infinity, .infinity, 0, .infinity)
@@ -61,7 +67,7 @@ final class Relaxation {
 
   /// Moves gamma by one step, given the column sums and error of the last pass.
   func advance(_ state: EntropicState, _ pass: any EntropicPass, error: Double) {
-    adapt(error)
+    if adapt(error, state) { return }
     let (m, gamma, old) = (state.m, state.gamma.pointer, previous.pointer)
     let (b, sums, log) = (state.b.pointer, state.columnSum.pointer, step.pointer)
     for j in 0..<m { log[j] = sums[j] > 0 ? b[j] / sums[j] : 1 }
@@ -77,42 +83,54 @@ final class Relaxation {
     if omega == 1 { pass.mendColumns(state) }
   }
 
-  private func adapt(_ error: Double) {
+  /// True when gamma was set back and the next pass has to tell where that is.
+  private func adapt(_ error: Double, _ state: EntropicState) -> Bool {
     defer { lastError = error }
-    guard case .automatic = mode else { return }
+    guard case .automatic = mode else { return false }
     age += 1
     if omega == 1 {
       adaptPlain(error)
+    } else if !(error < 30 * bestError) {
+      state.gamma.pointer.update(from: bestGamma.pointer, count: state.m)
+      calmDown()
+      return true
     } else {
       adaptRelaxed(error)
     }
-    bestError = min(bestError, error)
+    if omega > 1, error <= bestError {
+      bestError = error
+      bestGamma.pointer.update(from: state.gamma.pointer, count: state.m)
+    }
+    return false
   }
 
   private func adaptPlain(_ error: Double) {
     let rate = error / lastError
     let isSteady = abs(rate - lastRate) < 0.15 * (1 - rate)
     lastRate = rate.isFinite ? rate : 0
-    guard age >= 4, error < Self.linearRegime, isSteady, rate > Self.slowRate, rate < 1 else {
-      return
-    }
+    guard age >= 4, error < Self.linearRegime, isSteady, rate < 1,
+      predictedSweeps(from: error, to: goal) > Self.fewSweeps
+    else { return }
+    bestError = .infinity
     relax(theta: min(rate, 0.9999), error)
   }
 
   private func relax(theta: Double, _ error: Double) {
     omega = 2 / (1 + (1 - theta).squareRoot())
-    (age, startError, bestError) = (0, error, error)
+    (age, startError) = (0, error)
   }
 
   /// Every few periods of the recurrence: is the error going down as the theory says?
   private func adaptRelaxed(_ error: Double) {
-    guard error < 30 * bestError else { return calmDown() }
     let period = max(8, Int(min(1000, 2 / (2 - omega))))
     guard age >= period else { return }
     let rate = Double.exp(Double.log(error / startError) / Double(age))
     lastRate = rate
     let expected = omega - 1
-    if rate < 1, rate > expected + 0.25 * (1 - expected) {
+    if rate >= 1 {
+      omega = max(1, omega - 0.5 * (omega - 1))
+      (age, startError) = (0, error)
+    } else if rate > expected + 0.25 * (1 - expected) {
       // The slowest mode has the real root z = rate of z^2 - (1 + keep - push mu) z + keep = 0.
       let (push, keep) = (omega * omega, expected * expected)
       let mu = (1 - rate) * (1 - keep / rate) / push

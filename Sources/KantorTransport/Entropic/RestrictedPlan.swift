@@ -44,9 +44,9 @@ final class RestrictedPlan: EntropicPass {
     for j in 0..<m { chosenG.pointer[j] = state.g(j) }
   }
 
-  /// True when the potentials have moved so far that a pair not stored may have an exponent above
-  /// `cut` (relative to its weights).
-  func isStale(_ state: EntropicState, cut: Double) -> Bool {
+  /// How far exponents may still rise before a pair that is not stored may have one above `cut`
+  /// (relative to its weights).
+  func room(_ state: EntropicState, cut: Double) -> Double {
     var (riseF, riseG) = (-Double.infinity, -Double.infinity)
     for i in 0..<n where state.a.pointer[i] > 0 {
       riseF = max(riseF, state.f(i) - chosenF.pointer[i])
@@ -54,7 +54,7 @@ final class RestrictedPlan: EntropicPass {
     for j in 0..<m where state.b.pointer[j] > 0 {
       riseG = max(riseG, state.g(j) - chosenG.pointer[j])
     }
-    return riseF + riseG > slack + state.epsilon * cut
+    return (slack - riseF - riseG) / state.epsilon + cut
   }
 
   /// The pairs that matter at the state, or nil when they are more than `limit`.

@@ -2,24 +2,35 @@ import KantorCore
 
 /// The options of `sinkhorn`, read once.
 struct SinkhornSettings {
-  let epsilon: Double
-  let tolerance: Double
-  let gapTolerance: Double
-  let engine: String
-  let precisionName: String
-  let scalesEpsilon: Bool
-  let scalingFactor: Double
-  let relaxation: Relaxation.Mode
-  let newtonDensity: Double
-  let newtonDrop: Double
-  let rounds: Bool
-  let planThreshold: Double
-  let threads: Int
+  var epsilon: Double
+  var tolerance: Double
+  var gapTolerance = 0.0
+  var engine = "auto"
+  var precisionName = "auto"
+  var scalesEpsilon = true
+  var scalingFactor = 0.25
+  var relaxation = Relaxation.Mode.automatic
+  var newtonDensity = 0.15
+  var newtonDrop = 0.01
+  var rounds = false
+  var planThreshold = 0.0
+  var threads: Int
 
-  /// Errors that f32 exponentials can tell from rounding.
-  static let singleFloor = 2e-6
-  /// Largest C / eps whose difference still has digits in f32.
-  static let singleRange = 2e3
+  /// Relative rounding of f32.
+  static let singleUnit = 6e-8
+  /// Errors that f32 exponentials can tell from rounding; also those of a stored f32 kernel, whose
+  /// sums are taken in f64.
+  static let singleFloor = 1e-6
+  static let kernelFloor = 3e-7
+  /// Largest C / eps whose difference still has enough digits in f32.
+  static let singleRange = 50.0
+
+  /// Everything but these at its default.
+  init(epsilon: Double, tolerance: Double, threads: Int) {
+    self.epsilon = epsilon
+    self.tolerance = tolerance
+    self.threads = threads
+  }
 
   init(_ run: Run) {
     let options = run.options
@@ -44,13 +55,19 @@ struct SinkhornSettings {
   var usesNewton: Bool { engine == "auto" || engine == "newton" }
   var endsInDouble: Bool { precisionName == "auto" || precisionName == "double" }
 
-  func precision(goal: Double, cost: Double, epsilon: Double) -> SweepPrecision {
+  func precision(cost: Double, epsilon: Double) -> SweepPrecision {
     switch precisionName {
     case "double": return .double
     case "single": return .single
     case "mixed": return .mixed
-    default: return cost / epsilon < Self.singleRange / 4 ? .single : .mixed
+    default: return cost / epsilon < Self.singleRange ? .single : .mixed
     }
+  }
+
+  /// A stored kernel would break the promise of O(n + m) memory for points.
+  func usesKernel(_ geometry: Geometry) -> Bool {
+    if engine == "scaling" { return true }
+    return engine == "auto" && !geometry.isPoints
   }
 
   /// How many pairs Newton's method may store: a share of all, and for points a multiple of their

@@ -14,18 +14,24 @@ final class SinkhornSolver {
 
   /// The pairs that matter, while they are few enough to be stored.
   private var stored: RestrictedPlan?
-  private var iterations = 0
+  private(set) var iterations = 0
   private var passes = 0
   private var newtonSteps = 0
   private var innerIterations = 0
-  private var isForbidden = false
   private var isHard = false
 
-  init(_ problem: TransportProblem, _ run: Run) throws(KantorError) {
+  /// `warmG`: potentials of the targets to start from, in units of the cost; `iterations`: what
+  /// other solves of the same run have used up.
+  init(
+    _ problem: TransportProblem, _ settings: SinkhornSettings, _ monitor: Monitor,
+    warmG: Buffer<Double>? = nil, iterations: Int = 0
+  ) throws(KantorError) {
     self.problem = problem
-    monitor = run.monitor
-    settings = SinkhornSettings(run)
-    let costs = try CostSummary(problem, monitor)
+    self.monitor = monitor
+    self.settings = settings
+    self.warmG = warmG
+    self.iterations = iterations
+    costs = try CostSummary(problem, monitor)
     target = settings.epsilon > 0 ? settings.epsilon : costs.automaticEpsilon
     meanCost = costs.spread
     let mass = problem.mass
@@ -35,24 +41,55 @@ final class SinkhornSolver {
     for j in 0..<b.count { b.pointer[j] /= mass }
     state = try EntropicState(a: a, b: b, mass: 1, epsilon: target)
     sweep = try FullSweep(
-      problem.geometry, precision: .double, threads: run.threads, monitor: run.monitor)
+      problem.geometry, precision: .double, threads: settings.threads, monitor: monitor)
     relaxation = try Relaxation(b.count, mode: settings.relaxation)
-    warmG = try Self.warmStart(problem, run)
   }
 
-  private let meanCost: Double
+  let meanCost: Double
+  private let costs: CostSummary
+  /// The kernel of the absorbed scaling iteration, while that is used.
+  private var kernel: StoredKernel?
+  private var kernelRoom: StoredKernel?
+  private var progress = PassProgress()
+  private var mayStoreKernel = true
   private let warmG: Buffer<Double>?
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {
-    let isWarm = try startWarm()
-    let levels = isWarm ? [target] : ladder + [target]
-    if !isWarm { state.restart(at: levels[0]) }
+    let start = start()
+    if start == .cold {
+      let levels = ladder + [target]
+      state.restart(at: levels[0])
+      try descend(levels)
+    } else if start == .warm {
+      try descend([target])
+    }
+    if settings.gapTolerance > 0 { try closeGap() }
+  }
+
+  private func descend(_ levels: [Double]) throws(KantorError) {
     for epsilon in levels {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
-      if !isLast { try prepareStored() }
+      if isLast { return }
+      guard mayGoOn else { return }
+      try prepareStored()
+    }
+  }
+
+  /// Goes on to smaller errors until the certified gap is small enough too.
+  private func closeGap() throws(KantorError) {
+    var goal = settings.tolerance
+    while goal > 1e-15, monitor.stop == nil, ray == nil {
+      let potentials = try EntropicPotentials(state, problem)
+      let check = try EntropicCheck(
+        problem, epsilon: target, f: potentials.f, g: potentials.g,
+        parallel: Parallel(threads: settings.threads))
+      let certificate = try check.certify(isInterrupted: false).certificate
+      if certificate.relativeGap <= settings.gapTolerance { return }
+      goal *= 0.1
+      guard try reach(goal) else { return }
     }
   }
 
@@ -72,31 +109,80 @@ final class SinkhornSolver {
 
   /// Brings the error over all pairs down to `goal`.
   private func reach(_ goal: Double) throws(KantorError) -> Bool {
-    relaxation.reset()
+    relaxation.reset(goal: goal)
     newtonPause = 0
-    sweep.precision = settings.precision(goal: goal, cost: meanCost, epsilon: state.epsilon)
+    sweep.precision = settings.precision(cost: meanCost, epsilon: state.epsilon)
+    kernel = nil
+    mayStoreKernel = true
+    progress = PassProgress()
     while true {
       let outcome = try newton(goal)
-      if stored != nil, outcome == .converged, settings.endsInDouble, state.epsilon == target {
-        sweep.precision = .double
-      }
-      guard outcome != .stopped, pass(sweep) else { return false }
+      if outcome == .stopped { return false }
+      if stored != nil, outcome == .converged { useDouble() }
+      let iteration: any EntropicPass = kernel ?? sweep
+      guard pass(iteration) else { return false }
       let error = state.columnError
-      if isFinished(error, goal) { return true }
-      guard goOn(error) else { return false }
+      guard record(error) else { return false }
+      if progress.isStuck(error, trusted: isTrusted) {
+        if isTrusted { return false }
+        distrust()
+        continue
+      }
+      if error <= max(goal, floor(iteration)), confirms(error, goal) { return true }
+      guard mayGoOn else { return false }
       if outcome == .failed { newtonPause = 30 }
       try storePairs(error, goal)
-      if stored == nil { relaxation.advance(state, sweep, error: error) }
+      if stored == nil {
+        try storeKernel(error, goal)
+        relaxation.advance(state, iteration, error: error)
+      }
     }
   }
 
-  /// In the last passes of f32 sweeps the error is measured again in f64.
-  private func isFinished(_ error: Double, _ goal: Double) -> Bool {
-    guard sweep.precision != .double, settings.endsInDouble, state.epsilon == target else {
-      return error <= goal
-    }
-    if error <= max(goal, SinkhornSettings.singleFloor) { sweep.precision = .double }
+  /// Errors below this mean nothing to a pass.
+  private func floor(_ pass: any EntropicPass) -> Double {
+    if let kernel { return kernel.isSingle ? SinkhornSettings.kernelFloor : 0 }
+    return sweep.precision == .double || !settings.endsInDouble ? 0 : SinkhornSettings.singleFloor
+  }
+
+  /// At the target the error has to be measured over all costs in f64, unless the options say
+  /// otherwise; until then the next pass is one that does.
+  private func confirms(_ error: Double, _ goal: Double) -> Bool {
+    if isTrusted || state.epsilon != target, error <= goal { return true }
+    distrust()
     return false
+  }
+
+  private var isTrusted: Bool {
+    kernel == nil && (sweep.precision == .double || !settings.endsInDouble)
+  }
+
+  private func distrust() {
+    kernel = nil
+    useDouble()
+    progress = PassProgress()
+  }
+
+  private func useDouble() {
+    if settings.endsInDouble { sweep.precision = .double }
+  }
+
+  /// Stores the kernel where many more sweeps are to come, or where it is asked for.
+  private func storeKernel(_ error: Double, _ goal: Double) throws(KantorError) {
+    guard kernel == nil, mayStoreKernel, settings.usesKernel(problem.geometry) else { return }
+    let isSingle = settings.precisionName != "double"
+    let nearest = isSingle ? max(goal, SinkhornSettings.kernelFloor) : goal
+    if settings.engine != "scaling" {
+      guard state.epsilon == target else { return }
+      guard relaxation.predictedSweeps(from: error, to: nearest) > 12 else { return }
+    }
+    guard error > nearest else { return }
+    mayStoreKernel = false
+    if kernelRoom == nil {
+      kernelRoom = try StoredKernel(
+        problem.geometry, single: isSingle, threads: settings.threads, monitor: monitor)
+    }
+    kernel = kernelRoom
   }
 
   private func pass(_ pass: any EntropicPass) -> Bool {
@@ -105,19 +191,30 @@ final class SinkhornSolver {
     case .complete: return true
     case .interrupted: return false
     case .forbidden:
-      isForbidden = true
+      findRay()
       return false
     }
   }
 
-  private func goOn(_ error: Double) -> Bool {
+  /// Tells the monitor about a pass; false when the host wants to stop.
+  private func record(_ error: Double) -> Bool {
     iterations += 1
     let objective = monitor.keepsTrace ? state.dualValue : .nan
-    if monitor.check(iteration: iterations, objective: objective, residual: error) != nil {
-      return false
-    }
-    return !monitor.reachesIterationLimit(iterations)
+    return monitor.check(iteration: iterations, objective: objective, residual: error) == nil
   }
+
+  /// Asked after convergence was.
+  private var mayGoOn: Bool {
+    if iterations.nonzeroBitCount == 1, iterations >= 64 { findRay() }
+    return ray == nil && !monitor.reachesIterationLimit(iterations)
+  }
+
+  /// Where pairs are forbidden the problem may have no plan at all.
+  private func findRay() {
+    guard costs.hasForbiddenPairs, ray == nil else { return }
+    ray = try? ForbiddenRay.find(state, problem)
+  }
+  private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
 
   /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
   /// the first time when sweeps alone would take long.
@@ -143,7 +240,7 @@ final class SinkhornSolver {
     let method = try SparseNewton(
       state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
     let outcome = try method.run(
-      tolerance: 0.5 * goal, cut: cut(goal), goesOn: goOn,
+      tolerance: 0.5 * goal, cut: cut(goal), goesOn: { error in record(error) && mayGoOn },
       shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
@@ -168,9 +265,9 @@ final class SinkhornSolver {
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
     let limit = SinkhornSettings.storedLimit(
       problem.geometry, density: settings.newtonDensity)
-    for (margin, share) in [(20.0, 8), (3.0, 1)] {
+    for (margin, share) in [(80.0, 16), (20.0, 8), (8.0, 2), (3.0, 1)] {
       if let plan = try RestrictedPlan.choose(
-        state, problem.geometry, cut: cut(goal) - margin, limit: limit / share,
+        state, problem.geometry, cut: cut(goal) - margin, limit: max(Self.fewPairs, limit / share),
         threads: settings.threads)
       {
         return plan
@@ -179,16 +276,23 @@ final class SinkhornSolver {
     return nil
   }
 
-  private func startWarm() throws(KantorError) -> Bool {
-    guard let g = warmG else { return false }
-    state.set(g: g.pointer)
-    sweep.precision = .double
-    guard pass(sweep) else { return false }
-    // A start that is far off is worse than none.
-    return state.columnError < 0.1
+  private enum Start {
+    case cold, warm, finished
   }
 
-  private static func warmStart(
+  private func start() -> Start {
+    guard let g = warmG else { return .cold }
+    state.set(g: g.pointer)
+    sweep.precision = .double
+    guard pass(sweep) else { return .cold }
+    let error = state.columnError
+    _ = record(error)
+    if error <= settings.tolerance { return .finished }
+    // A start that is far off is worse than none.
+    return error < 0.1 ? .warm : .cold
+  }
+
+  static func warmStart(
     _ problem: TransportProblem, _ run: Run
   ) throws(KantorError) -> Buffer<Double>? {
     if let g = try run.start.vector("potential_target", count: problem.m) { return g }
@@ -202,15 +306,22 @@ final class SinkhornSolver {
     return g
   }
 
+  /// So many pairs may always be stored.
+  private static let fewPairs = 4096
+
   // MARK: Answer
 
   func proposal() throws(KantorError) -> TransportProposal {
-    let answer = try EntropicPotentials(state, problem)
     var figures = ResultFields()
     figures.add("passes", passes)
     figures.add("newton_steps", newtonSteps)
     figures.add("inner_iterations", innerIterations)
     figures.add("stored_pairs", stored?.count ?? 0)
+    if let ray {
+      return TransportProposal(
+        plan: .infeasible, f: ray.f, g: ray.g, figures: figures, tolerance: settings.tolerance)
+    }
+    let answer = try EntropicPotentials(state, problem)
     var proposal = TransportProposal(
       plan: .entropic(epsilon: target), f: answer.f, g: answer.g, figures: figures,
       tolerance: settings.tolerance)
@@ -218,5 +329,23 @@ final class SinkhornSolver {
     proposal.rounds = settings.rounds
     proposal.planThreshold = settings.planThreshold
     return proposal
+  }
+}
+
+/// Tells rounding from slow convergence.
+struct PassProgress {
+  private var best = Double.infinity
+  private var sinceBest = 0
+
+  /// True when the error has not gone down for long: for passes in less than f64 soon, else after
+  /// so many passes that even slow convergence would show.
+  mutating func isStuck(_ error: Double, trusted: Bool) -> Bool {
+    if error < 0.98 * best {
+      best = error
+      sinceBest = 0
+      return false
+    }
+    sinceBest += 1
+    return sinceBest > (trusted ? 1000 : 25)
   }
 }

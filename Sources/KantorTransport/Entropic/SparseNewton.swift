@@ -45,6 +45,12 @@ final class SparseNewton {
 
   /// Largest change of an exponent in one step.
   static let longestStep = 50.0
+  /// Relative residual of the linear systems: no need for more digits than a step can use.
+  static let leastTolerance = 1e-8
+  /// Rises of F below this are rounding; then the error alone decides.
+  static let roundingOfF = 1e-14
+  /// With less room than this, other pairs have to be stored first.
+  static let leastRoom = 1.0
 
   /// `isHard`: earlier systems of this solve were badly conditioned.
   init(
@@ -81,11 +87,12 @@ final class SparseNewton {
     while true {
       guard goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
-      if steps > 0, plan.isStale(state, cut: cut) { return .stale }
+      let room = plan.room(state, cut: cut)
+      guard room > Self.leastRoom else { return .stale }
       guard failures < 4 else { return .failed }
       try findDirection(error, shouldStop)
       let before = error
-      if let reached = search(error) {
+      if let reached = search(error, longest: min(room, Self.longestStep)) {
         error = reached
         failures = error < before ? 0 : failures + 1
       } else {
@@ -100,19 +107,24 @@ final class SparseNewton {
   /// Steps 2 and 3.
   private func findDirection(_ error: Double, _ shouldStop: () -> Bool) throws(KantorError) {
     let (m, g, w, b) = (state.m, gradient.pointer, state.columnSum.pointer, state.b.pointer)
-    var square = 0.0
+    var (square, sum) = (0.0, CompensatedSum())
     for j in 0..<m {
       g[j] = b[j] - w[j]
+      sum.add(g[j])
+    }
+    // The matrix knows no constants; what rounding left of one would be blown up.
+    for j in 0..<m {
+      g[j] -= w[j] * sum.value
       square += g[j] * g[j]
     }
     try system.solve(
       gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
-      shift: mu * min(error, 1), tolerance: min(0.1, error), direction: direction,
+      shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance), direction: direction,
       shouldStop: shouldStop)
   }
 
   /// Step 4; nil when no step raises F.
-  private func search(_ error: Double) -> Double? {
+  private func search(_ error: Double, longest: Double) -> Double? {
     let (m, n) = (state.m, state.n)
     let (gamma, d, old) = (state.gamma.pointer, direction.pointer, start.pointer)
     var (slope, low, high) = (0.0, Double.infinity, -Double.infinity)
@@ -124,13 +136,15 @@ final class SparseNewton {
     }
     for i in 0..<n { startPhi.pointer[i] = state.phi.pointer[i] }
     guard slope > 0, slope.isFinite else { return restore() }
-    var t = min(1, Self.longestStep / max(high - low, 1e-300))
+    // phi rises by at most -low, so no exponent rises by more than the range of the step.
+    var t = min(1, longest / max(high - low, 1e-300))
     for _ in 0..<6 {
       for j in 0..<m where state.b.pointer[j] > 0 { gamma[j] = old[j] + t * d[j] }
       _ = plan.run(state)
       let reached = state.columnError
       let rise = riseOfDual()
-      if rise >= 1e-4 * t * slope || reached <= 0.5 * error {
+      let isRising = rise >= 1e-4 * t * slope && t * slope > Self.roundingOfF
+      if isRising || reached <= 0.5 * error {
         adaptShift(rise / (t * slope * (1 - 0.5 * t)))
         return reached
       }

@@ -1,43 +1,36 @@
 import KantorCore
 
-/// Arcs that the simplex looks at: parallel arrays of tail, head and cost, in the order added.
-///
-/// Heads are node numbers (n + column), as the basis has them.
+/// Arcs that an exact method looks at: parallel arrays of tail, head and cost, in the order added.
 struct ArcList {
   private(set) var count = 0
-  private var tailBuffer: Buffer<Int32>
-  private var headBuffer: Buffer<Int32>
-  private var costBuffer: Buffer<Double>
+  private(set) var capacity: Int
+  private(set) var costs: UnsafeMutablePointer<Double>
+  private(set) var tails: UnsafeMutablePointer<Int32>
+  private(set) var heads: UnsafeMutablePointer<Int32>
+  private var arena: Arena
 
   init(capacity: Int) throws(KantorError) {
-    tailBuffer = try Buffer(count: capacity)
-    headBuffer = try Buffer(count: capacity)
-    costBuffer = try Buffer(count: capacity)
+    guard capacity <= Int(Int32.max) else {
+      throw KantorError(.tooLarge, "\(capacity) arcs are more than an exact method can number")
+    }
+    self.capacity = capacity
+    arena = try Arena(
+      bytes: Arena.bytes(Double.self, capacity) + 2 * Arena.bytes(Int32.self, capacity))
+    costs = arena.take(Double.self, capacity)
+    tails = arena.take(Int32.self, capacity)
+    heads = arena.take(Int32.self, capacity)
   }
-
-  var capacity: Int { tailBuffer.count }
-  var tails: UnsafeMutablePointer<Int32> { tailBuffer.pointer }
-  var heads: UnsafeMutablePointer<Int32> { headBuffer.pointer }
-  var costs: UnsafeMutablePointer<Double> { costBuffer.pointer }
 
   /// Room for `extra` more; grows by half at least.
   mutating func reserve(_ extra: Int) throws(KantorError) {
     guard count + extra > capacity else { return }
-    guard count + extra <= Int(Int32.max) else {
-      throw KantorError(.tooLarge, "\(count + extra) arcs are more than the simplex can number")
-    }
-    let size = max(count + extra, capacity + capacity / 2)
-    tailBuffer = try Self.grown(tailBuffer, count, size)
-    headBuffer = try Self.grown(headBuffer, count, size)
-    costBuffer = try Self.grown(costBuffer, count, size)
-  }
-
-  private static func grown<T>(
-    _ old: Buffer<T>, _ used: Int, _ size: Int
-  ) throws(KantorError) -> Buffer<T> {
-    let new = try Buffer<T>(count: size)
-    new.pointer.update(from: old.pointer, count: used)
-    return new
+    let limit = max(count + extra, min(capacity + capacity / 2, Int(Int32.max)))
+    var longer = try ArcList(capacity: limit)
+    longer.costs.update(from: costs, count: count)
+    longer.tails.update(from: tails, count: count)
+    longer.heads.update(from: heads, count: count)
+    longer.count = count
+    self = longer
   }
 
   /// The caller has reserved room.

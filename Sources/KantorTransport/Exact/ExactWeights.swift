@@ -13,19 +13,24 @@ struct ExactWeights {
 
   init(_ problem: TransportProblem) throws(KantorError) {
     let (n, m) = (problem.n, problem.m)
-    if problem.hasUniformWeights {
-      let common = Double(Self.greatestCommonDivisor(n, m))
-      let each = (Double(m) / common, Double(n) / common)
-      owned = (try Buffer(count: n, repeating: each.0), try Buffer(count: m, repeating: each.1))
-      mass = Double(n) * each.0
-      unit = problem.mass / mass
-    } else {
+    guard problem.hasUniformWeights else {
       owned = (problem.a, problem.b)
+      a = UnsafePointer(problem.a.pointer)
+      b = UnsafePointer(problem.b.pointer)
       mass = problem.mass
       unit = 1
+      return
     }
-    a = UnsafePointer(owned.0.pointer)
-    b = UnsafePointer(owned.1.pointer)
+    let common = Double(Self.greatestCommonDivisor(n, m))
+    let (supply, demand) = (Double(m) / common, Double(n) / common)
+    let both = try Buffer<Double>(count: n + m)
+    for i in 0..<n { both.pointer[i] = supply }
+    for j in 0..<m { both.pointer[n + j] = demand }
+    owned = (both, both)
+    a = UnsafePointer(both.pointer)
+    b = UnsafePointer(both.pointer + n)
+    mass = Double(n) * supply
+    unit = problem.mass / mass
   }
 
   /// As many sources as targets, all of weight 1.

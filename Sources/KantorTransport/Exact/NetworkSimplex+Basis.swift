@@ -5,17 +5,24 @@ extension NetworkSimplex.State {
   /// Up to this many arcs the list holds all of them, and plain c-transforms serve as potentials.
   private static var allArcsLimit: Int { 1 << 12 }
 
+  private static func isSmall(_ n: Int, _ m: Int) -> Bool {
+    n <= allArcsLimit && m <= allArcsLimit && n * m <= allArcsLimit
+  }
+
+  /// Small problems need no other list.
+  static func firstCapacity(_ n: Int, _ m: Int) -> Int { isSmall(n, m) ? n * m + n + m : 0 }
+
   /// Potentials, then the arcs with the smallest reduced costs.
   mutating func chooseCandidates() throws(KantorError) -> Status? {
-    let isSmall = n * m <= Self.allArcsLimit
+    if Self.isSmall(n, m) {
+      reduceRowsAndColumns()
+      listAllArcs()
+      return nil
+    }
     let start = EntropicStart(
       rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
       monitor: monitor)
-    if isSmall {
-      reduceRowsAndColumns()
-      try listAllArcs()
-      return nil
-    }
+    typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }
     let candidates = CandidateArcs(
       rows: rows, weights: weights, f: f.pointer, g: g.pointer, firstHead: n, monitor: monitor)
@@ -39,8 +46,7 @@ extension NetworkSimplex.State {
     for j in 0..<m where !(g.pointer[j] < .infinity) { g.pointer[j] = 0 }
   }
 
-  private mutating func listAllArcs() throws(KantorError) {
-    arcs = try ArcList(capacity: n * m + n + m)
+  private mutating func listAllArcs() {
     for i in 0..<n where weights.a[i] > 0 {
       let c = rows.row(i)
       for j in 0..<m where weights.b[j] > 0 && c[j] < .infinity {

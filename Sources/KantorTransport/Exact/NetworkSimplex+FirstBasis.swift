@@ -6,16 +6,17 @@ extension NetworkSimplex.State {
   /// node of each tree has mass left. That node, or else any row, hangs at the root; all other
   /// arcs carry flow, so the basis is strongly feasible.
   mutating func buildFirstBasis() throws(KantorError) {
-    var forest = try Forest(n: n, m: m, weights)
-    let order = try arcsByReducedCost()
+    let buckets = max(1, min(arcs.count, 4096))
+    var forest = try Forest(n: n, m: m, weights, arcs: arcs.count, buckets: buckets)
+    sortByReducedCost(forest.order, starts: forest.starts, buckets)
     for t in 0..<arcs.count {
-      let k = Int(order.pointer[t])
+      let k = Int(forest.order[t])
       forest.fill(Int(arcs.tails[k]), Int(arcs.heads[k]), arc: Int32(truncatingIfNeeded: k))
     }
     for v in 0..<(n + m) where forest.rest[v] > 0 { hang(v, of: &forest) }
     for v in 0..<n where weights.a[v] > 0 { hang(v, of: &forest) }
     tree.computeSizes()
-    var largest = 0.0
+    var largest = typicalLargest
     for k in 0..<arcs.count { largest = max(largest, abs(arcs.costs[k])) }
     artificialCost = largest > 0 ? 4 * largest : 1
     tree.recomputePotentials(artificial: artificialCost)
@@ -23,21 +24,19 @@ extension NetworkSimplex.State {
 
   /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that of
   /// the list, which is good enough for a first basis.
-  private func arcsByReducedCost() throws(KantorError) -> Buffer<Int32> {
-    let order = try Buffer<Int32>(count: arcs.count)
+  private func sortByReducedCost(
+    _ order: UnsafeMutablePointer<Int32>, starts: UnsafeMutablePointer<Int32>, _ buckets: Int
+  ) {
     var widest = 0.0
     for k in 0..<arcs.count { widest = max(widest, reducedCost(k)) }
-    let buckets = max(1, min(arcs.count, 4096))
     let scale = widest > 0 ? Double(buckets - 1) / widest : 0
-    let starts = try Buffer<Int32>(count: buckets + 1)
-    for k in 0..<arcs.count { starts.pointer[bucket(k, scale, buckets) + 1] &+= 1 }
-    for s in 0..<buckets { starts.pointer[s + 1] &+= starts.pointer[s] }
+    for k in 0..<arcs.count { starts[bucket(k, scale, buckets) + 1] &+= 1 }
+    for s in 0..<buckets { starts[s + 1] &+= starts[s] }
     for k in 0..<arcs.count {
       let s = bucket(k, scale, buckets)
-      order.pointer[Int(starts.pointer[s])] = Int32(truncatingIfNeeded: k)
-      starts.pointer[s] &+= 1
+      order[Int(starts[s])] = Int32(truncatingIfNeeded: k)
+      starts[s] &+= 1
     }
-    return order
   }
 
   @inline(__always)
@@ -82,7 +81,7 @@ extension NetworkSimplex.State {
     }
   }
 
-  /// A growing forest of filled arcs, as adjacency lists.
+  /// A growing forest of filled arcs, as adjacency lists, and the memory to make it in.
   struct Forest {
     struct Edge {
       var flow: Double
@@ -97,19 +96,26 @@ extension NetworkSimplex.State {
     let first: UnsafeMutablePointer<Int32>
     let stack: UnsafeMutablePointer<Int32>
     let isHung: UnsafeMutablePointer<Bool>
+    let order: UnsafeMutablePointer<Int32>
+    let starts: UnsafeMutablePointer<Int32>
     private var edgeCount: Int32 = 0
     private var arena: Arena
 
-    init(n: Int, m: Int, _ weights: ExactWeights) throws(KantorError) {
+    init(
+      n: Int, m: Int, _ weights: ExactWeights, arcs: Int, buckets: Int
+    ) throws(KantorError) {
       let count = n + m
       arena = try Arena(
         bytes: try Arena.bytes(Double.self, count) + Arena.bytes(Edge.self, 2 * count)
-          + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count))
+          + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
+          + Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
       rest = arena.take(Double.self, count)
       edges = arena.take(Edge.self, 2 * count)
       first = arena.take(Int32.self, count)
       stack = arena.take(Int32.self, count)
       isHung = arena.take(Bool.self, count)
+      order = arena.take(Int32.self, arcs)
+      starts = arena.take(Int32.self, buckets + 1)
       for v in 0..<count { first[v] = SpanningTree.none }
       for i in 0..<n { rest[i] = weights.a[i] }
       for j in 0..<m { rest[n + j] = weights.b[j] }

@@ -80,6 +80,8 @@ extension NetworkSimplex {
     /// Feasible potentials to start from; later the row minima of the last sweep and minus v.
     let f: Buffer<Double>
     let g: Buffer<Double>
+    /// The largest |C_ij| in a sample of rows, for a first M.
+    var typicalLargest = 0.0
     /// M, the cost of an artificial arc.
     var artificialCost = 0.0
     var pivots = 0
@@ -104,7 +106,7 @@ extension NetworkSimplex {
       let treeBytes = try SpanningTree.bytes(n: rows.n, m: rows.m)
       arena = try Arena(bytes: treeBytes + 64)
       tree = SpanningTree(n: rows.n, m: rows.m, in: arena.takeRaw(treeBytes))
-      arcs = try ArcList(capacity: 0)
+      arcs = try ArcList(capacity: Self.firstCapacity(rows.n, rows.m))
     }
 
     /// The method. Returns early when the monitor says so; the basis is feasible at any time after

@@ -75,6 +75,8 @@ private struct Staircase {
   let rowOrder: Buffer<Int32>
   let columnOrder: Buffer<Int32>
   let monitor: Monitor
+  /// Equally many points of equal weight: one entry for each.
+  let arePaired: Bool
 
   init(
     _ problem: TransportProblem, x: UnsafePointer<Double>, y: UnsafePointer<Double>,
@@ -84,6 +86,7 @@ private struct Staircase {
     (self.x, self.y) = (x, y)
     self.monitor = monitor
     weights = try ExactWeights(problem)
+    arePaired = Assignment.applies(to: problem)
     let work = try Buffer<UInt64>(count: 2 * max(n, m) + 2)
     rowOrder = try Buffer(count: n)
     columnOrder = try Buffer(count: m)
@@ -98,7 +101,7 @@ private struct Staircase {
   func match(
     _ h: (Double) -> Double
   ) throws(KantorError) -> (plan: SparsePlan, f: Buffer<Double>, g: Buffer<Double>) {
-    var plan = try SparsePlan(capacity: n + m)
+    var plan = try SparsePlan(capacity: arePaired ? n : n + m - 1)
     let f = try Buffer<Double>(count: n)
     let g = try Buffer<Double>(count: m)
     var (s, t) = (0, 0)

@@ -48,8 +48,9 @@ def as_numbers(value: Any, name: str) -> np.ndarray:
         return value
     if kind == _F64 or kind == _F32:  # native byte order, an equal descriptor
         return value
-    if kind.kind == "c":
-        raise error(_abi.E_TYPE, f"{name} is complex; real numbers are needed")
+    if kind.kind not in "fiubO":
+        what = "complex" if kind.kind == "c" else f"of the type {kind}"
+        raise error(_abi.E_TYPE, f"{name} is {what}; real numbers are needed")
     try:
         target = _F32 if kind.kind == "f" and kind.itemsize == 4 else _F64
         return value.astype(target)
@@ -137,7 +138,7 @@ def address(array: np.ndarray) -> int:
         The address.
     """
     try:  # contiguous and writable: five times quicker than the array interface
-        return addressof(c_char.from_buffer(array))
+        return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
     except (TypeError, ValueError, BufferError):
         return array.__array_interface__["data"][0]
 

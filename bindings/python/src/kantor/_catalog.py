@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctypes import byref, sizeof
 from functools import lru_cache
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from . import _abi
 from ._arrays import encode
@@ -165,11 +165,14 @@ def _default(info: _abi.OptionInfo) -> Any:
         return info.default_text.decode()
     if info.type == _abi.FLAG:
         return bool(info.default_number)
-    return int(info.default_number) if info.type == _abi.INT else info.default_number
+    return _bound(info, info.default_number)
 
 
-def _bound(info: _abi.OptionInfo, bound: float) -> Optional[float]:
-    return bound if info.type in (_abi.REAL, _abi.INT) else None
+def _bound(info: _abi.OptionInfo, bound: float) -> Union[int, float, None]:
+    if info.type == _abi.INT:
+        # Bounds cross as doubles, which round the largest integer up.
+        return max(-(2**63), min(2**63 - 1, int(bound)))
+    return bound if info.type == _abi.REAL else None
 
 
 def _words(choices: Optional[bytes]) -> List[str]:

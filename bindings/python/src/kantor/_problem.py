@@ -53,7 +53,9 @@ class ProblemHandle:
     def __init__(self, pointer: Optional[int]) -> None:
         self.pointer = pointer
 
-    def __del__(self, _free: Any = lib.kantor_problem_free, _ending: Any = sys.is_finalizing):
+    def __del__(
+        self, _free: Any = lib.kantor_problem_free, _ending: Any = sys.is_finalizing
+    ) -> None:
         if self.pointer and not _ending():
             _free(self.pointer)
             self.pointer = None
@@ -264,9 +266,9 @@ class Problem:
             for symbols in _symbols(fields.get(known, {}).get("shape", "")):
                 if len(symbols) == len(shape):
                     extents.update(zip(symbols, shape))
-        for symbols in _symbols(fields[name]["shape"]):
-            if all(symbol in extents for symbol in symbols):
-                return tuple(extents[symbol] for symbol in symbols)
+        first = next(iter(_symbols(fields[name]["shape"])), None)
+        if first is not None and all(symbol in extents for symbol in first):
+            return tuple(extents[symbol] for symbol in first)
         raise error(_abi.E_MISSING, f"field '{name}' was not set and its shape is not known")
 
     def __repr__(self) -> str:

@@ -26,7 +26,9 @@ class ResultHandle:
     def __init__(self, pointer: Optional[int]) -> None:
         self.pointer = pointer
 
-    def __del__(self, _free: Any = lib.kantor_result_free, _ending: Any = sys.is_finalizing):
+    def __del__(
+        self, _free: Any = lib.kantor_result_free, _ending: Any = sys.is_finalizing
+    ) -> None:
         if self.pointer and not _ending():
             _free(self.pointer)
             self.pointer = None
@@ -42,8 +44,8 @@ class Result(MappingBase):
     Attributes
     ----------
     status : str
-        ``"solved"``, or why not: ``"solved_inaccurate"``, ``"infeasible"``, ``"time_limit"``, ... It
-        follows from the certificate.
+        ``"solved"``, or why not: ``"solved_inaccurate"``, ``"infeasible"``, ``"time_limit"``, ...
+        It follows from the certificate.
     status_code : int
         The same as a number.
     certificate : dict
@@ -51,25 +53,32 @@ class Result(MappingBase):
     trace : dict
         Arrays ``iteration``, ``seconds``, ``objective``, ``residual``, ``gap`` when the option
         ``trace`` was set, else empty.
-    method : str or None
-        The method, where it was named.
+    method : str
+        The method that was used, as ``"kind/name"``.
     """
 
-    def __init__(self, handle: ResultHandle, problem: Problem, method: Optional[str]) -> None:
+    def __init__(self, handle: ResultHandle, problem: Problem) -> None:
         self._handle = handle
         self._problem = problem
-        self.method = method
         self.status_code: int = check(lib.kantor_result_status(handle.pointer))
-        self._types: Dict[str, int] = {}
         self._certified: List[str] = []
-        info = _abi.FieldInfo(struct_size=sizeof(_abi.FieldInfo))
-        for index in range(check(lib.kantor_result_field_count(handle.pointer))):
-            check(lib.kantor_result_field_describe(handle.pointer, index, byref(info)))
-            name = info.name.decode()
-            self._types[name] = info.type
-            if info.is_certificate:
-                self._certified.append(name)
+        self._known: Optional[Dict[str, int]] = None
         self._cache: Dict[str, Any] = {}
+
+    @property
+    def _types(self) -> Dict[str, int]:
+        """Types of the fields by name; listed at the first question only."""
+        if self._known is None:
+            known, certified = {}, []
+            info = _abi.FieldInfo(struct_size=sizeof(_abi.FieldInfo))
+            for index in range(check(lib.kantor_result_field_count(self._handle.pointer))):
+                check(lib.kantor_result_field_describe(self._handle.pointer, index, byref(info)))
+                name = info.name.decode()
+                known[name] = info.type
+                if info.is_certificate:
+                    certified.append(name)
+            self._certified, self._known = certified, known
+        return self._known
 
     @property
     def status(self) -> str:
@@ -79,7 +88,7 @@ class Result(MappingBase):
     @property
     def certificate(self) -> Dict[str, float]:
         """Residuals and gaps on the caller's data, by name."""
-        return {name: self[name] for name in self._certified}
+        return {name: self[name] for name in self._types if name in self._certified}
 
     @property
     def trace(self) -> Dict[str, np.ndarray]:
@@ -139,14 +148,13 @@ class Result(MappingBase):
         return sorted({*super().__dir__(), *self._types})
 
     def __repr__(self) -> str:
-        shown = ["objective", *self._certified, "iterations", "seconds"]
+        shown = ["objective", "gap", "marginal_residual", "iterations", "seconds"]
         figures = ", ".join(
             f"{name}={self[name]:.6g}"
-            for name in dict.fromkeys(shown)
-            if name in self._types and self._types[name] in (_abi.REAL, _abi.INT)
+            for name in shown
+            if name in self._types
         )
-        by = f" by {self.method!r}" if self.method else ""
-        return f"<kantor.Result {self.status}{by}: {figures}>"
+        return f"<kantor.Result {self.status} by {self.method}: {figures}>"
 
     def vjp(self, cotangents: Mapping[str, Any], wrt: Iterable[str]) -> Dict[str, np.ndarray]:
         """Pull cotangents of results back to the problem's data.

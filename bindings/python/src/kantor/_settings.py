@@ -24,7 +24,9 @@ class SettingsHandle:
     def __init__(self, pointer: Optional[int]) -> None:
         self.pointer = pointer
 
-    def __del__(self, _free: Any = lib.kantor_settings_free, _ending: Any = sys.is_finalizing):
+    def __del__(
+        self, _free: Any = lib.kantor_settings_free, _ending: Any = sys.is_finalizing
+    ) -> None:
         if self.pointer and not _ending():
             _free(self.pointer)
             self.pointer = None
@@ -164,6 +166,8 @@ class Settings:
         self._lock = threading.Lock()
         self._cancelled = False
         self._running: Set[SettingsHandle] = set()
+        self._names: Set[str] = set()
+        self._start = warm_start
         if warm_start is not None:
             self._handle.set_start(warm_start)
         self.set(**options)
@@ -188,6 +192,7 @@ class Settings:
         """
         for name, value in options.items():
             self._handle.set(name, value)
+            self._names.add(name)
         return self
 
     def get(self, name: str) -> Union[float, int, str]:
@@ -248,6 +253,7 @@ class Settings:
         path = encode(name, "option")
         value = encode(text, f"option '{name}'")
         check(lib.kantor_settings_set_parse(self._handle.pointer, path, value))
+        self._names.add(name)
         return self
 
     def reset(self, name: Optional[str] = None) -> "Settings":
@@ -287,9 +293,16 @@ class Settings:
         with self._lock:
             self._cancelled = False
 
-    def _enter(self) -> SettingsHandle:
-        """Make the handle of one solve."""
-        handle = self._handle.copy()
+    def _enter(self, method: Optional[str]) -> SettingsHandle:
+        """Make the handle of one solve: with common options only, one for the method named."""
+        if self.method is None and method is not None:
+            handle = SettingsHandle.create(method)
+            for name in self._names:
+                handle.set(name, self.get(name))
+            if self._start is not None:
+                handle.set_start(self._start)
+        else:
+            handle = self._handle.copy()
         with self._lock:
             self._running.add(handle)
             if self._cancelled:

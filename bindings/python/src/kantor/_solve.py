@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from ctypes import byref, c_void_p
 from typing import Any, Mapping, Optional, Union
 
 from . import _abi
 from ._arrays import encode
 from ._errors import NotSolvedError, check, error
-from ._hooks import LogFunction, ProgressFunction, Watch
+from ._hooks import Log, ProgressFunction, Watch
 from ._library import lib
 from ._problem import Problem
 from ._result import Result, ResultHandle
@@ -22,7 +21,7 @@ def solve(
     *,
     settings: Optional[Settings] = None,
     progress: Union[bool, ProgressFunction, None] = None,
-    log: Union[bool, LogFunction, logging.Logger, None] = None,
+    log: Log = None,
     log_level: str = "info",
     warm_start: Union[Result, Mapping[str, Any], None] = None,
     check: bool = False,
@@ -85,7 +84,7 @@ def solve(
             _abi.E_TYPE,
             f"settings are of type {type(settings).__name__}; kantor.Settings are needed",
         )
-    handle = settings._enter() if settings is not None else SettingsHandle.create(method)
+    handle = settings._enter(method) if settings is not None else SettingsHandle.create(method)
     try:
         for name, value in options.items():
             handle.set(name, value)
@@ -96,10 +95,7 @@ def solve(
         watch = Watch(handle, progress, log, log_level, title)
         with watch:
             result = _call(problem, method, handle)
-            watch.close_bar(
-                result.get("iterations", 0), result.get("marginal_residual", float("nan")),
-                result.get("gap", float("nan")),
-            )
+            watch.finish(result)
     finally:
         if settings is not None:
             settings._leave(handle)
@@ -116,4 +112,4 @@ def _call(problem: Problem, method: Optional[str], handle: SettingsHandle) -> Re
     path = None if method is None else encode(method, "method")
     pointer = c_void_p()
     check(lib.kantor_solve(problem._handle.pointer, path, handle.pointer, byref(pointer)))
-    return Result(ResultHandle(pointer.value), problem, method)
+    return Result(ResultHandle(pointer.value), problem)

@@ -102,7 +102,7 @@ def convergence(result: Any, ax: Any = None, against: str = "iteration") -> Any:
             axes.plot(trace[against][shown], values[shown], color=color, label=label)
     axes.set_yscale("log")
     axes.set_xlabel("seconds" if against == "seconds" else "iteration")
-    axes.set_title(f"{result.method or 'solve'}: {result.status}")
+    axes.set_title(f"{result.method.split('/')[-1]}: {result.status}")
     axes.grid(True, which="major", alpha=0.25)
     if axes.lines:
         axes.legend(frameon=False)
@@ -136,7 +136,9 @@ def _collection(segments: np.ndarray, strength: np.ndarray) -> Any:
     colors = np.empty((len(segments), 4))
     colors[:, :3] = to_rgb(_LINE)
     colors[:, 3] = 0.15 + 0.75 * strength
-    return LineCollection(segments, colors=colors, linewidths=0.4 + 1.2 * strength, zorder=1)
+    return LineCollection(
+        list(segments), colors=colors, linewidths=0.4 + 1.2 * strength, zorder=1
+    )
 
 
 def _axes(ax: Optional[Any]) -> Any:

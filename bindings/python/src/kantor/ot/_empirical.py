@@ -150,7 +150,8 @@ warmstart, **kwargs
     Examples
     --------
     >>> import kantor
-    >>> float(kantor.ot.bregman.empirical_sinkhorn2([[0.0]], [[2.0]], 0.1))
+    >>> loss = kantor.ot.bregman.empirical_sinkhorn2([[0.0]], [[2.0]], 0.1)
+    >>> round(float(loss), 6)
     4.0
     """
     kind = float_type(X_s, X_t)
@@ -193,8 +194,8 @@ def empirical_sinkhorn_divergence(
 ) -> Any:
     """Debiased cost between two sets of points, in POT's definition without the entropy.
 
-    The losses W of `empirical_sinkhorn2` give ``max(0, W(s, t) - (W(s, s) + W(t, t)) / 2)``. For the
-    Sinkhorn divergence with the entropy, which is zero only for equal measures, see
+    The losses W of `empirical_sinkhorn2` give ``max(0, W(s, t) - (W(s, s) + W(t, t)) / 2)``. For
+    the Sinkhorn divergence with the entropy, which is zero only for equal measures, see
     ``solve_sample(..., reg=reg, debias=True)`` or the method ``"sinkhorn_divergence"``.
 
     Parameters

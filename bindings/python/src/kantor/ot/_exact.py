@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from .. import _abi
-from .._arrays import address, as_matrix, as_numbers, as_vector
+from .._arrays import address, as_matrix, as_numbers
 from .._errors import check, error
 from .._library import lib
 from .._problem import Problem
 from .._solve import solve
-from ._inputs import balance, float_type, is_empty, read_count, read_weights
+from ._inputs import balance, float_type, is_empty, read_count, read_start, read_weights
 
 # POT's default limit of pivots. At this value and above the solver runs until it is done.
 _NO_LIMIT = 100_000
@@ -232,10 +232,8 @@ def _solve(
 ) -> Solved:
     limit = read_count(limit, "numItermax")
     if limit >= _NO_LIMIT and threads == 1 and start is None and M.size <= _QUICK_PAIRS:
-        plain = [
-            None if x is None else np.ascontiguousarray(x, dtype=_F64) for x in (a, b, M)
-        ]
-        found = _one_call(*plain, duals, entries, True)
+        left, right = (None if x is None else np.ascontiguousarray(x, _F64) for x in (a, b))
+        found = _one_call(left, right, np.ascontiguousarray(M, _F64), duals, entries, True)
         if found is not None:
             return found
     options: Dict[str, Any] = {"threads": _threads(threads)}
@@ -244,12 +242,7 @@ def _solve(
         method, options["max_iterations"] = "network_simplex", limit
     warm_start = None
     if start is not None:
-        method = "network_simplex"
-        u, v = start
-        warm_start = {
-            "potential_source": as_vector(u, "potentials_init[0]"),
-            "potential_target": as_vector(v, "potentials_init[1]"),
-        }
+        method, warm_start = "network_simplex", read_start(start, *M.shape)
     problem = Problem("transport", copy=False, cost=M, a=a, b=b)
     result = solve(problem, method, warm_start=warm_start, **options)
     if result.status_code == _abi.INFEASIBLE:
@@ -282,7 +275,7 @@ def _one_call(
     n, m = M.shape
     if not 0 < n * m <= _QUICK_PAIRS or not M.flags.c_contiguous:
         return None
-    weights = []
+    weights: List[Optional[int]] = []
     for value, count in ((a, n), (b, m)):
         if type(value) is np.ndarray and value.dtype is _F64:
             if value.shape != (count,) or not value.flags.c_contiguous:
@@ -292,6 +285,8 @@ def _one_call(
             weights.append(None)
         else:
             return None
+    if (weights[0] is None) != (weights[1] is None):
+        return None  # uniform weights of mass 1 on one side, which the other has to match
     capacity = n + m
     numbers = np.empty(2 * capacity + 1)  # potentials, values of the plan, objective
     start = address(numbers)

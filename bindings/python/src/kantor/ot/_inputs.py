@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, NoReturn, Optional, Tuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _F64 = np.dtype(np.float64)
 _F32 = np.dtype(np.float32)
 
 
-def refuse(what: str) -> "None":
+def refuse(what: str) -> NoReturn:
     """Raise for something that Kantor does not offer.
 
     Parameters
@@ -57,7 +57,12 @@ def is_empty(weights: Any) -> bool:
     bool
         True if the weights are to be uniform.
     """
-    return weights is None or (hasattr(weights, "__len__") and len(weights) == 0)
+    if weights is None:
+        return True
+    shape = getattr(weights, "shape", None)
+    if shape is not None:
+        return tuple(shape) == (0,)
+    return hasattr(weights, "__len__") and len(weights) == 0
 
 
 def float_type(*values: Any) -> np.dtype:
@@ -135,6 +140,37 @@ def balance(
     if b is not None and other != mass and other > 0:
         b = b * (mass / other)
     return a, b  # a side that is None gets the mass of the other one in the library
+
+
+def read_start(pair: Any, n: int, m: int) -> Dict[str, np.ndarray]:
+    """Read potentials to start an exact solve from.
+
+    Parameters
+    ----------
+    pair : pair of array_like
+        Potentials of sources and targets.
+    n, m : int
+        How many there must be.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By the names of Kantor's fields.
+    """
+    try:
+        u, v = pair
+    except (TypeError, ValueError):
+        raise error(_abi.E_SHAPE, "potentials_init must be a pair of vectors") from None
+    start = {}
+    for name, value, count in (("potential_source", u, n), ("potential_target", v, m)):
+        start[name] = as_vector(value, "potentials_init")
+        if start[name].shape[0] != count:
+            raise error(
+                _abi.E_SHAPE,
+                f"potentials_init has the lengths {np.shape(u)} and {np.shape(v)}; ({n},) and "
+                f"({m},) are needed",
+            )
+    return start
 
 
 def read_points(value: Any, name: str) -> np.ndarray:

@@ -87,7 +87,7 @@ class OTResult:
         See the attributes.
     potentials : pair of numpy.ndarray, optional
         See the attributes.
-    shape : tuple of int, optional
+    shape : tuple of int
         Numbers of sources and targets.
     status : str, optional
         See the attributes.
@@ -135,7 +135,7 @@ class OTResult:
         value: Any,
         value_linear: Any,
         potentials: Optional[Tuple[np.ndarray, np.ndarray]] = None,
-        shape: Optional[Tuple[int, int]] = None,
+        shape: Tuple[int, int] = (0, 0),
         status: Optional[str] = None,
         dtype: Any = np.float64,
         result: Optional[Result] = None,
@@ -173,11 +173,10 @@ class OTResult:
         """The dense plan, made at the first access."""
         if self._plan is None and self.result is not None and not self._hides_plan:
             if self._is_sparse:
-                plan = np.zeros(self._shape, dtype=self._dtype)
+                self._plan = np.zeros(self._shape, dtype=self._dtype)
                 if "plan_value" in self.result:
                     places = (self.result["plan_row"], self.result["plan_column"])
-                    plan[places] = self.result["plan_value"]
-                self._plan = plan
+                    self._plan[places] = self.result["plan_value"]
             else:
                 self._plan = np.array(self.result["plan"], dtype=self._dtype)
         return self._plan
@@ -185,7 +184,7 @@ class OTResult:
     @property
     def sparse_plan(self) -> Any:
         """The plan as a sparse array of SciPy."""
-        if self.result is None or (self._hides_plan and not self._is_sparse):
+        if self.result is None or self._hides_plan:
             return None
         if not self._is_sparse:
             return sparse_module().csr_matrix(self.plan)
@@ -195,7 +194,7 @@ class OTResult:
         )
 
     @property
-    def marginals(self) -> Optional[Tuple[np.ndarray, np.ndarray]]:
+    def marginals(self) -> Optional[Tuple[Optional[np.ndarray], Optional[np.ndarray]]]:
         """Sums of the plan over targets and over sources."""
         if self.result is None:
             return None
@@ -221,7 +220,8 @@ class OTResult:
             return np.bincount(
                 places, weights=self.result["plan_value"], minlength=self._shape[1 - axis]
             ).astype(self._dtype)
-        return self.plan.sum(axis=axis)
+        plan = self.plan
+        return None if plan is None else plan.sum(axis=axis)
 
     @property
     def a_to_b(self) -> Any:
@@ -234,7 +234,7 @@ class OTResult:
         return refuse("b_to_a is not offered; solve the problem with sources and targets swapped")
 
     def __repr__(self) -> str:
-        shape = "" if self._shape is None else f", plan{self._shape}"
+        shape = "" if self.result is None else f", plan{self._shape}"
         return f"OTResult(value={self.value}, value_linear={self.value_linear}{shape})"
 
 

@@ -8,13 +8,13 @@ from typing import Any, Callable, Dict, Optional, Tuple, Union
 import numpy as np
 
 from .. import _abi
-from .._arrays import as_matrix, as_vector
+from .._arrays import as_matrix
 from .._problem import Problem
 from .._solve import solve as solve_problem
 from ._empirical import lazy_plan
 from ._entropic import Entropic, Weights, solve_entropic
 from ._exact import center_dual_potentials
-from ._inputs import float_type, read_count, read_points, refuse, warn_unsolved
+from ._inputs import float_type, read_count, read_points, read_start, refuse, warn_unsolved
 from ._line import wasserstein_1d
 from ._outcome import OTResult
 from ._tools import POINT_METRICS, dist
@@ -103,7 +103,7 @@ def solve(
     if not reg:
         if method is not None:
             refuse(f"method {method!r} is not offered for exact problems; leave it out")
-        return _exact(problem, weights, M.shape, kind, n_threads, max_iter, potentials_init, False)
+        return _exact(problem, weights, M.shape, kind, n_threads, max_iter, potentials_init)
     _check_entropic(reg_type, method, ("sinkhorn", "sinkhorn_log"))
     found = solve_entropic(
         problem, weights, M.shape, reg, max_iter or 1000, tol or 1e-9, verbose=verbose,
@@ -235,40 +235,45 @@ def _on_the_fly(
     if not reg:
         if method is not None:
             refuse(f"method {method!r} is not offered for exact problems; leave it out")
-        return _exact(problem, weights, shape, kind, n_threads, max_iter, start, True)
+        return _exact(problem, weights, shape, kind, n_threads, max_iter, start)
     _check_entropic(reg_type, method, ("sinkhorn", "sinkhorn_log"))
     found = solve_entropic(
         problem, weights, shape, reg, max_iter or 1000, tol or 1e-9, verbose=verbose,
-        warmstart=start, threads=read_count(n_threads, "n_threads"),
+        warmstart=start, threads=read_count(n_threads, "n_threads"), trace=True,
     )
     outcome = _outcome(found, weights, shape, reg, reg_type, kind, hides_plan=True)
     outcome.lazy_plan = lazy_plan(found, x, y, metric, reg, kind)
+    outcome.log = {
+        "err": found.errors(),
+        "u": outcome.potential_a,
+        "v": outcome.potential_b,
+        "niter": found.result.iterations,
+        "lazy_plan": outcome.lazy_plan,
+    }
     return outcome
 
 
 def _exact(
     problem: Problem, weights: Weights, shape: Tuple[int, int], kind: np.dtype, n_threads: int,
-    max_iter: Optional[int], start: Optional[Tuple[Any, Any]], hides_plan: bool,
+    max_iter: Optional[int], start: Optional[Tuple[Any, Any]],
 ) -> OTResult:
-    method, options = None, {"threads": read_count(n_threads, "n_threads")}
+    method: Optional[str] = None
+    options: Dict[str, Any] = {"threads": read_count(n_threads, "n_threads")}
     if max_iter is not None:
         method, options["max_iterations"] = "network_simplex", read_count(max_iter, "max_iter")
     warm_start = None
     if start is not None:
-        method = "network_simplex"
-        warm_start = {
-            "potential_source": as_vector(start[0], "potentials_init[0]"),
-            "potential_target": as_vector(start[1], "potentials_init[1]"),
-        }
+        method, warm_start = "network_simplex", read_start(start, *shape)
     result = solve_problem(problem, method, warm_start=warm_start, **options)
     status = warn_unsolved(result, "check masses and forbidden pairs, or raise max_iter")
     if result.status_code == _abi.INFEASIBLE:
-        return OTResult(np.inf, np.inf, None, shape, "infeasible", kind, result)
+        return OTResult(
+            np.inf, np.inf, None, shape, "infeasible", kind, result, is_sparse=True
+        )
     u, v = center_dual_potentials(result.potential_source, result.potential_target, *weights)
     return OTResult(
         result.objective, result.objective, (u.astype(kind), v.astype(kind)), shape,
         result.status if status else "Converged", kind, result, is_sparse=True,
-        hides_plan=hides_plan,
     )
 
 

@@ -1,0 +1,208 @@
+"""Right arguments for every exported function, to be spoilt one at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from ctypes import byref, c_char_p, c_double, c_int64, c_void_p, sizeof
+
+import numpy as np
+from test_prototypes import parameters, source
+
+import kantor
+from kantor import _abi, _arrays
+from kantor._library import lib
+
+COST = np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 1.0]])
+START = np.zeros(3)
+
+#: Names that each function takes with success.
+NAMES = {
+    "kantor_problem_set_real": b"power",
+    "kantor_problem_set_text": b"metric",
+    "kantor_problem_set_array": b"cost",
+    "kantor_problem_get_array": b"cost",
+    "kantor_settings_set_real": b"epsilon",
+    "kantor_settings_set_int": b"max_iterations",
+    "kantor_settings_set_flag": b"trace",
+    "kantor_settings_set_text": b"engine",
+    "kantor_settings_set_parse": b"epsilon",
+    "kantor_settings_get_real": b"epsilon",
+    "kantor_settings_get_int": b"max_iterations",
+    "kantor_settings_get_text": b"engine",
+    "kantor_settings_reset": b"epsilon",
+    "kantor_settings_set_start": b"potential_target",
+    "kantor_result_real": b"objective",
+    "kantor_result_int": b"iterations",
+    "kantor_result_text": b"message",
+    "kantor_result_array": b"plan",
+    "kantor_result_copy": b"plan",
+    # A transport problem has no field of type int.
+    "kantor_problem_set_int": b"power",
+}
+REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
+TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
+         "kantor_settings_set_parse": b"0.5"}
+
+#: Pointers that may be NULL.
+OPTIONAL = {
+    ("kantor_solve", "method"), ("kantor_solve", "settings"),
+    ("kantor_settings_create", "method"), ("kantor_settings_reset", "name"),
+    ("kantor_settings_set_progress", "progress"), ("kantor_settings_set_progress", "user"),
+    ("kantor_settings_set_log", "log"), ("kantor_settings_set_log", "user"),
+    ("kantor_settings_warm_start", "result"), ("kantor_settings_set_start", "array"),
+    ("kantor_problem_set_array", "release"), ("kantor_problem_set_array", "owner"),
+    ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
+    ("kantor_result_free", "result"),
+    *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
+    # All plan arrays or none, which has a test of its own.
+    *(("kantor_transport_exact", name)
+      for name in ("plan_row", "plan_column", "plan_value", "count")),
+}
+
+
+def signatures():
+    """Parameter names and C types of every function."""
+    found = {}
+    for _result, name, listed in re.findall(
+        r"KANTOR_API ([^;()]*?)\b(kantor_\w+)\(([^)]*)\);", source()
+    ):
+        names = [re.search(r"(\w+)$", part.strip()).group(1) for part in listed.split(",")]
+        found[name] = [] if listed.strip() == "void" else list(zip(names, parameters(listed)))
+    return found
+
+
+SIGNATURES = signatures()
+
+
+class World:
+    """Live handles of every kind, and memory to write to."""
+
+    def __init__(self):
+        self.problem_object = kantor.Problem("transport", points=(COST.T[:, :1], COST[:, :1]))
+        self.problem = c_void_p()
+        assert lib.kantor_problem_create(b"transport", byref(self.problem)) == 0
+        self.cost, self._keep = _arrays.view_of(COST, "cost")
+        assert lib.kantor_problem_set_array(
+            self.problem, b"cost", byref(self.cost), _abi.COPY, _arrays.NO_RELEASE, None
+        ) == 0
+        self.settings = c_void_p()
+        assert lib.kantor_settings_create(b"sinkhorn", byref(self.settings)) == 0
+        self.result = c_void_p()
+        assert lib.kantor_solve(self.problem, b"sinkhorn", None, byref(self.result)) == 0
+        self.open = c_void_p()
+        assert lib.kantor_problem_copy(self.problem, byref(self.open)) == 0
+        self.freed = c_void_p()
+        assert lib.kantor_settings_create(None, byref(self.freed)) == 0
+        lib.kantor_settings_free(self.freed)
+        self.zeros = ctypes.create_string_buffer(256)
+        self.start, self._start = _arrays.view_of(START, "start")
+        self.memory = np.full(64, 7.0)
+        self.whole = np.full(64, 7, np.int64)
+        self.text = ctypes.create_string_buffer(b"untouched", 4096)
+        self.made = []
+
+    def close(self):
+        lib.kantor_result_free(self.result)
+        for problem in (self.problem, self.open):
+            lib.kantor_problem_free(problem)
+        lib.kantor_settings_free(self.settings)
+
+    def handle(self, kind):
+        return {"problem": self.open, "settings": self.settings, "result": self.result}[kind]
+
+    def wrong(self, kind):
+        """Pointers that are no live handle of the kind."""
+        others = {"problem", "settings", "result"} - {kind}
+        return [*(self.handle(other) for other in sorted(others)), self.freed,
+                c_void_p(ctypes.addressof(self.zeros)), c_void_p(self.memory.ctypes.data)]
+
+    def arguments(self, function):
+        return [self.argument(function, name, kind) for name, kind in SIGNATURES[function]]
+
+    def argument(self, function, name, kind):
+        bare = kind.replace("const", "").replace(" ", "")
+        if bare in ("kantor_problem*", "kantor_settings*", "kantor_result*"):
+            wanted = bare[len("kantor_"):-1]
+            frees = function.endswith("_free")
+            if frees:
+                return self.disposable(wanted)
+            return self.problem if function == "kantor_solve" and wanted == "problem" else (
+                self.handle(wanted))
+        if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**"):
+            self.made.append((bare[len("kantor_"):-2], c_void_p(12345)))
+            return self.made[-1][1]
+        special = {
+            ("kantor_solve", "method"): b"sinkhorn",
+            ("kantor_settings_set_start", "array"): self.start,
+            ("kantor_result_copy", "values"): self.memory.ctypes.data,
+            ("kantor_transport_exact", "cost"): COST.ctypes.data,
+            ("kantor_transport_exact", "n"): 2, ("kantor_transport_exact", "m"): 3,
+            ("kantor_transport_exact", "count"): self.whole.ctypes.data + 320,
+            ("kantor_transport_exact", "plan_row"): self.whole.ctypes.data,
+            ("kantor_transport_exact", "plan_column"): self.whole.ctypes.data + 160,
+            ("kantor_transport_exact", "plan_value"): self.memory.ctypes.data,
+            ("kantor_transport_exact", "f"): self.memory.ctypes.data + 80,
+            ("kantor_transport_exact", "g"): self.memory.ctypes.data + 160,
+            ("kantor_transport_exact", "objective"): self.memory.ctypes.data + 240,
+            ("kantor_transport_exact", "a"): None, ("kantor_transport_exact", "b"): None,
+            ("kantor_transport_exact", "capacity"): 4,
+            ("kantor_settings_set_log", "level"): 1,
+            ("kantor_settings_set_progress", "progress"): _abi.ProgressFunction(),
+            ("kantor_settings_set_log", "log"): _abi.LogFunction(),
+            ("kantor_problem_set_array", "release"): _abi.ReleaseFunction(),
+            ("kantor_problem_set_array", "ownership"): 0,
+            ("kantor_result_vjp", "cotangents"): self.seed(),
+            ("kantor_result_vjp", "gradients"): self.gradient(),
+            ("kantor_result_vjp", "cotangent_names"): (c_char_p * 1)(b"objective"),
+            ("kantor_result_vjp", "gradient_names"): (c_char_p * 1)(b"weights_source"),
+        }
+        if (function, name) in special:
+            return special[function, name]
+        if bare == "char*":
+            if name == "name":
+                return NAMES[function]
+            if "const" not in kind:
+                return self.text
+            texts = {"kind": b"transport", "method": b"sinkhorn", "text": TEXTS.get(function)}
+            return texts[name]
+        if bare.startswith("kantor_") and bare.endswith("*"):
+            struct = _abi.STRUCTS[bare[:-1]]
+            return self.cost if function == "kantor_problem_set_array" else (
+                struct(struct_size=sizeof(struct)))
+        if bare == "double*":
+            return c_double(7)
+        if bare == "int64_t*":
+            return c_int64(7)
+        if bare == "void*":
+            return None
+        if (function, name) == ("kantor_result_copy", "capacity"):
+            return len(self.memory)
+        return {"capacity": 4096, "index": 0}.get(name, 1)
+
+    def seed(self):
+        self.one = np.ones(1)
+        return _arrays.view_of(self.one, "seed")[0]
+
+    def gradient(self):
+        return _arrays.view_of(self.memory[:2], "gradient")[0]
+
+    def disposable(self, kind):
+        pointer = c_void_p()
+        if kind == "problem":
+            assert lib.kantor_problem_create(b"transport", byref(pointer)) == 0
+        elif kind == "settings":
+            assert lib.kantor_settings_create(None, byref(pointer)) == 0
+        else:
+            assert lib.kantor_solve(self.problem, None, None, byref(pointer)) == 0
+        return pointer
+
+    def call(self, function, arguments):
+        passed = [byref(value) if isinstance(value, (ctypes.Structure, c_double, c_int64)) or (
+            isinstance(value, c_void_p) and any(value is made for _kind, made in self.made))
+            else value for value in arguments]
+        answer = getattr(lib, function)(*passed)
+        for kind, pointer in self.made:
+            if pointer.value not in (None, 12345):
+                getattr(lib, f"kantor_{kind}_free")(pointer)
+        return answer
