@@ -96,7 +96,7 @@ def profile(results):
     figure, axes = plt.subplots(figsize=(7, 5))
     curves(axes, points)
     axes.invert_xaxis()
-    axes.set(title=f"Accuracy reached against time: {results['profile'][0]['title']}",
+    axes.set(title="Accuracy against time: " + results["profile"][0]["title"].rsplit(", to", 1)[0],
              xlabel="L1 error of the marginals, measured", ylabel="seconds, one thread")
     axes.title.set_fontsize(9)
     return finish(figure, axes, "accuracy.png")
