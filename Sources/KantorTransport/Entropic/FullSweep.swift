@@ -29,7 +29,7 @@ final class FullSweep: EntropicPass {
   init(
     _ geometry: Geometry, precision: SweepPrecision, threads: Int, monitor: Monitor
   ) throws(KantorError) {
-    let (n, m) = (geometry.n, geometry.m)
+    let m = geometry.m
     self.geometry = geometry
     self.precision = precision
     blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
@@ -57,7 +57,9 @@ final class FullSweep: EntropicPass {
       for part in 0..<blocks.parallel.threads { sum += partialSums.pointer[part * stride + j] }
       sums[j] = sum
     }
-    for part in 0..<blocks.parallel.threads where hopeless.pointer[part * 8] > 0 { return .forbidden }
+    for part in 0..<blocks.parallel.threads where hopeless.pointer[part * 8] > 0 {
+      return .forbidden
+    }
     return rescue.mend(state, geometry, precision) ? .complete : .forbidden
   }
 
