@@ -56,7 +56,7 @@ final class NewtonSystem {
     excess = try Buffer(count: n + m)
     degree = try Buffer(count: n + m)
     graphRoom = try Buffer(count: n + m)
-    parallel = Parallel(threads: min(threads, max(1, plan.count / FullSweep.pairsPerThread)))
+    parallel = Parallel(threads: min(threads, max(1, plan.count / RowBlocks.pairsPerThread)))
     partial = try Buffer(count: try checkedProduct(m, parallel.threads, of: "products"))
   }
 

@@ -35,7 +35,7 @@ final class RestrictedPlan: EntropicPass {
     self.entryCost = entryCost
     count = column.count
     value = try Buffer(count: count)
-    parallel = Parallel(threads: min(threads, max(1, count / FullSweep.pairsPerThread)))
+    parallel = Parallel(threads: min(threads, max(1, count / RowBlocks.pairsPerThread)))
     partialSums = try Buffer(count: try checkedProduct(m, parallel.threads, of: "sums"))
     slack = -cut * state.epsilon
     chosenF = try Buffer(count: n)
@@ -57,33 +57,41 @@ final class RestrictedPlan: EntropicPass {
     return (slack - riseF - riseG) / state.epsilon + cut
   }
 
-  /// The pairs that matter at the state, or nil when they are more than `limit`.
+  /// The pairs that matter at the state; nil when they are more than `limit`, or when the host
+  /// wants to stop.
   static func choose(
-    _ state: EntropicState, _ geometry: Geometry, cut: Double, limit: Int, threads: Int
+    _ state: EntropicState, _ geometry: Geometry, cut: Double, limit: Int, threads: Int,
+    monitor: Monitor? = nil
   ) throws(KantorError) -> RestrictedPlan? {
     let n = state.n
     let rowStart = try Buffer<Int64>(count: n + 1)
-    let parallel = Parallel(threads: threads)
     let inverse = 1 / state.epsilon
     let (phi, gamma) = (state.phi.pointer, state.gamma.pointer)
     let (logA, logB) = (state.logA.pointer, state.logB.pointer)
-    parallel.forEach(n) { _, first, end in
-      var cost = geometry.cost
-      kn_matter_count(
-        &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut,
-        rowStart.pointer + 1)
-    }
+    let blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
+    var count = 0
+    let isCounted = blocks.forEach(
+      { _, first, end in
+        var cost = geometry.cost
+        kn_matter_count(
+          &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut,
+          rowStart.pointer + 1)
+      },
+      after: { first, end in
+        for i in first..<end { count += Int(rowStart.pointer[i + 1]) }
+        return count <= limit
+      })
+    guard isCounted else { return nil }
     for i in 0..<n { rowStart.pointer[i + 1] += rowStart.pointer[i] }
-    let count = Int(rowStart.pointer[n])
-    guard count <= limit else { return nil }
     let column = try Buffer<Int32>(count: count)
     let entryCost = try Buffer<Double>(count: count)
-    parallel.forEach(n) { _, first, end in
+    let isFilled = blocks.forEach { _, first, end in
       var cost = geometry.cost
       kn_matter_fill(
         &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut, rowStart.pointer,
         column.pointer, entryCost.pointer)
     }
+    guard isFilled else { return nil }
     return try RestrictedPlan(
       state, cut: cut, rowStart: rowStart, column: column, entryCost: entryCost, threads: threads)
   }
