@@ -68,7 +68,7 @@ final class NewtonSystem {
   ) throws(KantorError) -> ConjugateGradient.Outcome {
     choose(threshold: threshold)
     formDiagonal(shift: shift)
-    if wantsGraph { try factorise(shift: shift) } else { graph = nil }
+    if wantsGraph { try factorise(shift: shift, shouldStop) } else { graph = nil }
     direction.fill(0)
     let outcome = solver.solve(
       rightHandSide: gradient, x: direction.pointer, tolerance: tolerance,
@@ -119,7 +119,9 @@ final class NewtonSystem {
     }
   }
 
-  private func factorise(shift: Double) throws(KantorError) {
+  private func factorise(
+    shift: Double, _ shouldStop: () -> Bool
+  ) throws(KantorError) {
     let (n, m, count) = (plan.n, plan.m, entryCount)
     guard count <= Self.graphDensity * (n + m) else {
       graph = nil
@@ -141,8 +143,7 @@ final class NewtonSystem {
     for j in 0..<m {
       factor.join(n + j, n + m, excess.pointer[n + j] + shift * state.columnSum.pointer[j])
     }
-    try factor.factorise(random: &random)
-    graph = factor
+    graph = try factor.factorise(random: &random, shouldStop: shouldStop) ? factor : nil
   }
 
   /// out = (1 + s) w x - S^T diag(1/a) S x

@@ -57,6 +57,28 @@ final class RestrictedPlan: EntropicPass {
     return (slack - riseF - riseG) / state.epsilon + cut
   }
 
+  /// About how many pairs matter at the state, from a sample of the rows.
+  static func estimate(_ state: EntropicState, _ geometry: Geometry, cut: Double) -> Double {
+    let step = 1 + state.n / sampledRows
+    var cost = geometry.cost
+    var (count, rows) = (Int64(0), 0)
+    // Counts are written at the row's own place.
+    withUnsafeMutablePointer(to: &count) { place in
+      var total = Int64(0)
+      for i in stride(from: step / 2, to: state.n, by: step) {
+        kn_matter_count(
+          &cost, Int64(i), Int64(i + 1), 1 / state.epsilon, state.phi.pointer, state.gamma.pointer,
+          state.logA.pointer, state.logB.pointer, cut, place - i)
+        total += place.pointee
+        rows += 1
+      }
+      place.pointee = total
+    }
+    return rows > 0 ? Double(count) * Double(state.n) / Double(rows) : 0
+  }
+
+  private static let sampledRows = 64
+
   /// The pairs that matter at the state; nil when they are more than `limit`, or when the host
   /// wants to stop.
   static func choose(

@@ -266,12 +266,15 @@ final class SinkhornSolver {
   /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
   /// they are too many.
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
-    let limit = SinkhornSettings.storedLimit(
-      problem.geometry, density: settings.newtonDensity)
+    let geometry = problem.geometry
+    let limit = SinkhornSettings.storedLimit(geometry, density: settings.newtonDensity)
     for (margin, share) in [(80.0, 16), (20.0, 8), (8.0, 2), (3.0, 1)] {
+      let (cut, most) = (cut(goal) - margin, max(Self.fewPairs, limit / share))
+      guard RestrictedPlan.estimate(state, geometry, cut: cut) < 1.2 * Double(most) else {
+        continue
+      }
       if let plan = try RestrictedPlan.choose(
-        state, problem.geometry, cut: cut(goal) - margin, limit: max(Self.fewPairs, limit / share),
-        threads: settings.threads, monitor: monitor)
+        state, geometry, cut: cut, limit: most, threads: settings.threads, monitor: monitor)
       {
         return plan
       }
