@@ -52,7 +52,8 @@ public enum OneDimensional: TransportMethod {
     let proposal: Staircase.Matching
     switch metric {
     case .sqeuclidean: proposal = try walk.match { $0 * $0 }
-    case .power where power != 1: proposal = try walk.match { pow($0 * $0, power / 2) }
+    case .power where power == 2: proposal = try walk.match { $0 * $0 }
+    case .power where power != 1: proposal = try walk.match { pow(abs($0), power) }
     default: proposal = try walk.match { abs($0) }
     }
     return TransportProposal(
@@ -60,8 +61,8 @@ public enum OneDimensional: TransportMethod {
       tolerance: tolerance(problem.n + problem.m))
   }
 
-  /// The checker adds the rounding of every cell of the staircase into its bound.
-  private static func tolerance(_ cells: Int) -> Double { 1e-12 + 4e-16 * Double(cells) }
+  /// Rounding runs along the whole staircase into the potentials.
+  private static func tolerance(_ cells: Int) -> Double { 1e-12 + 1e-14 * Double(cells).squareRoot() }
 }
 
 /// The walk from left to right through two sorted point sets.
