@@ -98,6 +98,8 @@ extension Assignment {
     let rows: CostRows
     let n: Int
     let massPerPair: Double
+    /// Potentials of the targets to start from, if the caller has some.
+    let given: Buffer<Double>?
     /// u and v of the header.
     let f: Buffer<Double>
     let g: Buffer<Double>
@@ -127,6 +129,7 @@ extension Assignment {
       rows = try CostRows(problem.geometry.cost)
       n = problem.n
       massPerPair = problem.mass / Double(n)
+      given = try run.start.vector("potential_target", count: n)
       f = try Buffer(count: n)
       g = try Buffer(count: n)
       var arena = try Arena(

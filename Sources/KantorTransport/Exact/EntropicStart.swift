@@ -45,12 +45,13 @@ struct EntropicStart {
 
   init(
     rows: CostRows, a: UnsafePointer<Double>, b: UnsafePointer<Double>, mass: Double,
-    f: UnsafeMutablePointer<Double>, g: UnsafeMutablePointer<Double>, _ run: Run
-  ) throws(KantorError) {
+    f: UnsafeMutablePointer<Double>, g: UnsafeMutablePointer<Double>, _ run: Run,
+    given: Buffer<Double>?
+  ) {
     (self.rows, self.a, self.b, self.mass) = (rows, a, b, mass)
     (self.f, self.g, monitor) = (f, g, run.monitor)
     parallel = Parallel(threads: min(run.threads, rows.n))
-    given = try run.start.vector("potential_target", count: rows.m)
+    self.given = given
     scale = Self.sample(rows, a, b)
   }
 

@@ -9,8 +9,9 @@ extension NetworkSimplex.State {
     let buckets = max(1, min(arcs.count, 4096))
     var forest = try Forest(n: n, m: m, weights, arcs: arcs.count, buckets: buckets)
     let tight = sortByReducedCost(forest, buckets)
-    peel(tight, &forest)
-    for t in 0..<arcs.count {
+    if tight > 0 { try fillTightArcs(tight, &forest) }
+    // Those are exhausted; the others follow in order.
+    for t in tight..<arcs.count {
       let k = Int(forest.order[t])
       forest.fill(Int(arcs.tails[k]), Int(arcs.heads[k]), arc: Int32(truncatingIfNeeded: k))
     }
@@ -50,34 +51,6 @@ extension NetworkSimplex.State {
       starts[s] &+= 1
     }
     return tight
-  }
-
-  /// Fills tight arcs from the leaves inwards: a node with one tight arc has no choice. When the
-  /// potentials are those of an optimum (warm start), its tree of tight arcs gets the optimal flow.
-  private func peel(_ tight: Int, _ forest: inout Forest) {
-    let (degree, arcsLeft) = (forest.degree, forest.arcsLeft)
-    for t in 0..<tight {
-      let k = forest.order[t]
-      let (i, j) = (Int(arcs.tails[Int(k)]), Int(arcs.heads[Int(k)]))
-      degree[i] &+= 1
-      degree[j] &+= 1
-      // The only arc left of a node is what remains of the exclusive or of all its arcs.
-      arcsLeft[i] ^= k
-      arcsLeft[j] ^= k
-    }
-    for v in 0..<(n + m) {
-      var leaf = v
-      while degree[leaf] == 1 {
-        let k = Int(arcsLeft[leaf])
-        let (i, j) = (Int(arcs.tails[k]), Int(arcs.heads[k]))
-        forest.fill(i, j, arc: Int32(truncatingIfNeeded: k))
-        degree[i] &-= 1
-        degree[j] &-= 1
-        arcsLeft[i] ^= Int32(truncatingIfNeeded: k)
-        arcsLeft[j] ^= Int32(truncatingIfNeeded: k)
-        leaf = leaf == i ? j : i
-      }
-    }
   }
 
   /// Hangs the tree of `v` at the root, unless it hangs already.
@@ -129,8 +102,6 @@ extension NetworkSimplex.State {
     let order: UnsafeMutablePointer<Int32>
     let starts: UnsafeMutablePointer<Int32>
     let keys: UnsafeMutablePointer<Float>
-    let degree: UnsafeMutablePointer<Int32>
-    let arcsLeft: UnsafeMutablePointer<Int32>
     private var edgeCount: Int32 = 0
     private var arena: Arena
 
@@ -140,7 +111,7 @@ extension NetworkSimplex.State {
       let count = n + m
       arena = try Arena(
         bytes: try Arena.bytes(Double.self, count) + Arena.bytes(Edge.self, 2 * count)
-          + 4 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
+          + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
           + 2 * Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
       rest = arena.take(Double.self, count)
       edges = arena.take(Edge.self, 2 * count)
@@ -150,8 +121,6 @@ extension NetworkSimplex.State {
       order = arena.take(Int32.self, arcs)
       starts = arena.take(Int32.self, buckets + 1)
       keys = arena.take(Float.self, arcs)
-      degree = arena.take(Int32.self, count)
-      arcsLeft = arena.take(Int32.self, count)
       for v in 0..<count { first[v] = SpanningTree.none }
       for i in 0..<n { rest[i] = weights.a[i] }
       for j in 0..<m { rest[n + j] = weights.b[j] }

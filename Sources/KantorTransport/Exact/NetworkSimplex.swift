@@ -78,6 +78,8 @@ extension NetworkSimplex {
     var arena: Arena
     var tree: SpanningTree
     var arcs: ArcList
+    /// Potentials of the targets to start from, if the caller has some.
+    let given: Buffer<Double>?
     /// Feasible potentials to start from; later the row minima of the last sweep and minus v.
     let f: Buffer<Double>
     let g: Buffer<Double>
@@ -102,6 +104,7 @@ extension NetworkSimplex {
       self.run = run
       rows = try CostRows(problem.geometry.cost)
       weights = try ExactWeights(problem)
+      given = try run.start.vector("potential_target", count: rows.m)
       f = try Buffer(count: rows.n)
       g = try Buffer(count: rows.m)
       let treeBytes = try SpanningTree.bytes(n: rows.n, m: rows.m)

@@ -147,4 +147,18 @@ import Testing
     #expect(answer.marginalError < 1e-15)
     #expect((answer.f + answer.g).allSatisfy { $0.isFinite })
   }
+
+  @Test(arguments: [12, 100]) func warmStart(n: Int) throws {
+    var random = RandomStream(seed: UInt64(n), stream: 3)
+    let x = ExactProblems.points(n, 2, &random)
+    let data = uniform(
+      ExactProblems.squaredDistances(x, ExactProblems.points(n, 2, &random)))
+    let cold = try ExactProblems.solve(Assignment.self, data)
+    let settings = Settings(method: Assignment.spec)
+    settings.setStart("potential_target", Tensor(try Buffer(cold.g)))
+    let run = try settings.run(for: Assignment.spec)
+    let warm = ExactProblems.judge(try Assignment.propose(try data.problem(), run), data)
+    ExactProblems.expectOptimal(warm, data)
+    #expect(abs(warm.value - cold.value) < 1e-14)
+  }
 }
