@@ -83,9 +83,8 @@ extension Assignment.State {
   mutating func startFromPotentials() throws(KantorError) -> RowArcs? {
     let ones = try Buffer<Double>(count: n, repeating: 1)
     let weights = ExactWeights(equal: ones)
-    let start = EntropicStart(
-      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
-      monitor: monitor)
+    let start = try EntropicStart(
+      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run)
     listFreeRows()
     if try start.run() != nil { return nil }
     let candidates = CandidateArcs(
@@ -102,7 +101,7 @@ extension Assignment.State {
     let end = freeCount
     freeCount = 0
     // Rows can displace each other many times for ever smaller gains; the paths end that sooner.
-    var steps = 4 * n
+    var steps = n
     while next < end {
       let i = Int(free[next])
       next += 1

@@ -19,9 +19,8 @@ extension NetworkSimplex.State {
       listAllArcs()
       return nil
     }
-    let start = EntropicStart(
-      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
-      monitor: monitor)
+    let start = try EntropicStart(
+      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run)
     typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }
     let candidates = CandidateArcs(

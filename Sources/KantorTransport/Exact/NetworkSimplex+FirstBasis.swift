@@ -8,7 +8,8 @@ extension NetworkSimplex.State {
   mutating func buildFirstBasis() throws(KantorError) {
     let buckets = max(1, min(arcs.count, 4096))
     var forest = try Forest(n: n, m: m, weights, arcs: arcs.count, buckets: buckets)
-    sortByReducedCost(forest.order, starts: forest.starts, buckets)
+    let tight = sortByReducedCost(forest, buckets)
+    peel(tight, &forest)
     for t in 0..<arcs.count {
       let k = Int(forest.order[t])
       forest.fill(Int(arcs.tails[k]), Int(arcs.heads[k]), arc: Int32(truncatingIfNeeded: k))
@@ -22,32 +23,61 @@ extension NetworkSimplex.State {
     tree.recomputePotentials(artificial: artificialCost)
   }
 
-  /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that of
-  /// the list, which is good enough for a first basis.
-  private func sortByReducedCost(
-    _ order: UnsafeMutablePointer<Int32>, starts: UnsafeMutablePointer<Int32>, _ buckets: Int
-  ) {
-    var widest = 0.0
-    for k in 0..<arcs.count { widest = max(widest, reducedCost(k)) }
-    let scale = widest > 0 ? Double(buckets - 1) / widest : 0
-    for k in 0..<arcs.count { starts[bucket(k, scale, buckets) + 1] &+= 1 }
-    for s in 0..<buckets { starts[s + 1] &+= starts[s] }
+  /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that
+  /// of the list, which is good enough for a first basis.
+  /// Returns how many arcs are in the first bucket.
+  private func sortByReducedCost(_ forest: Forest, _ buckets: Int) -> Int {
+    let (keys, starts) = (forest.keys, forest.starts)
+    var widest: Float = 0
     for k in 0..<arcs.count {
-      let s = bucket(k, scale, buckets)
-      order[Int(starts[s])] = Int32(truncatingIfNeeded: k)
+      let r = arcs.costs[k] - f.pointer[Int(arcs.tails[k])] - g.pointer[Int(arcs.heads[k]) &- n]
+      keys[k] = Float(r)
+      widest = max(widest, keys[k])
+    }
+    // Reduced costs may be tiny or huge, but are finite in single precision or of no account.
+    let scale = widest > 0 && widest < .infinity ? Float(buckets - 1) / widest : 0
+    let last = Float(buckets - 1)
+    for k in 0..<arcs.count {
+      let place = keys[k] * scale
+      keys[k] = place > 0 ? min(place, last) : 0
+      starts[Int(keys[k]) &+ 1] &+= 1
+    }
+    for s in 0..<buckets { starts[s &+ 1] &+= starts[s] }
+    let tight = Int(starts[1])
+    for k in 0..<arcs.count {
+      let s = Int(keys[k])
+      forest.order[Int(starts[s])] = Int32(truncatingIfNeeded: k)
       starts[s] &+= 1
     }
+    return tight
   }
 
-  @inline(__always)
-  private func reducedCost(_ k: Int) -> Double {
-    arcs.costs[k] - f.pointer[Int(arcs.tails[k])] - g.pointer[Int(arcs.heads[k]) &- n]
-  }
-
-  @inline(__always)
-  private func bucket(_ k: Int, _ scale: Double, _ buckets: Int) -> Int {
-    let place = reducedCost(k) * scale
-    return place > 0 ? Int(min(place, Double(buckets - 1))) : 0
+  /// Fills tight arcs from the leaves inwards: a node with one tight arc has no choice. When the
+  /// potentials are those of an optimum (warm start), its tree of tight arcs gets the optimal flow.
+  private func peel(_ tight: Int, _ forest: inout Forest) {
+    let (degree, arcsLeft) = (forest.degree, forest.arcsLeft)
+    for t in 0..<tight {
+      let k = forest.order[t]
+      let (i, j) = (Int(arcs.tails[Int(k)]), Int(arcs.heads[Int(k)]))
+      degree[i] &+= 1
+      degree[j] &+= 1
+      // The only arc left of a node is what remains of the exclusive or of all its arcs.
+      arcsLeft[i] ^= k
+      arcsLeft[j] ^= k
+    }
+    for v in 0..<(n + m) {
+      var leaf = v
+      while degree[leaf] == 1 {
+        let k = Int(arcsLeft[leaf])
+        let (i, j) = (Int(arcs.tails[k]), Int(arcs.heads[k]))
+        forest.fill(i, j, arc: Int32(truncatingIfNeeded: k))
+        degree[i] &-= 1
+        degree[j] &-= 1
+        arcsLeft[i] ^= Int32(truncatingIfNeeded: k)
+        arcsLeft[j] ^= Int32(truncatingIfNeeded: k)
+        leaf = leaf == i ? j : i
+      }
+    }
   }
 
   /// Hangs the tree of `v` at the root, unless it hangs already.
@@ -98,6 +128,9 @@ extension NetworkSimplex.State {
     let isHung: UnsafeMutablePointer<Bool>
     let order: UnsafeMutablePointer<Int32>
     let starts: UnsafeMutablePointer<Int32>
+    let keys: UnsafeMutablePointer<Float>
+    let degree: UnsafeMutablePointer<Int32>
+    let arcsLeft: UnsafeMutablePointer<Int32>
     private var edgeCount: Int32 = 0
     private var arena: Arena
 
@@ -107,8 +140,8 @@ extension NetworkSimplex.State {
       let count = n + m
       arena = try Arena(
         bytes: try Arena.bytes(Double.self, count) + Arena.bytes(Edge.self, 2 * count)
-          + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
-          + Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
+          + 4 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
+          + 2 * Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
       rest = arena.take(Double.self, count)
       edges = arena.take(Edge.self, 2 * count)
       first = arena.take(Int32.self, count)
@@ -116,6 +149,9 @@ extension NetworkSimplex.State {
       isHung = arena.take(Bool.self, count)
       order = arena.take(Int32.self, arcs)
       starts = arena.take(Int32.self, buckets + 1)
+      keys = arena.take(Float.self, arcs)
+      degree = arena.take(Int32.self, count)
+      arcsLeft = arena.take(Int32.self, count)
       for v in 0..<count { first[v] = SpanningTree.none }
       for i in 0..<n { rest[i] = weights.a[i] }
       for j in 0..<m { rest[n + j] = weights.b[j] }

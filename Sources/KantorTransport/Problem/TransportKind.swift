@@ -49,7 +49,10 @@ public enum TransportKind {
       a: try weights(fields, "weights_source", geometry.n),
       b: try weights(fields, "weights_target", geometry.m),
       sourceGeometry: try within(fields, "cost_source", geometry.n),
-      targetGeometry: try within(fields, "cost_target", geometry.m), massTolerance: tolerance)
+      targetGeometry: try within(fields, "cost_target", geometry.m), massTolerance: tolerance,
+      isFlat: (
+        fields.tensor("points_source")?.rank == 1, fields.tensor("points_target")?.rank == 1
+      ))
   }
 
   private static func geometry(_ fields: ProblemFields) throws(KantorError) -> Geometry {

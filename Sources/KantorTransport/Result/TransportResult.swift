@@ -58,7 +58,10 @@ enum TransportResult {
       parallel: Parallel(threads: run.threads))
     let interrupted = run.monitor.stop.map { $0 != .iterationLimit } ?? false
     let answer = try check.certify(isInterrupted: interrupted)
-    let certificate = answer.certificate
+    var certificate = answer.certificate
+    if proposal.rounds, let rounding = answer.rounding {
+      (certificate.transportCost, certificate.objective) = try check.value(of: rounding)
+    }
     let gapTolerance = proposal.gapTolerance > 0 ? proposal.gapTolerance : .infinity
     let status = Status.judge(
       residual: certificate.marginalResidual, tolerance: proposal.tolerance,

@@ -113,6 +113,12 @@ import Testing
     for i in 0..<6 { #expect(abs(rows[i] - data.a[i]) < 1e-15) }
     for j in 0..<11 { #expect(abs(columns[j] - data.b[j]) < 1e-15) }
     let certificate = answer.certificate
+    let value = try EntropicCheck(
+      problem, epsilon: data.epsilon, f: Buffer(data.f), g: Buffer(data.g),
+      parallel: Parallel(threads: 2)
+    ).value(of: rounding)
+    #expect(abs(value.transportCost - cost) < 1e-14)
+    #expect(abs(value.objective - (cost + data.epsilon * entropy)) < 1e-13)
     #expect(cost <= certificate.upperBound + 1e-14)
     #expect(
       cost + data.epsilon * entropy <= certificate.dualObjective + certificate.gap + 1e-13)
