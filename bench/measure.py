@@ -28,7 +28,8 @@ class Entry:
         seconds = statistics.median(self.runs) if self.runs else None
         return {
             "contestant": self.name, "failure": self.failure, "seconds": seconds,
-            "runs": self.runs, "processor_seconds": self.processor, "figures": self.figures, "memory_bytes": self.bytes,
+            "runs": self.runs, "processor_seconds": self.processor, "figures": self.figures,
+            "memory_bytes": self.bytes,
             "stop": self.stop,
         }
 
