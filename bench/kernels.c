@@ -3,7 +3,7 @@
    Built without the library, from the kernels themselves:
      clang -O2 -I Sources/CKantorKernels/include bench/kernels.c Sources/CKantorKernels/[a-z]*.c -lm
    Run: kernels [--json] [--level base|v2|v3|v4]. A table (or JSON) goes to standard output: for
-   each kernel and level the best of several runs in nanoseconds per entry, and in 10^9 entries
+   each kernel and level the median of several runs in nanoseconds per entry, and in 10^9 entries
    (for exp and log: evaluations) per second. One thread; about ten seconds for all levels. */
 #include "kantor_kernels.h"
 
@@ -15,7 +15,8 @@
 
 enum { ROWS = 2048, COLUMNS = 4096, SHORT = 4096, LARGEST_DIMENSION = 64, WIDTH = 3 };
 #define SECONDS_PER_KERNEL 0.04
-#define LEAST_RUNS 4
+#define LEAST_RUNS 5
+#define MOST_RUNS 200
 
 typedef struct data {
   double *dense64, *kernel64, *x64, *y64, *a, *phi, *gamma, *sum, *out, *short64, *result64;
@@ -101,7 +102,7 @@ typedef struct job {
   int32_t kind, dimension;
 } job;
 
-#define LOOPS 64
+#define LOOPS 512
 
 static double run_exp64(data *d, int32_t kind, int32_t dimension) {
   (void)kind, (void)dimension;
@@ -291,20 +292,26 @@ static const job jobs[] = {
 };
 enum { JOBS = sizeof jobs / sizeof jobs[0] };
 
-/* Best time of one run, in nanoseconds per entry. Potentials restart with every kernel, and the
+static int ascending(const void *x, const void *y) {
+  const double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+/* Median time of a run, in nanoseconds per entry. Potentials restart with every kernel, and the
    first run, which settles them, is not counted. */
 static double measure(data *d, const job *j) {
   for (int i = 0; i < ROWS; i++) d->phi[i] = 0.0;
   for (int k = 0; k < COLUMNS * WIDTH; k++) d->sum[k] = 0.0;
-  double best = INFINITY, begin = now();
+  double each[MOST_RUNS], begin = now();
+  int runs = 0;
   j->run(d, j->kind, j->dimension);
-  for (int runs = 0; runs < LEAST_RUNS || now() - begin < SECONDS_PER_KERNEL; runs++) {
+  while (runs < LEAST_RUNS || (runs < MOST_RUNS && now() - begin < SECONDS_PER_KERNEL)) {
     double start = now();
     double entries = j->run(d, j->kind, j->dimension);
-    double each = 1e9 * (now() - start) / entries;
-    if (each < best) best = each;
+    each[runs++] = 1e9 * (now() - start) / entries;
   }
-  return best;
+  qsort(each, (size_t)runs, sizeof each[0], ascending);
+  return each[runs / 2];
 }
 
 static void write_table(const char *const *names, int levels, double results[][JOBS]) {

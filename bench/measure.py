@@ -8,10 +8,9 @@ import time
 import tuning
 from contestants import CONTESTANTS
 from judge import judge
+from limits import Limits
 from remote import Failed, Worker
 
-ROUNDS = 5
-LONG = 20.0  # seconds of a solve from which fewer rounds must do
 SHORT = 0.02  # seconds that a timing lasts at least: quick solves are repeated inside
 SETTLE = 0.25  # seconds between turns with threads, in which spinning pools fall asleep
 
@@ -22,22 +21,23 @@ class Entry:
     def __init__(self, name):
         self.name, self.contestant = name, CONTESTANTS[name]
         self.worker = self.stop = None
-        self.number, self.wanted, self.runs = 1, ROUNDS, []
+        self.number, self.wanted, self.runs, self.processor = 1, 0, [], []
         self.figures, self.failure, self.bytes = {}, "", None
 
     def record(self):
         seconds = statistics.median(self.runs) if self.runs else None
         return {
             "contestant": self.name, "failure": self.failure, "seconds": seconds,
-            "runs": self.runs, "figures": self.figures, "memory_bytes": self.bytes,
+            "runs": self.runs, "processor_seconds": self.processor, "figures": self.figures,
+            "memory_bytes": self.bytes,
             "stop": self.stop,
         }
 
 
-def run_case(case, threads, limits):
+def run_case(case, contestants, threads, limits: Limits):
     """Runs a case with a number of threads. Returns its record for results.json."""
     data = {**case.data, "family": case.family, "tolerance": case.tolerance}
-    entries = [Entry(name) for name in case.contestants]
+    entries = [Entry(name) for name in contestants]
     cores = pinned(threads)
     try:
         for entry in entries:
@@ -62,16 +62,20 @@ def pinned(threads):
     return {max(os.sched_getaffinity(0))} if threads == 1 else None
 
 
-def missing(contestant):
+def is_absent(package):
+    return importlib.util.find_spec(package) is None
+
+
+def absent_packages(contestant):
     """The packages that a contestant needs and that are not there."""
-    return [name for name in contestant.needs if importlib.util.find_spec(name) is None]
+    return [name for name in contestant.needs if is_absent(name)]
 
 
 def admit(entry, data, threads, cores, limits):
     """Starts a contestant and finds the setting with which it is accurate enough."""
-    absent = missing(entry.contestant)
+    absent = absent_packages(entry.contestant)
     if absent:
-        entry.failure, entry.wanted = f"not installed: {', '.join(absent)}", 0
+        entry.failure = f"not installed: {', '.join(absent)}"
         return
     entry.worker = Worker(entry.name, data, threads, cores)
     try:
@@ -80,12 +84,12 @@ def admit(entry, data, threads, cores, limits):
     except Failed as failure:
         entry.failure, entry.wanted = str(failure), 0
         return
-    entry.number = max(1, min(100_000, round(SHORT / max(seconds, 1e-7))))
-    if seconds > LONG:
-        entry.wanted = limits.long_rounds
+    if not entry.contestant.is_program:
+        entry.number = max(1, min(100_000, round(SHORT / max(seconds, 1e-7))))
+    entry.wanted = limits.rounds(seconds)
     # A wrong answer is timed all the same, for the reader to see what it took; but not for long.
     if entry.figures.get("error", 0) > data["tolerance"]:
-        entry.wanted = 1 if seconds > 1 else ROUNDS
+        entry.wanted = 1
 
 
 def tune(entry, tolerance, n, limits):
@@ -94,15 +98,13 @@ def tune(entry, tolerance, n, limits):
     entry.stop, tried = tuning.first_stop(kind, tolerance, n), []
     began = time.monotonic()
     while True:
-        reply = entry.worker.ask("attempt", limits.seconds + 60, stop=entry.stop)
-        entry.figures = reply["figures"]
-        if reply["seconds"] > limits.seconds:
-            raise Failed(f"no answer within {limits.seconds:.0f} s")
+        seconds = entry.worker.ask("attempt", limits.seconds, stop=entry.stop)["seconds"]
+        entry.figures = entry.worker.ask("examine")
         tried.append((entry.stop, entry.figures.get("error", 0.0)))
         following = tuning.next_stop(kind, tolerance, tried)
         out_of_time = time.monotonic() - began > 2 * limits.seconds
         if following is None or (out_of_time and tried[-1][1] <= tolerance):
-            return reply["seconds"]
+            return seconds
         if out_of_time:
             raise Failed(f"error {tried[-1][1]:.1e} after {limits.seconds:.0f} s and more")
         entry.stop = following
@@ -110,20 +112,16 @@ def tune(entry, tolerance, n, limits):
 
 def take_turns(entries, threads, limits):
     """A B C, A B C, ... until each has its rounds."""
-    for entry in entries:
-        try:
-            entry.worker.ask("time", 2 * limits.seconds + 60, number=1)  # compiled, pages touched
-        except Failed as failure:
-            entry.failure, entry.wanted = str(failure), 0
-    for turn in range(ROUNDS):
+    for turn in range(max((entry.wanted for entry in entries), default=0)):
         for entry in entries:
             if turn >= entry.wanted:
                 continue
             if threads > 1:
                 time.sleep(SETTLE)
             try:
-                reply = entry.worker.ask("time", 2 * limits.seconds + 60, number=entry.number)
+                reply = entry.worker.ask("time", 2 * limits.seconds, number=entry.number)
                 entry.runs.append(reply["seconds"])
+                entry.processor.append(reply["processor_seconds"])
             except Failed as failure:
                 entry.failure, entry.wanted = str(failure), 0
 
@@ -135,7 +133,7 @@ def weigh(entry, data, threads, cores, limits):
     worker = Worker(entry.name, data, threads, cores)
     try:
         worker.ask("prepare")
-        entry.bytes = worker.ask("memory", 2 * limits.seconds + 60, stop=entry.stop)["bytes"]
+        entry.bytes = worker.ask("memory", 2 * limits.seconds, stop=entry.stop)["bytes"]
     except Failed as failure:
         entry.figures["note"] = f"memory not measured: {failure}"
     finally:

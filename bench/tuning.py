@@ -6,7 +6,7 @@ answer is not good enough, looser when it is needlessly good. Only the last sett
 kind          meaning of the knob                              first value
 "l1"          threshold on an L1 marginal error                the tolerance
 "l2"          threshold on a Euclidean marginal error          the tolerance / sqrt(n)
-"value"       threshold whose effect on the value is unknown   the tolerance
+"value"       threshold whose effect on the value is unknown   0.01
 "iterations"  number of iterations                             25
 ""            none: the tolerance of the case is passed on
 """
@@ -20,7 +20,7 @@ NEEDLESSLY_GOOD = 0.2  # of the tolerance
 def first_stop(kind, tolerance, n):
     if kind == "l2":
         return tolerance / math.sqrt(n)
-    return 25 if kind == "iterations" else tolerance
+    return {"iterations": 25, "value": 1e-2}.get(kind, tolerance)
 
 
 def next_stop(kind, tolerance, tried):

@@ -1,7 +1,8 @@
 """One contestant on one problem in a process of its own; commands and replies are lines of JSON.
 
 prepare          build the problem, import the library, convert the data
-attempt stop     solve once with this knob, examine the answer
+attempt stop     solve once with this knob
+examine          figures of that answer
 time number      solve `number` times, give seconds for one
 memory stop      peak of the resident memory during one solve, above what was resident before
 """
@@ -46,21 +47,24 @@ class Session:
         return {"n": len(self.task.a)}
 
     def attempt(self, stop):
+        self.task.stop = stop
+        self.raw, seconds = self.timed(1)
+        return {"seconds": seconds}
+
+    def examine(self):
         from check import examine
 
-        self.task.stop = stop
-        raw, seconds = self.timed(1)
-        answer = self.answer(raw)
-        return {
-            "seconds": answer.seconds or seconds,
-            "figures": examine(self.task, answer),
-        }
+        answer = self.answer(self.raw)
+        del self.raw
+        return examine(self.task, answer)
 
     def time(self, number):
+        start = time.process_time()
         raw, seconds = self.timed(number)
+        processor = (time.process_time() - start) / number
         if self.contestant.is_program:
-            seconds = self.answer(raw).seconds
-        return {"seconds": seconds}
+            seconds = processor = self.answer(raw).seconds
+        return {"seconds": seconds, "processor_seconds": processor}
 
     def timed(self, number):
         """Calls the solver; the last answer and the seconds of one call."""

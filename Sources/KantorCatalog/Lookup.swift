@@ -45,7 +45,8 @@ public struct Catalog: Sendable {
         "method '\(name)' solves problems of the kind '\(other.spec.kind)'; this one is of the "
           + "kind '\(kind.name)'")
     }
-    throw unknownName("method for '\(kind.name)'", name, among: known(like: name, methods(of: kind)))
+    throw unknownName(
+      "method for '\(kind.name)'", name, among: known(like: name, methods(of: kind)))
   }
 
   /// Names in the form in which the caller wrote his, so that the suggestion can be pasted back.

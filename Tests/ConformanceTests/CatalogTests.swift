@@ -70,7 +70,8 @@ import Testing
   @Test func aSlipDoesNotSeal() throws {
     let problem = try ToyKind.problem([1])
     let settings = Settings(method: try catalog.method("game/quick").spec)
-    #expect(failure { () throws(KantorError) in _ = try catalog.solve(problem, method: "x") } == .name)
+    #expect(
+      failure { () throws(KantorError) in _ = try catalog.solve(problem, method: "x") } == .name)
     #expect(
       failure { () throws(KantorError) in _ = try catalog.solve(problem, settings: settings) }
         == .name)

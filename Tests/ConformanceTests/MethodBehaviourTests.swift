@@ -91,7 +91,8 @@ import Testing
     case (.real, .real), (.int, .int), (.text, .text): break
     case (.array, .array):
       let tensor = try result.array(field.name)
-      let rank = promised.shape.filter { $0 == "," }.count + (promised.shape.hasSuffix(",)") ? 0 : 1)
+      let commas = promised.shape.filter { $0 == "," }.count
+      let rank = commas + (promised.shape.hasSuffix(",)") ? 0 : 1)
       #expect(tensor.rank == rank, "\(field.name) has the shape \(tensor.shapeText)")
     default: Issue.record("\(field.name) is not of the type promised")
     }

@@ -71,7 +71,9 @@ def program(task, mode):
 
     def solve():
         command = [LATENCY, mode, str(len(task.a)), str(len(task.b))]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip() or f"ended with code {done.returncode}")
         return json.loads(done.stdout)
 
     def answer(raw):

@@ -24,11 +24,12 @@ static const float kn_roots32[32] __attribute__((aligned(64))) = {
     0x1.ea4afap+0f, 0x1.f50766p+0f};
 
 /* e^x = 2^(n/16) e^r with n = round(16 x log2(e)), |r| <= log(2) / 32; vscalef drops the
-   fraction of n/16, which the table holds. Arguments are bounded above so that r stays small,
-   and masked below; neither test is true of NaN. */
+   fraction of n/16, which the table holds. Small arguments are masked, a test that NaN passes.
+   Large ones need no test: the polynomial, like every Taylor sum of e^r of even degree, is positive
+   wherever a useless r lies, and scaled by n it overflows to +inf; for x = +inf it is NaN, which
+   vscalef turns into +inf because n is. */
 KN_INLINE kn_vd kn_exp_d(kn_vd x) {
   __mmask8 kept = _mm512_cmp_pd_mask((__m512d)x, _mm512_set1_pd(KN_EXP_LOW_D), _CMP_NLT_UQ);
-  x = kn_min_d(kn_splat_d(710.0), x);
   kn_vd shifted = kn_fma_d(x, kn_splat_d(KN_LOG2E), kn_splat_d(KN_MAGIC_16TH));
   kn_vd n = shifted - kn_splat_d(KN_MAGIC_16TH);
   kn_vd r = kn_fma_d(n, kn_splat_d(-0x1.62e42fefp-1), x);
@@ -47,7 +48,6 @@ KN_INLINE kn_vd kn_exp_d(kn_vd x) {
 }
 KN_INLINE kn_vf kn_exp_f(kn_vf x) {
   __mmask16 kept = _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(KN_EXP_LOW_F), _CMP_NLT_UQ);
-  x = kn_min_f(kn_splat_f(89.0f), x);
   kn_vf shifted = kn_fma_f(x, kn_splat_f((float)KN_LOG2E), kn_splat_f(KN_MAGIC_32ND));
   kn_vf n = shifted - kn_splat_f(KN_MAGIC_32ND);
   kn_vf r = kn_fma_f(n, kn_splat_f(-0x1.62e4p-1f), x);

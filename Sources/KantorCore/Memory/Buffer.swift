@@ -65,7 +65,9 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     }
   }
 
-  public var span: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: pointer, count: count) }
+  public var span: UnsafeBufferPointer<Element> {
+    UnsafeBufferPointer(start: pointer, count: count)
+  }
 
   public func fill(_ value: Element) {
     for i in 0..<count { pointer[i] = value }

@@ -3,7 +3,8 @@ import KantorCore
 import KantorNumerics
 
 /// Certifies potentials (f, g) of
-///     V = min_{P in U(a,b)} <P, C> + eps KL(P | a b^T),   P_ij = a_i b_j exp((f_i + g_j - C_ij)/eps).
+///     V = min_{P in U(a,b)} <P, C> + eps KL(P | a b^T),
+///     P_ij = a_i b_j exp((f_i + g_j - C_ij)/eps).
 ///
 /// First pass: the marginals of P, its cost, the dual value <a,f> + <b,g> - eps (|P| - |a||b|), and
 /// a bound of the unregularised cost from f_i = min_j C_ij - g_j. Two more passes round P to a
@@ -99,7 +100,7 @@ package struct EntropicCheck {
       total: rounding.total, rounding)
     // The rest is a product measure and may put mass on forbidden pairs: then it bounds nothing.
     guard !first.hasForbiddenPairs || rounding.rest == 0 else {
-      return Answer(certificate: certificate, rounding: rounding)
+      return Answer(certificate: certificate, rounding: nil)
     }
     certificate.upperBound = rounding.cost + rounding.rest * first.largest
     certificate.gap = value + rounding.rest * first.largest - certificate.dualObjective
@@ -238,7 +239,7 @@ package struct EntropicCheck {
 
   /// p_j = a_i b_j exp((f_i + g_j - C_ij) / eps)
   @inline(__always)
-  private func planRow(
+  func planRow(
     _ i: Int, _ c: UnsafePointer<Double>, _ p: UnsafeMutablePointer<Double>
   ) {
     let (row, column, inverse) = (phi.pointer[i], gamma.pointer, 1 / epsilon)
@@ -295,7 +296,7 @@ package struct EntropicCheck {
   }
 
   /// Rows of costs and of the plan, for each thread.
-  private struct Scratch: @unchecked Sendable {
+  struct Scratch: @unchecked Sendable {
     private let room: Buffer<Double>
     private let step: Int
     private let costRoom: Int

@@ -51,7 +51,9 @@ package struct Rounding: Sendable {
   }
 
   /// sum_ij R_ij log(R_ij / (a_i b_j)) of the rest R = e d^T / s.
-  package func logRest(a: UnsafePointer<Double>, b: UnsafePointer<Double>) throws(KantorError) -> Double {
+  package func logRest(
+    a: UnsafePointer<Double>, b: UnsafePointer<Double>
+  ) throws(KantorError) -> Double {
     var sum = CompensatedSum()
     try addLogs(e, a, &sum)
     try addLogs(d, b, &sum)

@@ -14,7 +14,7 @@ import KantorNumerics
 ///     Cbar = s P + Q.(Lambda 1') + P.(1 mu') - P.Pbar/eps,
 ///     abar = s (f + eps (mass - 1)) + (Q.Pbar)1 - eps Q mu - c f,
 ///     bbar = s (g + eps (mass - 1)) + (R.Pbar)'1 - eps E' Lambda + c g.
-/// A targets without mass first hands its gbar_j on: fb_i -= gbar_j R_ij, Cbar_ij += gbar_j R_ij,
+/// A target without mass first hands its gbar_j on: fb_i -= gbar_j R_ij, Cbar_ij += gbar_j R_ij,
 /// abar_i -= eps gbar_j E_ij.
 ///
 /// Source: implicit function theorem; for the objective the envelope theorem (Danskin).

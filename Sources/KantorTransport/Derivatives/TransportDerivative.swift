@@ -151,13 +151,13 @@ final class DerivativeAnswer {
   }
 
   var tensors: [String: Tensor] {
-    let d = problem.geometry.dimension ?? 0
     var out: [String: Tensor] = [:]
     if let weightsSource { out["weights_source"] = Tensor(weightsSource) }
     if let weightsTarget { out["weights_target"] = Tensor(weightsTarget) }
     if let cost { out["cost"] = Tensor(cost, shape: [problem.n, problem.m]) }
-    if let pointsSource { out["points_source"] = Tensor(pointsSource, shape: [problem.n, d]) }
-    if let pointsTarget { out["points_target"] = Tensor(pointsTarget, shape: [problem.m, d]) }
+    let shapes = problem.pointShapes
+    if let pointsSource { out["points_source"] = Tensor(pointsSource, shape: shapes.source) }
+    if let pointsTarget { out["points_target"] = Tensor(pointsTarget, shape: shapes.target) }
     return out
   }
 }

@@ -29,7 +29,7 @@ final class FullSweep: EntropicPass {
   init(
     _ geometry: Geometry, precision: SweepPrecision, threads: Int, monitor: Monitor
   ) throws(KantorError) {
-    let (n, m) = (geometry.n, geometry.m)
+    let m = geometry.m
     self.geometry = geometry
     self.precision = precision
     blocks = RowBlocks(geometry, threads: threads, monitor: monitor)

@@ -94,7 +94,9 @@ public enum Sinkhorn: TransportMethod {
       "Mass left out of a column of the Newton matrix, relative to the norm of the gradient.",
       advanced: true),
     OptionSpec(
-      "round", .flag(false), "Return the plan rounded to exactly feasible marginals."),
+      "round", .flag(false),
+      "Return the plan rounded to exactly feasible marginals, and its value; where pairs are "
+        + "forbidden the plan is left as it is."),
     OptionSpec(
       "plan_threshold", .real(0, min: 0, max: .greatestFiniteMagnitude), unit: "mass",
       "Entries of the plan above this mass are listed in plan_row, plan_column, plan_value."),

@@ -11,14 +11,41 @@ final class SinkhornSolver {
   let sweep: FullSweep
   let relaxation: Relaxation
   let target: Double
+  let meanCost: Double
+  private let warmG: Buffer<Double>?
+
+  // The ladder of epsilon.
+  private var levelFactor: Double
+  private(set) var levelTolerance = 0.02
+
+  // The kernel of the absorbed scaling iteration, while that is used, and its memory.
+  private var kernel: StoredKernel?
+  private var kernelRoom: StoredKernel?
+  private var mayStoreKernel = true
+  private var progress = PassProgress()
 
   /// The pairs that matter, while they are few enough to be stored.
   var stored: RestrictedPlan?
+  /// Share of the pairs that may be stored, and how many may always be.
+  var density: Double
+  var fewPairs = 1 << 12
+  /// Sweeps to go before Newton's method is tried again.
+  var newtonPause = 0
+  /// Newton's systems were badly conditioned.
+  var isHard = false
+
+  // Figures of the result.
   private(set) var iterations = 0
   private var passes = 0
   var newtonSteps = 0
   var innerIterations = 0
-  var isHard = false
+
+  /// The ladder of a second attempt.
+  private static let carefulFactor = 0.6
+  private static let carefulTolerance = 1e-4
+  private static let maxLevels = 1000
+  /// Sweeps after a failure of Newton's method.
+  private static let shortPause = 30
 
   /// `warmG`: potentials of the targets to start from, in units of the cost; `iterations`: what
   /// other solves of the same run have used up.
@@ -46,28 +73,6 @@ final class SinkhornSolver {
     levelFactor = settings.scalingFactor
     density = settings.newtonDensity
   }
-
-  let meanCost: Double
-  /// The kernel of the absorbed scaling iteration, while that is used.
-  private var kernel: StoredKernel?
-  private var kernelRoom: StoredKernel?
-  private var progress = PassProgress()
-  /// Sweeps to go before Newton's method is tried again.
-  var newtonPause = 0
-  private var levelFactor: Double
-  /// Share of the pairs that may be stored, and how many may always be.
-  var density: Double
-  var fewPairs = 1 << 12
-  private(set) var levelTolerance = 0.02
-
-  /// The ladder of a second attempt.
-  private static let carefulFactor = 0.6
-  private static let carefulTolerance = 1e-4
-  private static let maxLevels = 1000
-  /// Sweeps after a failure of Newton's method.
-  private static let shortPause = 30
-  private var mayStoreKernel = true
-  private let warmG: Buffer<Double>?
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {

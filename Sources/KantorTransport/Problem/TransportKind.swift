@@ -49,7 +49,10 @@ public enum TransportKind {
       a: try weights(fields, "weights_source", geometry.n),
       b: try weights(fields, "weights_target", geometry.m),
       sourceGeometry: try within(fields, "cost_source", geometry.n),
-      targetGeometry: try within(fields, "cost_target", geometry.m), massTolerance: tolerance)
+      targetGeometry: try within(fields, "cost_target", geometry.m), massTolerance: tolerance,
+      isFlat: (
+        fields.tensor("points_source")?.rank == 1, fields.tensor("points_target")?.rank == 1
+      ))
   }
 
   private static func geometry(_ fields: ProblemFields) throws(KantorError) -> Geometry {
@@ -104,7 +107,8 @@ public enum TransportKind {
       let value = values.pointer[i]
       // Squares of larger numbers overflow, and costs must be finite.
       guard abs(value) <= 1e150 else {
-        throw KantorError(.notFinite, "\(name) is \(value) at element \(i); at most 1e150 is allowed")
+        throw KantorError(
+          .notFinite, "\(name) is \(value) at element \(i); at most 1e150 is allowed")
       }
     }
     return values

@@ -15,17 +15,26 @@ public final class TransportProblem: SealedProblem {
   public let mass: Double
   public let massFactor: Double
   public let hasUniformWeights: Bool
+  /// Shapes in which the caller gave points: one-dimensional samples may be (n,) or (n, 1), and
+  /// what is returned for them has the same shape.
+  public var pointShapes: (source: [Int], target: [Int]) {
+    let d = geometry.dimension ?? 0
+    return (isFlat.source ? [n] : [n, d], isFlat.target ? [m] : [m, d])
+  }
+  private let isFlat: (source: Bool, target: Bool)
 
   public var n: Int { geometry.n }
   public var m: Int { geometry.m }
 
   public init(
     geometry: Geometry, a: Buffer<Double>?, b: Buffer<Double>?, sourceGeometry: Geometry? = nil,
-    targetGeometry: Geometry? = nil, massTolerance: Double = 1e-9
+    targetGeometry: Geometry? = nil, massTolerance: Double = 1e-9,
+    isFlat: (source: Bool, target: Bool) = (false, false)
   ) throws(KantorError) {
     let n = geometry.n
     let m = geometry.m
     self.geometry = geometry
+    self.isFlat = isFlat
     self.sourceGeometry = sourceGeometry
     self.targetGeometry = targetGeometry
     hasUniformWeights = (a == nil && b == nil) || (n == m && Self.isUniform(a) && Self.isUniform(b))
@@ -56,7 +65,9 @@ public final class TransportProblem: SealedProblem {
     return weights.span.allSatisfy { $0 == weights.pointer[0] }
   }
 
-  private static func mass(_ weights: Buffer<Double>, _ name: String) throws(KantorError) -> Double {
+  private static func mass(
+    _ weights: Buffer<Double>, _ name: String
+  ) throws(KantorError) -> Double {
     var sum = CompensatedSum()
     for i in 0..<weights.count {
       let w = weights.pointer[i]

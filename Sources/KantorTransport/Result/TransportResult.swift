@@ -42,7 +42,7 @@ enum TransportResult {
     _ problem: TransportProblem, _ proposal: TransportProposal, _ plan: SparsePlan, _ run: Run
   ) throws(KantorError) -> TransportCertificate {
     let (f, g) = (UnsafePointer(proposal.f.pointer), UnsafePointer(proposal.g.pointer))
-    if let line = try LinePlanCheck(problem), let walk = try line.certify(plan, f: f, g: g) {
+    if let line = LinePlanCheck(problem), let walk = try line.certify(plan, f: f, g: g) {
       return walk
     }
     return try SparsePlanCheck(problem).certify(
@@ -58,7 +58,10 @@ enum TransportResult {
       parallel: Parallel(threads: run.threads))
     let interrupted = run.monitor.stop.map { $0 != .iterationLimit } ?? false
     let answer = try check.certify(isInterrupted: interrupted)
-    let certificate = answer.certificate
+    var certificate = answer.certificate
+    if proposal.rounds, let rounding = answer.rounding {
+      (certificate.transportCost, certificate.objective) = try check.value(of: rounding)
+    }
     let gapTolerance = proposal.gapTolerance > 0 ? proposal.gapTolerance : .infinity
     let status = Status.judge(
       residual: certificate.marginalResidual, tolerance: proposal.tolerance,

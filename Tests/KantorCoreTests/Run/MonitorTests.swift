@@ -110,7 +110,8 @@ import Testing
       return text
     }
     let monitor = Monitor(
-      hooks: Hooks(log: { level, text in lines.append("\(level.rawValue) \(text)") }, logLevel: .warning))
+      hooks: Hooks(
+        log: { level, text in lines.append("\(level.rawValue) \(text)") }, logLevel: .warning))
     monitor.log(.error, line("a"))
     monitor.log(.warning, line("b"))
     monitor.log(.info, line("c"))

@@ -33,7 +33,8 @@ import Testing
     try settings.set("max_iterations", .int(5))
     #expect(
       failure { () throws(KantorError) in try settings.set("max_iterations", .int(0)) } == .range)
-    #expect(failure { () throws(KantorError) in try settings.parse("max_iterations", "x") } == .type)
+    #expect(
+      failure { () throws(KantorError) in try settings.parse("max_iterations", "x") } == .type)
     #expect(try settings.get("max_iterations") == .int(5))
   }
 

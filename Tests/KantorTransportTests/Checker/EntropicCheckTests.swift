@@ -15,7 +15,8 @@ import Testing
     ).certify(isInterrupted: interrupted)
   }
 
-  /// C = [[0, 1], [1, 0]], uniform: by symmetry f = g = c with a b (e^{2c/eps})(1 + e^{-1/eps}) = a.
+  /// C = [[0, 1], [1, 0]], uniform: by symmetry f = g = c with
+  /// a b e^{2c/eps} (1 + e^{-1/eps}) = a.
   @Test(arguments: [10, 1, 0.1, 0.01]) func knownOptimumHasNoGap(epsilon: Double) throws {
     let problem = try TransportProblem(geometry: matrix([[0, 1], [1, 0]]), a: nil, b: nil)
     let c = epsilon / 2 * log(2 / (1 + exp(-1 / epsilon)))
@@ -112,6 +113,12 @@ import Testing
     for i in 0..<6 { #expect(abs(rows[i] - data.a[i]) < 1e-15) }
     for j in 0..<11 { #expect(abs(columns[j] - data.b[j]) < 1e-15) }
     let certificate = answer.certificate
+    let value = try EntropicCheck(
+      problem, epsilon: data.epsilon, f: Buffer(data.f), g: Buffer(data.g),
+      parallel: Parallel(threads: 2)
+    ).value(of: rounding)
+    #expect(abs(value.transportCost - cost) < 1e-14)
+    #expect(abs(value.objective - (cost + data.epsilon * entropy)) < 1e-13)
     #expect(cost <= certificate.upperBound + 1e-14)
     #expect(
       cost + data.epsilon * entropy <= certificate.dualObjective + certificate.gap + 1e-13)

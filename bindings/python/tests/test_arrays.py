@@ -101,7 +101,6 @@ KINDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize("copy", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_cost_of_every_kind(kind, copy):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import signal
+import sys
 import threading
 import time
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from . import _abi
 from ._errors import check, error
 from ._library import lib
 from ._result import Result
 from ._settings import SettingsHandle
+
+if TYPE_CHECKING:
+    import logging
 
 _LEVELS = {
     "error": _abi.LOG_ERROR,
@@ -22,8 +25,6 @@ _LEVELS = {
     "debug": _abi.LOG_DEBUG,
 }
 _LEVEL_NAMES = {number: name for name, number in _LEVELS.items()}
-_LOGGING = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO,
-            "debug": logging.DEBUG}
 
 
 class Progress(NamedTuple):
@@ -51,6 +52,7 @@ class Progress(NamedTuple):
 
 ProgressFunction = Callable[[Progress], Any]
 LogFunction = Callable[[str, str], Any]
+Log = Union[bool, LogFunction, "logging.Logger", None]
 
 
 class Watch:
@@ -79,7 +81,7 @@ class Watch:
         self,
         handle: SettingsHandle,
         progress: Union[bool, ProgressFunction, None],
-        log: Union[bool, LogFunction, logging.Logger, None],
+        log: Log,
         log_level: str,
         title: str,
     ) -> None:
@@ -128,18 +130,10 @@ class Watch:
 
         return report
 
-    def _set_log(self, log: Union[bool, LogFunction, logging.Logger], level: str) -> None:
+    def _set_log(self, log: Log, level: str) -> None:
         if level not in _LEVELS:
             raise error(_abi.E_RANGE, f"log_level {level!r} is not one of {', '.join(_LEVELS)}")
-        if log is True:
-            log = logging.getLogger("kantor")
-        sink: LogFunction
-        if isinstance(log, logging.Logger):
-            sink = _to_logger(log)
-        elif callable(log):
-            sink = log
-        else:
-            raise error(_abi.E_TYPE, "log must be True, False, a function or a logging.Logger")
+        sink = _log_function(log)
 
         def write(number: int, text: int, length: int, _user: int) -> None:
             try:
@@ -237,5 +231,15 @@ class Watch:
             raise raised
 
 
-def _to_logger(logger: logging.Logger) -> LogFunction:
-    return lambda level, text: logger.log(_LOGGING[level], "%s", text)
+def _log_function(log: Log) -> LogFunction:
+    # Who has a logger has imported logging; for the rest it would slow down the start.
+    if log is True or ("logging" in sys.modules and isinstance(log, sys.modules["logging"].Logger)):
+        import logging
+
+        logger = logging.getLogger("kantor") if log is True else log
+        numbers = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO,
+                   "debug": logging.DEBUG}
+        return lambda level, text: logger.log(numbers[level], "%s", text)
+    if callable(log):
+        return log
+    raise error(_abi.E_TYPE, "log must be True, False, a function or a logging.Logger")

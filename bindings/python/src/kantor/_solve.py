@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from ctypes import byref, c_void_p
 from typing import Any, Mapping, Optional, Union
 
 from . import _abi
 from ._arrays import encode
 from ._errors import NotSolvedError, check, error
-from ._hooks import LogFunction, ProgressFunction, Watch
+from ._hooks import Log, ProgressFunction, Watch
 from ._library import lib
 from ._problem import Problem
 from ._result import Result, ResultHandle
@@ -22,7 +21,7 @@ def solve(
     *,
     settings: Optional[Settings] = None,
     progress: Union[bool, ProgressFunction, None] = None,
-    log: Union[bool, LogFunction, logging.Logger, None] = None,
+    log: Log = None,
     log_level: str = "info",
     warm_start: Union[Result, Mapping[str, Any], None] = None,
     check: bool = False,
