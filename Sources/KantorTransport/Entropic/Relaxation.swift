@@ -35,8 +35,10 @@ final class Relaxation {
   /// gamma at the best error since relaxation began.
   private let bestGamma: Buffer<Double>
 
-  /// Errors above this are not yet in the linear regime.
+  /// With larger changes of gamma than this the iteration is not yet in its linear regime, and
+  /// with such as these it has left it.
   static let linearRegime = 0.3
+  static let longestStep = 1.0
   /// Relaxation does not pay when plain sweeps would be done after so many more.
   static let fewSweeps = 6.0
 
@@ -67,11 +69,13 @@ final class Relaxation {
 
   /// Moves gamma by one step, given the column sums and error of the last pass.
   func advance(_ state: EntropicState, _ pass: any EntropicPass, error: Double) {
-    if adapt(error, state) { return }
     let (m, gamma, old) = (state.m, state.gamma.pointer, previous.pointer)
     let (b, sums, log) = (state.b.pointer, state.columnSum.pointer, step.pointer)
     for j in 0..<m { log[j] = sums[j] > 0 ? b[j] / sums[j] : 1 }
     kn_log_f64(log, log, Int64(m))
+    var longest = 0.0
+    for j in 0..<m where b[j] > 0 { longest = max(longest, abs(log[j])) }
+    if adapt(error, longest, state) { return }
     let push = omega * omega
     let keep = hasPrevious ? (omega - 1) * (omega - 1) : 0
     for j in 0..<m where b[j] > 0 {
@@ -84,13 +88,13 @@ final class Relaxation {
   }
 
   /// True when gamma was set back and the next pass has to tell where that is.
-  private func adapt(_ error: Double, _ state: EntropicState) -> Bool {
+  private func adapt(_ error: Double, _ longest: Double, _ state: EntropicState) -> Bool {
     defer { lastError = error }
     guard case .automatic = mode else { return false }
     age += 1
     if omega == 1 {
-      adaptPlain(error)
-    } else if !(error < 30 * bestError) {
+      adaptPlain(error, longest)
+    } else if !(error < 30 * bestError) || longest > Self.longestStep {
       state.gamma.pointer.update(from: bestGamma.pointer, count: state.m)
       calmDown()
       return true
@@ -104,11 +108,11 @@ final class Relaxation {
     return false
   }
 
-  private func adaptPlain(_ error: Double) {
+  private func adaptPlain(_ error: Double, _ longest: Double) {
     let rate = error / lastError
     let isSteady = abs(rate - lastRate) < 0.15 * (1 - rate)
     lastRate = rate.isFinite ? rate : 0
-    guard age >= 4, error < Self.linearRegime, isSteady, rate < 1,
+    guard age >= 4, longest < Self.linearRegime, isSteady, rate < 1,
       predictedSweeps(from: error, to: goal) > Self.fewSweeps
     else { return }
     bestError = .infinity

@@ -25,8 +25,8 @@ final class RestrictedPlan: EntropicPass {
   private let slack: Double
 
   private init(
-    _ state: EntropicState, cut: Double, rowStart: Buffer<Int64>, column: Buffer<Int32>, entryCost: Buffer<Double>,
-    threads: Int
+    _ state: EntropicState, cut: Double, rowStart: Buffer<Int64>, column: Buffer<Int32>,
+    entryCost: Buffer<Double>, threads: Int
   ) throws(KantorError) {
     n = state.n
     m = state.m

@@ -50,8 +50,6 @@ struct SinkhornSettings {
     threads = run.threads
   }
 
-  /// Error at which a level above the target is left.
-  var levelTolerance: Double { 0.02 }
   var usesNewton: Bool { engine == "auto" || engine == "newton" }
   var endsInDouble: Bool { precisionName == "auto" || precisionName == "double" }
 

@@ -11,14 +11,41 @@ final class SinkhornSolver {
   let sweep: FullSweep
   let relaxation: Relaxation
   let target: Double
+  let meanCost: Double
+  private let warmG: Buffer<Double>?
+
+  // The ladder of epsilon.
+  private var levelFactor: Double
+  private(set) var levelTolerance = 0.02
+
+  // The kernel of the absorbed scaling iteration, while that is used, and its memory.
+  private var kernel: StoredKernel?
+  private var kernelRoom: StoredKernel?
+  private var mayStoreKernel = true
+  private var progress = PassProgress()
 
   /// The pairs that matter, while they are few enough to be stored.
-  private var stored: RestrictedPlan?
+  var stored: RestrictedPlan?
+  /// Share of the pairs that may be stored, and how many may always be.
+  var density: Double
+  var fewPairs = 1 << 12
+  /// Sweeps to go before Newton's method is tried again.
+  var newtonPause = 0
+  /// Newton's systems were badly conditioned.
+  var isHard = false
+
+  // Figures of the result.
   private(set) var iterations = 0
   private var passes = 0
-  private var newtonSteps = 0
-  private var innerIterations = 0
-  private var isHard = false
+  var newtonSteps = 0
+  var innerIterations = 0
+
+  /// The ladder of a second attempt.
+  private static let carefulFactor = 0.6
+  private static let carefulTolerance = 1e-4
+  private static let maxLevels = 1000
+  /// Sweeps after a failure of Newton's method.
+  private static let shortPause = 30
 
   /// `warmG`: potentials of the targets to start from, in units of the cost; `iterations`: what
   /// other solves of the same run have used up.
@@ -43,38 +70,47 @@ final class SinkhornSolver {
     sweep = try FullSweep(
       problem.geometry, precision: .double, threads: settings.threads, monitor: monitor)
     relaxation = try Relaxation(b.count, mode: settings.relaxation)
+    levelFactor = settings.scalingFactor
+    density = settings.newtonDensity
   }
-
-  let meanCost: Double
-  /// The kernel of the absorbed scaling iteration, while that is used.
-  private var kernel: StoredKernel?
-  private var kernelRoom: StoredKernel?
-  private var progress = PassProgress()
-  private var mayStoreKernel = true
-  private let warmG: Buffer<Double>?
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {
     let start = try start()
-    if start == .cold {
-      let levels = ladder + [target]
-      state.restart(at: levels[0])
-      try descend(levels)
-    } else if start == .warm {
-      try descend([target])
+    var isDone = start == .finished
+    if start == .warm { isDone = try descend([target]) }
+    if start == .cold { isDone = try descendFromAbove() }
+    if !isDone, canRetry {
+      levelFactor = max(levelFactor, Self.carefulFactor)
+      levelTolerance = Self.carefulTolerance
+      storeMore()
+      isDone = try descendFromAbove()
     }
-    if settings.gapTolerance > 0 { try closeGap() }
+    if isDone, settings.gapTolerance > 0 { try closeGap() }
   }
 
-  private func descend(_ levels: [Double]) throws(KantorError) {
+  /// Where the iteration got stuck though nobody stopped it, smaller steps of epsilon may help.
+  private var canRetry: Bool {
+    monitor.stop == nil && ray == nil && settings.scalesEpsilon && meanCost > target
+  }
+
+  private func descendFromAbove() throws(KantorError) -> Bool {
+    let levels = ladder + [target]
+    state.restart(at: levels[0])
+    stored = nil
+    return try descend(levels)
+  }
+
+  private func descend(_ levels: [Double]) throws(KantorError) -> Bool {
     for epsilon in levels {
       if epsilon != state.epsilon { state.move(to: epsilon) }
       let isLast = epsilon == target
-      guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
-      if isLast { return }
-      guard try mayGoOn() else { return }
+      guard try reach(isLast ? settings.tolerance : levelTolerance) else { return false }
+      if isLast { return true }
+      guard try mayGoOn() else { return false }
       try prepareStored()
     }
+    return true
   }
 
   /// Goes on to smaller errors until the certified gap is small enough too.
@@ -96,10 +132,10 @@ final class SinkhornSolver {
   private var ladder: [Double] {
     guard settings.scalesEpsilon, meanCost > target else { return [] }
     var levels: [Double] = []
-    var epsilon = target / settings.scalingFactor
-    while epsilon < meanCost * 1.5, levels.count < 200 {
+    var epsilon = target / levelFactor
+    while epsilon < meanCost * 1.5, levels.count < Self.maxLevels {
       levels.append(epsilon)
-      epsilon /= settings.scalingFactor
+      epsilon /= levelFactor
     }
     return levels.reversed()
   }
@@ -121,7 +157,7 @@ final class SinkhornSolver {
       let iteration: any EntropicPass = kernel ?? sweep
       guard try pass(iteration) else { return false }
       let error = state.columnError
-      guard record(error) else { return false }
+      guard record(error), error.isFinite else { return false }
       if progress.isStuck(error, trusted: isTrusted) {
         if isTrusted { return false }
         distrust()
@@ -129,7 +165,7 @@ final class SinkhornSolver {
       }
       if error <= max(goal, floor(iteration)), confirms(error, goal) { return true }
       guard try mayGoOn() else { return false }
-      if outcome == .failed { newtonPause = 30 }
+      if outcome == .failed { newtonPause = Self.shortPause }
       try storePairs(error, goal)
       if stored == nil {
         try storeKernel(error, goal)
@@ -196,14 +232,14 @@ final class SinkhornSolver {
   }
 
   /// Tells the monitor about a pass; false when the host wants to stop.
-  private func record(_ error: Double) -> Bool {
+  func record(_ error: Double) -> Bool {
     iterations += 1
     let objective = monitor.keepsTrace ? state.dualValue : .nan
     return monitor.check(iteration: iterations, objective: objective, residual: error) == nil
   }
 
   /// Asked after convergence was.
-  private func mayGoOn() throws(KantorError) -> Bool {
+  func mayGoOn() throws(KantorError) -> Bool {
     if iterations.nonzeroBitCount == 1, iterations >= 64 { try findRay() }
     return ray == nil && !monitor.reachesIterationLimit(iterations)
   }
@@ -218,69 +254,6 @@ final class SinkhornSolver {
   }
   private var hasForbiddenPairs: Bool?
   private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
-
-  /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
-  /// the first time when sweeps alone would take long.
-  private func storePairs(_ error: Double, _ goal: Double) throws(KantorError) {
-    let wasStored = stored != nil
-    stored = nil
-    newtonPause -= 1
-    guard settings.usesNewton, newtonPause < 0 else { return }
-    if !wasStored {
-      guard state.epsilon == target, error < 0.1 else { return }
-      let isSlow = relaxation.predictedSweeps(from: error, to: goal) > 20
-      guard settings.engine == "newton" || isSlow else { return }
-    }
-    stored = try choose(goal)
-    if stored == nil { newtonPause = 100 }
-  }
-  /// Sweeps to go before Newton's method is tried again.
-  private var newtonPause = 0
-
-  /// Newton's method on the stored pairs, if there are any.
-  private func newton(_ goal: Double) throws(KantorError) -> SparseNewton.Outcome {
-    guard let plan = stored else { return .converged }
-    let method = try SparseNewton(
-      state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
-    let outcome = try method.run(
-      tolerance: 0.5 * goal, cut: cut(goal), goesOn: { (error) throws(KantorError) in record(error) ? try mayGoOn() : false },
-      shouldStop: { monitor.heartbeat() != nil })
-    newtonSteps += method.steps
-    innerIterations += method.innerIterations
-    isHard = method.isHard
-    return outcome
-  }
-
-  /// At the end of a level: keeps the pairs that matter for the next.
-  private func prepareStored() throws(KantorError) {
-    guard settings.usesNewton else { return }
-    stored = try choose(settings.levelTolerance)
-  }
-
-  /// Pairs with exponents below this, relative to their weights, do not matter for an error of
-  /// `goal`.
-  private func cut(_ goal: Double) -> Double {
-    Double.log(0.01 * goal / Double(max(state.n, state.m)))
-  }
-
-  /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
-  /// they are too many.
-  private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
-    let geometry = problem.geometry
-    let limit = SinkhornSettings.storedLimit(geometry, density: settings.newtonDensity)
-    for (margin, share) in [(80.0, 16), (20.0, 8), (8.0, 2), (3.0, 1)] {
-      let (cut, most) = (cut(goal) - margin, max(Self.fewPairs, limit / share))
-      guard RestrictedPlan.estimate(state, geometry, cut: cut) < 1.2 * Double(most) else {
-        continue
-      }
-      if let plan = try RestrictedPlan.choose(
-        state, geometry, cut: cut, limit: most, threads: settings.threads, monitor: monitor)
-      {
-        return plan
-      }
-    }
-    return nil
-  }
 
   private enum Start {
     case cold, warm, finished
@@ -312,8 +285,6 @@ final class SinkhornSolver {
     return g
   }
 
-  /// So many pairs may always be stored.
-  private static let fewPairs = 4096
 
   // MARK: Answer
 
@@ -335,23 +306,5 @@ final class SinkhornSolver {
     proposal.rounds = settings.rounds
     proposal.planThreshold = settings.planThreshold
     return proposal
-  }
-}
-
-/// Tells rounding from slow convergence.
-struct PassProgress {
-  private var best = Double.infinity
-  private var sinceBest = 0
-
-  /// True when the error has not gone down for long: for passes in less than f64 soon, else after
-  /// so many passes that even slow convergence would show.
-  mutating func isStuck(_ error: Double, trusted: Bool) -> Bool {
-    if error < 0.98 * best {
-      best = error
-      sinceBest = 0
-      return false
-    }
-    sinceBest += 1
-    return sinceBest > (trusted ? 1000 : 25)
   }
 }

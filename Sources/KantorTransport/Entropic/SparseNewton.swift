@@ -16,8 +16,9 @@ import KantorNumerics
 /// 1. P, phi, w from gamma by one pass over the stored pairs.
 /// 2. theta = nu0 |b - w|_2 / n; S = {P_ij >= theta}.
 /// 3. ((1 + s) diag(w) - S^T diag(1/a) S) d = b - w by preconditioned conjugate gradients with
-///    relative residual min(1e-1, E); s = mu E.
-/// 4. gamma + t d for the first t in 1, 1/2, 1/4, ... that raises F by 1e-4 of its slope.
+///    relative residual min(1e-1, E), at least 1e-8; s = mu E.
+/// 4. gamma + t d for the first t in 1, 1/2, 1/4, ... that raises F by 1e-4 of its slope; t is
+///    also limited so that pairs that are not stored cannot come to matter.
 /// 5. mu by the ratio of the rise to that of the quadratic model.
 ///
 /// **Stops when** E <= tolerance (mass 1), or when a pass gains nothing twice.
@@ -121,25 +122,18 @@ final class SparseNewton {
     try system.solve(
       gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
       shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance),
-      direction: direction,
-      shouldStop: shouldStop)
+      direction: direction, shouldStop: shouldStop)
   }
 
   /// Step 4; nil when no step raises F.
   private func search(_ error: Double, longest: Double) -> Double? {
     let (m, n) = (state.m, state.n)
     let (gamma, d, old) = (state.gamma.pointer, direction.pointer, start.pointer)
-    var (slope, low, high) = (0.0, Double.infinity, -Double.infinity)
-    for j in 0..<m {
-      old[j] = gamma[j]
-      guard state.b.pointer[j] > 0 else { continue }
-      slope += gradient.pointer[j] * d[j]
-      (low, high) = (min(low, d[j]), max(high, d[j]))
-    }
+    let (slope, first) = slopeAndStep(longest)
+    for j in 0..<m { old[j] = gamma[j] }
     for i in 0..<n { startPhi.pointer[i] = state.phi.pointer[i] }
     guard slope > 0, slope.isFinite else { return restore() }
-    // phi rises by at most -low, so no exponent rises by more than the range of the step.
-    var t = min(1, longest / max(high - low, 1e-300))
+    var t = first
     for _ in 0..<6 {
       for j in 0..<m where state.b.pointer[j] > 0 { gamma[j] = old[j] + t * d[j] }
       _ = plan.run(state)
@@ -153,6 +147,18 @@ final class SparseNewton {
       t *= 0.5
     }
     return restore()
+  }
+
+  /// The slope of F along the direction, and the step that changes no exponent by more than
+  /// `longest`: phi rises by at most what gamma falls.
+  private func slopeAndStep(_ longest: Double) -> (slope: Double, step: Double) {
+    let d = direction.pointer
+    var (slope, low, high) = (CompensatedSum(), Double.infinity, -Double.infinity)
+    for j in 0..<state.m where state.b.pointer[j] > 0 {
+      slope.add(gradient.pointer[j] * d[j])
+      (low, high) = (min(low, d[j]), max(high, d[j]))
+    }
+    return (slope.value, min(1, longest / max(high - low, 1e-300)))
   }
 
   private func restore() -> Double? {
