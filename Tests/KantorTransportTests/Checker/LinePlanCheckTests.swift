@@ -19,7 +19,7 @@ import Testing
   private func certify(
     _ problem: TransportProblem, _ entries: [(Int, Int, Double)], _ f: [Double], _ g: [Double]
   ) throws -> TransportCertificate? {
-    let check = #require(LinePlanCheck(problem))
+    let check = try #require(LinePlanCheck(problem))
     let (f, g) = (try Buffer(f), try Buffer(g))
     return try check.certify(plan(entries), f: f.pointer, g: g.pointer)
   }
