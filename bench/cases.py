@@ -88,9 +88,8 @@ CASES = [
     sinkhorn(5000, 0.01, 1e-6, is_quick=False),
     sinkhorn(5000, 0.001, 1e-6, is_quick=False),
     sinkhorn(5000, 0.01, 1e-9, is_quick=False),
-    Case("cloud-20000",
-         "entropic, n = 20 000 points of the unit square, epsilon = 0.1 of the median cost, "
-         "to 0.001", "cloud",
+    Case("cloud-20000", "entropic, n = 20 000 points of the unit square, "
+         "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},
          ("blocked NumPy", "POT empirical_sinkhorn, lazy", "OTT point cloud",
           "Kantor point cloud"), 1e-3),
