@@ -9,7 +9,8 @@
 /// the least of these sums over all stretches, found in one pass, bounds every entry. Rounding
 /// along the staircase enters with both signs and mostly cancels.
 package struct StaircaseBound {
-  /// The least sum that starts anywhere and ends before the present cell, for cells below and above.
+  /// The least sum that starts anywhere and ends before the present cell, for cells below and
+  /// above.
   private var below = Double.infinity
   private var above = Double.infinity
   private var last = 0.0

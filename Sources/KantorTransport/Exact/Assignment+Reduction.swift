@@ -52,8 +52,8 @@ extension Assignment.State {
     pairCost[i] = cost
   }
 
-  /// v_j = min_i C_ij - f_i, and the row that attains it is matched unless it has a partner; f is 0,
-  /// or the c-transform of given potentials.
+  /// v_j = min_i C_ij - f_i, and the row that attains it is matched unless it has a partner; f is
+  /// 0, or the c-transform of given potentials.
   mutating func reduceColumns() {
     for j in 0..<n { distance[j] = .infinity }
     for i in 0..<n {

@@ -2,10 +2,10 @@ import KantorCore
 
 /// Flow on the tight arcs, those of reduced cost 0.
 extension NetworkSimplex.State {
-  /// Fills the first `count` arcs of the order after the rule of Karp and Sipser: a node that has one
-  /// partner left comes first, because it has no choice; only when there is none is an arc taken
-  /// as it comes. From the potentials of an optimum (warm start) this finds most of the optimal
-  /// flow, also where many arcs are tight.
+  /// Fills the first `count` arcs of the order after the rule of Karp and Sipser: a node that has
+  /// one partner left comes first, because it has no choice; only when there is none is an arc
+  /// taken as it comes. From the potentials of an optimum (warm start) this finds most of the
+  /// optimal flow, also where many arcs are tight.
   func fillTightArcs(_ count: Int, _ forest: inout Forest) throws(KantorError) {
     var tight = try TightArcs(arcs, forest.order, count, nodes: n + m)
     for t in 0..<count {

@@ -62,7 +62,9 @@ public enum OneDimensional: TransportMethod {
   }
 
   /// Rounding runs along the whole staircase into the potentials.
-  private static func tolerance(_ cells: Int) -> Double { 1e-12 + 1e-14 * Double(cells).squareRoot() }
+  private static func tolerance(_ cells: Int) -> Double {
+    1e-12 + 1e-14 * Double(cells).squareRoot()
+  }
 }
 
 /// The walk from left to right through two sorted point sets.
