@@ -37,6 +37,7 @@ SOURCES := Package.swift scripts/build-library abi/kantor.map \
 # would keep the engines from being used as an ordinary package dependency.
 define build_library
 @scripts/need gcc libc-headers strip
+@scripts/fresh-modules $(2)
 @echo "Building $(subst $(CURDIR)/,,$@)"
 @swift=$$(scripts/find-swift); PATH="$$(dirname "$$swift"):$$PATH" \
   scripts/build-library $(1) </dev/null
@@ -44,15 +45,15 @@ define build_library
 endef
 
 $(LIBRARY): $(SOURCES)
-	$(call build_library)
+	$(call build_library,,.build-lib)
 
 # The variants that scripts/test-memory works with.
 $(BUILD)/debug/libkantor.so.$(VERSION): $(SOURCES)
-	$(call build_library,--debug)
+	$(call build_library,--debug,.build-lib-debug)
 $(BUILD)/address/libkantor.so.$(VERSION): $(SOURCES)
-	$(call build_library,--sanitize=address)
+	$(call build_library,--sanitize=address,.build-lib-address)
 $(BUILD)/thread/libkantor.so.$(VERSION): $(SOURCES)
-	$(call build_library,--sanitize=thread)
+	$(call build_library,--sanitize=thread,.build-lib-thread)
 
 .PHONY: library variants
 library: $(LIBRARY) ## build/lib/libkantor.so.X.Y.Z

@@ -8,7 +8,8 @@
 #define KN_ENTROPIC_TABLE kn_entropic_v4
 #define KN_WIDTH 64
 #pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi,bmi2,f16c,lzcnt,popcnt"))), apply_to = function)
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi,bmi2,f16c," \
+                          "lzcnt,popcnt"))), apply_to = function)
 #include "body/entropic_body.h"
 #pragma clang attribute pop
 

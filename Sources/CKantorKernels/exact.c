@@ -67,7 +67,7 @@ int64_t kn_price_arcs_f64(const int32_t *tail, const int32_t *head, const double
   return price_arcs_scalar(tail, head, cost, potential, begin, end, tolerance, 0, -1);
 }
 
-/* ---- selection of arcs with a small reduced cost ----------------------------------------------- */
+/* ---- selection of arcs with a small reduced cost --------------------------------------------- */
 
 static int64_t select_below_scalar(const double *c, const double *v, int64_t begin, int64_t end,
                                    double limit, int32_t *out, int64_t capacity) {

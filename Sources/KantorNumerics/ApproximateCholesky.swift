@@ -109,8 +109,12 @@ public struct ApproximateCholesky {
     head.pointer[first] = place
   }
 
-  public mutating func factorise(random: inout RandomStream) throws(KantorError) {
+  /// False when `shouldStop` said so, which is asked now and then; nothing can be solved then.
+  public mutating func factorise(
+    random: inout RandomStream, shouldStop: () -> Bool = { false }
+  ) throws(KantorError) -> Bool {
     for k in 0..<count {
+      if k & 1023 == 1023, shouldStop() { return false }
       let v = Int(order.pointer[k])
       factorStart.pointer[k] = Int64(factors.count)
       let neighbours = gather(v)
@@ -118,6 +122,7 @@ public struct ApproximateCholesky {
       if neighbours > 0 { try eliminate(v, neighbours, &random) }
     }
     factorStart.pointer[count] = Int64(factors.count)
+    return true
   }
 
   /// The distinct neighbours of v, by increasing weight; its edges become free.

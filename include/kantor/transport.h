@@ -61,7 +61,8 @@ static inline int32_t kantor_transport_set_points(kantor_problem *problem, const
    with a basic (sparse) optimal plan and optimal potentials f, g: f_i + g_j <= C_ij.
    n, m: [in] >= 1, at most 2^29 - 1 each.
    cost: [in] n x m, row-major; finite or +infinity (a forbidden pair).
-   a, b: [in] n and m weights >= 0 of equal sums (to 1e-9 relative); NULL: uniform of mass 1.
+   a, b: [in] n and m weights >= 0 of equal sums (to 1e-9 relative); NULL: uniform, of the mass
+   of the other side, 1 when both are NULL.
    objective: [out] <P, C>; may be NULL.
    f, g: [out] n and m potentials; may be NULL.
    capacity: [in] room in the plan arrays; n + m - 1 always suffices. 0 with NULL arrays: no plan.

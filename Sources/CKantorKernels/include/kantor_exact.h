@@ -7,8 +7,8 @@
 
 /* The arc k in [begin, end) with the most negative score
      r + tolerance (|cost| + |u| + |v|),   r = cost[k] - u + v,
-   u = potential[tail[k]], v = potential[head[k]]; -1 when no score is below 0. A reduced cost r that
-   is only rounding therefore never wins. NaN never wins. */
+   u = potential[tail[k]], v = potential[head[k]]; -1 when no score is below 0. A reduced cost
+   r that is only rounding therefore never wins. NaN never wins. */
 int64_t kn_price_arcs_f64(const int32_t *tail, const int32_t *head, const double *cost,
                           const double *potential, int64_t begin, int64_t end, double tolerance);
 

@@ -1,4 +1,5 @@
-/* Sorting of numbers by their order, for problems on the line. The rules of kantor_kernels.h hold. */
+/* Sorting of numbers by their order, for problems on the line. The rules of kantor_kernels.h
+   hold. */
 #ifndef KANTOR_SORT_H
 #define KANTOR_SORT_H
 

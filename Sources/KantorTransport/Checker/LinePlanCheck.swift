@@ -1,82 +1,133 @@
+import Glibc
 import KantorCore
 import KantorNumerics
 
 /// Certifies a plan on the line in O(n + m), without looking at all n m pairs.
 ///
 /// The entries of the plan, in order, have to walk through both point sets from left to right,
-/// every point with mass included. With x and y sorted, C_ij = h(|x_i - y_j|) for convex h has the
-/// Monge property, which subtracting f_i + g_j does not change:
-///     D_ij + D_kl <= D_il + D_kj  for i < k, j < l,  where D = C - f - g.
-/// Along a staircase of cells whose steps change one index at a time, adding these inequalities
-/// bounds every other cell from below: D >= -sum of |D| over the staircase. So the potentials,
-/// lowered by that sum, are feasible for the dual, and the bound is rigorous.
+/// every point with mass included and none twice. Then the potentials are feasible for the dual
+/// once they are lowered by what `StaircaseBound` finds along the walk; one pass over the entries
+/// gives marginals, cost and bound.
 package struct LinePlanCheck {
-  package let x: UnsafePointer<Double>
-  package let y: UnsafePointer<Double>
-  package let general: SparsePlanCheck
+  private let problem: TransportProblem
+  private let x: UnsafePointer<Double>
+  private let y: UnsafePointer<Double>
+  private let metric: Metric
+  private let power: Double
 
   /// nil unless the geometry is a line with a convex cost.
-  package init?(_ problem: TransportProblem) throws(KantorError) {
+  package init?(_ problem: TransportProblem) {
     guard problem.geometry.isConvexLine,
-      case .points(let x, let y, _, _, _) = problem.geometry.source
+      case .points(let x, let y, _, let metric, let power) = problem.geometry.source
     else { return nil }
+    self.problem = problem
     self.x = UnsafePointer(x.pointer)
     self.y = UnsafePointer(y.pointer)
-    general = try SparsePlanCheck(problem)
+    self.metric = metric
+    self.power = power
   }
 
   /// nil when the entries do not walk from left to right: then the general check has to serve.
   package func certify(
     _ plan: SparsePlan, f: UnsafePointer<Double>, g: UnsafePointer<Double>
   ) throws(KantorError) -> TransportCertificate? {
-    guard let defect = try staircaseDefect(plan, f, g) else { return nil }
+    var walked: Walk?
+    switch (metric, power) {
+    case (.sqeuclidean, _), (.power, 2): walked = try walk(plan, f, g) { $0 * $0 }
+    case (.power, let p) where p != 1: walked = try walk(plan, f, g) { pow(abs($0), p) }
+    default: walked = try walk(plan, f, g) { abs($0) }
+    }
+    guard let walked else { return nil }
+    let (source, target) = (mean(problem.a, f), mean(problem.b, g))
     var certificate = TransportCertificate()
-    try general.measurePlan(plan, &certificate)
-    var dual = CompensatedSum()
-    var size = CompensatedSum()
-    for i in 0..<general.cost.n where general.a[i] > 0 {
-      dual.add(general.a[i] * f[i])
-      size.add(general.a[i] * abs(f[i]))
-    }
-    for j in 0..<general.cost.m where general.b[j] > 0 {
-      dual.add(general.b[j] * g[j])
-      size.add(general.b[j] * abs(g[j]))
-    }
-    let bound = dual.value - general.mass * defect
+    certificate.rowResidual = (walked.rowError.value + walked.negative) / problem.mass
+    certificate.columnResidual = (walked.columnError.value + walked.negative) / problem.mass
+    certificate.objective = walked.cost.value
+    certificate.transportCost = walked.cost.value
+    certificate.upperBound = walked.cost.value
+    let bound = source.value + target.value - problem.mass * walked.bound.defect
     certificate.dualObjective = bound
     certificate.lowerBound = bound
     certificate.gap = certificate.objective - bound
-    certificate.scale = max(certificate.scale, size.value)
+    certificate.scale = max(walked.size.value, source.size + target.size)
     return certificate
   }
 
-  /// Sum of |D| over the staircase through the entries.
-  private func staircaseDefect(
-    _ plan: SparsePlan, _ f: UnsafePointer<Double>, _ g: UnsafePointer<Double>
-  ) throws(KantorError) -> Double? {
-    let cost = general.cost
-    let seen = try Buffer<UInt8>(count: cost.n + cost.m)
-    var defect = CompensatedSum()
-    var (lastRow, lastColumn) = (-1, -1)
+  /// What one pass over the entries adds up.
+  private struct Walk {
+    var cost = BlockedSum()
+    var size = BlockedSum()
+    var rowError = BlockedSum()
+    var columnError = BlockedSum()
+    var negative = 0.0
+    var bound = StaircaseBound()
+  }
+
+  @inline(__always)
+  private func walk(
+    _ plan: SparsePlan, _ f: UnsafePointer<Double>, _ g: UnsafePointer<Double>,
+    _ h: (Double) -> Double
+  ) throws(KantorError) -> Walk? {
+    let (n, m) = (problem.n, problem.m)
+    let (a, b) = (problem.a.pointer, problem.b.pointer)
+    let seen = try Buffer<UInt8>(count: n + m)
+    let (seenRow, seenColumn) = (seen.pointer, seen.pointer + n)
+    var walk = Walk()
+    var (row, column) = (-1, -1)
+    var (source, target) = (-Double.infinity, -Double.infinity)
+    var (u, v) = (0.0, 0.0)
+    var (supply, demand) = (0.0, 0.0)
     for k in 0..<plan.count {
       let (i, j) = (Int(plan.rows.pointer[k]), Int(plan.columns.pointer[k]))
-      guard i >= 0 && i < cost.n && j >= 0 && j < cost.m else { return nil }
-      seen.pointer[i] = 1
-      seen.pointer[cost.n + j] = 1
-      if k > 0 {
-        guard x[i] >= x[lastRow], y[j] >= y[lastColumn] else { return nil }
-        if i != lastRow && j != lastColumn {
-          // A diagonal step passes through one of its two corners: the better one.
-          let upper = abs(cost.entry(lastRow, j) - f[lastRow] - g[j])
-          let lower = abs(cost.entry(i, lastColumn) - f[i] - g[lastColumn])
-          defect.add(min(upper, lower))
-        }
+      guard i >= 0 && i < n && j >= 0 && j < m else { return nil }
+      let (movesDown, movesRight) = (i != row, j != column)
+      let (above, left) = ((source, u), (target, v))
+      if movesDown {
+        guard seenRow[i] == 0, x[i] >= source else { return nil }
+        seenRow[i] = 1
+        walk.rowError.add(abs(supply))
+        (row, source, u, supply) = (i, x[i], f[i], a[i])
       }
-      defect.add(abs(cost.entry(i, j) - f[i] - g[j]))
-      (lastRow, lastColumn) = (i, j)
+      if movesRight {
+        guard seenColumn[j] == 0, y[j] >= target else { return nil }
+        seenColumn[j] = 1
+        walk.columnError.add(abs(demand))
+        (column, target, v, demand) = (j, y[j], g[j], b[j])
+      }
+      if k > 0 && movesDown && movesRight {
+        // A diagonal step passes through one of its two corners: the better one.
+        let upper = h(above.0 - target) - above.1 - v
+        let lower = h(source - left.0) - u - left.1
+        walk.bound.visit(abs(upper) <= abs(lower) ? upper : lower, down: abs(upper) > abs(lower))
+        walk.bound.visit(h(source - target) - u - v, down: abs(upper) <= abs(lower))
+      } else {
+        walk.bound.visit(h(source - target) - u - v, down: movesDown)
+      }
+      let p = plan.values.pointer[k]
+      supply -= p
+      demand -= p
+      walk.negative = max(walk.negative, -p)
+      let moved = p == 0 ? 0 : p * h(source - target)
+      walk.cost.add(moved)
+      walk.size.add(abs(moved))
     }
-    for i in 0..<cost.n where general.a[i] > 0 && seen.pointer[i] == 0 { return nil }
-    for j in 0..<cost.m where general.b[j] > 0 && seen.pointer[cost.n + j] == 0 { return nil }
-    return defect.value
+    walk.rowError.add(abs(supply))
+    walk.columnError.add(abs(demand))
+    for i in 0..<n where seenRow[i] == 0 && a[i] > 0 { return nil }
+    for j in 0..<m where seenColumn[j] == 0 && b[j] > 0 { return nil }
+    return walk
+  }
+
+  /// <weights, potential> and the size of its terms.
+  private func mean(
+    _ weights: Buffer<Double>, _ potential: UnsafePointer<Double>
+  ) -> (value: Double, size: Double) {
+    let w = weights.pointer
+    var (value, size) = (BlockedSum(), BlockedSum())
+    for i in 0..<weights.count where w[i] > 0 {
+      value.add(w[i] * potential[i])
+      size.add(abs(w[i] * potential[i]))
+    }
+    return (value.value, size.value)
   }
 }

@@ -17,9 +17,7 @@ enum SweepPrecision {
 final class FullSweep: EntropicPass {
   var precision: SweepPrecision
   let geometry: Geometry
-  private let parallel: Parallel
-  private let monitor: Monitor
-  private let blockRows: Int
+  private let blocks: RowBlocks
   private let partialSums: Buffer<Double>
   private let stride: Int
   private let scratch: Buffer<UInt8>
@@ -28,57 +26,40 @@ final class FullSweep: EntropicPass {
   private let hopeless: Buffer<Int64>
   private var rescue: ColumnRescue
 
-  /// Pairs below which a second thread costs more than it brings.
-  static let pairsPerThread = 1 << 16
-
   init(
     _ geometry: Geometry, precision: SweepPrecision, threads: Int, monitor: Monitor
   ) throws(KantorError) {
-    let (n, m) = (geometry.n, geometry.m)
+    let m = geometry.m
     self.geometry = geometry
     self.precision = precision
-    self.monitor = monitor
-    let pairs = Double(n) * Double(m)
-    parallel = Parallel(
-      threads: min(threads, max(1, Int(min(pairs / Double(Self.pairsPerThread), 1024)))))
-    blockRows = Self.blockRows(geometry, parallel.threads)
+    blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
+    let threads = blocks.parallel.threads
     stride = Geometry.paddedCount(m)
-    partialSums = try Buffer(count: try checkedProduct(stride, parallel.threads, of: "sums"))
+    partialSums = try Buffer(count: try checkedProduct(stride, threads, of: "sums"))
     scratchStride = (Int(kn_sweep_scratch(Int64(m))) + 127) / 64 * 64
-    scratch = try Buffer(count: scratchStride * parallel.threads)
-    errors = try Buffer(count: parallel.threads * 8)
-    hopeless = try Buffer(count: parallel.threads * 8)
+    scratch = try Buffer(count: scratchStride * threads)
+    errors = try Buffer(count: threads * 8)
+    hopeless = try Buffer(count: threads * 8)
     rescue = try ColumnRescue(m)
   }
 
-  /// About four million exponentials, with their costs, between two questions to the monitor.
-  static func blockRows(_ geometry: Geometry, _ threads: Int) -> Int {
-    let work = 1 + (geometry.dimension ?? 0) / 8
-    return max(threads, (1 << 22) / max(1, geometry.m * work))
-  }
-
   func run(_ state: EntropicState) -> PassOutcome {
-    let (n, m) = (state.n, state.m)
     let (a, phi, gamma) = (state.a.pointer, state.phi.pointer, state.gamma.pointer)
     partialSums.fill(0)
     hopeless.fill(0)
-    var first = 0
-    while first < n {
-      let base = first
-      let rows = min(blockRows, n - first)
-      parallel.forEach(rows) { part, begin, end in
-        sweepRows(base + begin, base + end, part, 1 / state.epsilon, a, phi, gamma)
-      }
-      first += rows
-      if first < n, monitor.heartbeat() != nil { return .interrupted }
+    let isComplete = blocks.forEach { part, first, end in
+      sweepRows(first, end, part, 1 / state.epsilon, a, phi, gamma)
     }
+    guard isComplete else { return .interrupted }
     let sums = state.columnSum.pointer
-    for j in 0..<m {
+    for j in 0..<state.m {
       var sum = 0.0
-      for part in 0..<parallel.threads { sum += partialSums.pointer[part * stride + j] }
+      for part in 0..<blocks.parallel.threads { sum += partialSums.pointer[part * stride + j] }
       sums[j] = sum
     }
-    for part in 0..<parallel.threads where hopeless.pointer[part * 8] > 0 { return .forbidden }
+    for part in 0..<blocks.parallel.threads where hopeless.pointer[part * 8] > 0 {
+      return .forbidden
+    }
     return rescue.mend(state, geometry, precision) ? .complete : .forbidden
   }
 

@@ -56,7 +56,7 @@ final class NewtonSystem {
     excess = try Buffer(count: n + m)
     degree = try Buffer(count: n + m)
     graphRoom = try Buffer(count: n + m)
-    parallel = Parallel(threads: min(threads, max(1, plan.count / FullSweep.pairsPerThread)))
+    parallel = Parallel(threads: min(threads, max(1, plan.count / RowBlocks.pairsPerThread)))
     partial = try Buffer(count: try checkedProduct(m, parallel.threads, of: "products"))
   }
 
@@ -68,7 +68,7 @@ final class NewtonSystem {
   ) throws(KantorError) -> ConjugateGradient.Outcome {
     choose(threshold: threshold)
     formDiagonal(shift: shift)
-    if wantsGraph { try factorise(shift: shift) } else { graph = nil }
+    if wantsGraph { try factorise(shift: shift, shouldStop) } else { graph = nil }
     direction.fill(0)
     let outcome = solver.solve(
       rightHandSide: gradient, x: direction.pointer, tolerance: tolerance,
@@ -119,7 +119,9 @@ final class NewtonSystem {
     }
   }
 
-  private func factorise(shift: Double) throws(KantorError) {
+  private func factorise(
+    shift: Double, _ shouldStop: () -> Bool
+  ) throws(KantorError) {
     let (n, m, count) = (plan.n, plan.m, entryCount)
     guard count <= Self.graphDensity * (n + m) else {
       graph = nil
@@ -141,8 +143,7 @@ final class NewtonSystem {
     for j in 0..<m {
       factor.join(n + j, n + m, excess.pointer[n + j] + shift * state.columnSum.pointer[j])
     }
-    try factor.factorise(random: &random)
-    graph = factor
+    graph = try factor.factorise(random: &random, shouldStop: shouldStop) ? factor : nil
   }
 
   /// out = (1 + s) w x - S^T diag(1/a) S x

@@ -35,7 +35,7 @@ final class RestrictedPlan: EntropicPass {
     self.entryCost = entryCost
     count = column.count
     value = try Buffer(count: count)
-    parallel = Parallel(threads: min(threads, max(1, count / FullSweep.pairsPerThread)))
+    parallel = Parallel(threads: min(threads, max(1, count / RowBlocks.pairsPerThread)))
     partialSums = try Buffer(count: try checkedProduct(m, parallel.threads, of: "sums"))
     slack = -cut * state.epsilon
     chosenF = try Buffer(count: n)
@@ -57,33 +57,63 @@ final class RestrictedPlan: EntropicPass {
     return (slack - riseF - riseG) / state.epsilon + cut
   }
 
-  /// The pairs that matter at the state, or nil when they are more than `limit`.
+  /// About how many pairs matter at the state, from a sample of the rows.
+  static func estimate(_ state: EntropicState, _ geometry: Geometry, cut: Double) -> Double {
+    let step = 1 + state.n / sampledRows
+    var cost = geometry.cost
+    var (count, rows) = (Int64(0), 0)
+    // Counts are written at the row's own place.
+    withUnsafeMutablePointer(to: &count) { place in
+      var total = Int64(0)
+      for i in stride(from: step / 2, to: state.n, by: step) {
+        kn_matter_count(
+          &cost, Int64(i), Int64(i + 1), 1 / state.epsilon, state.phi.pointer, state.gamma.pointer,
+          state.logA.pointer, state.logB.pointer, cut, place - i)
+        total += place.pointee
+        rows += 1
+      }
+      place.pointee = total
+    }
+    return rows > 0 ? Double(count) * Double(state.n) / Double(rows) : 0
+  }
+
+  private static let sampledRows = 64
+
+  /// The pairs that matter at the state; nil when they are more than `limit`, or when the host
+  /// wants to stop.
   static func choose(
-    _ state: EntropicState, _ geometry: Geometry, cut: Double, limit: Int, threads: Int
+    _ state: EntropicState, _ geometry: Geometry, cut: Double, limit: Int, threads: Int,
+    monitor: Monitor? = nil
   ) throws(KantorError) -> RestrictedPlan? {
     let n = state.n
     let rowStart = try Buffer<Int64>(count: n + 1)
-    let parallel = Parallel(threads: threads)
     let inverse = 1 / state.epsilon
     let (phi, gamma) = (state.phi.pointer, state.gamma.pointer)
     let (logA, logB) = (state.logA.pointer, state.logB.pointer)
-    parallel.forEach(n) { _, first, end in
-      var cost = geometry.cost
-      kn_matter_count(
-        &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut,
-        rowStart.pointer + 1)
-    }
+    let blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
+    var count = 0
+    let isCounted = blocks.forEach(
+      { _, first, end in
+        var cost = geometry.cost
+        kn_matter_count(
+          &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut,
+          rowStart.pointer + 1)
+      },
+      after: { first, end in
+        for i in first..<end { count += Int(rowStart.pointer[i + 1]) }
+        return count <= limit
+      })
+    guard isCounted else { return nil }
     for i in 0..<n { rowStart.pointer[i + 1] += rowStart.pointer[i] }
-    let count = Int(rowStart.pointer[n])
-    guard count <= limit else { return nil }
     let column = try Buffer<Int32>(count: count)
     let entryCost = try Buffer<Double>(count: count)
-    parallel.forEach(n) { _, first, end in
+    let isFilled = blocks.forEach { _, first, end in
       var cost = geometry.cost
       kn_matter_fill(
         &cost, Int64(first), Int64(end), inverse, phi, gamma, logA, logB, cut, rowStart.pointer,
         column.pointer, entryCost.pointer)
     }
+    guard isFilled else { return nil }
     return try RestrictedPlan(
       state, cut: cut, rowStart: rowStart, column: column, entryCost: entryCost, threads: threads)
   }

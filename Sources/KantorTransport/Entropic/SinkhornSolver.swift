@@ -31,7 +31,7 @@ final class SinkhornSolver {
     self.settings = settings
     self.warmG = warmG
     self.iterations = iterations
-    costs = try CostSummary(problem, monitor)
+    let costs = try CostSummary(problem, sampled: settings.epsilon > 0, monitor)
     target = settings.epsilon > 0 ? settings.epsilon : costs.automaticEpsilon
     meanCost = costs.spread
     let mass = problem.mass
@@ -46,7 +46,6 @@ final class SinkhornSolver {
   }
 
   let meanCost: Double
-  private let costs: CostSummary
   /// The kernel of the absorbed scaling iteration, while that is used.
   private var kernel: StoredKernel?
   private var kernelRoom: StoredKernel?
@@ -56,7 +55,7 @@ final class SinkhornSolver {
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
   func run() throws(KantorError) {
-    let start = start()
+    let start = try start()
     if start == .cold {
       let levels = ladder + [target]
       state.restart(at: levels[0])
@@ -73,7 +72,7 @@ final class SinkhornSolver {
       let isLast = epsilon == target
       guard try reach(isLast ? settings.tolerance : settings.levelTolerance) else { return }
       if isLast { return }
-      guard mayGoOn else { return }
+      guard try mayGoOn() else { return }
       try prepareStored()
     }
   }
@@ -120,7 +119,7 @@ final class SinkhornSolver {
       if outcome == .stopped { return false }
       if stored != nil, outcome == .converged { useDouble() }
       let iteration: any EntropicPass = kernel ?? sweep
-      guard pass(iteration) else { return false }
+      guard try pass(iteration) else { return false }
       let error = state.columnError
       guard record(error) else { return false }
       if progress.isStuck(error, trusted: isTrusted) {
@@ -129,7 +128,7 @@ final class SinkhornSolver {
         continue
       }
       if error <= max(goal, floor(iteration)), confirms(error, goal) { return true }
-      guard mayGoOn else { return false }
+      guard try mayGoOn() else { return false }
       if outcome == .failed { newtonPause = 30 }
       try storePairs(error, goal)
       if stored == nil {
@@ -185,13 +184,13 @@ final class SinkhornSolver {
     kernel = kernelRoom
   }
 
-  private func pass(_ pass: any EntropicPass) -> Bool {
+  private func pass(_ pass: any EntropicPass) throws(KantorError) -> Bool {
     passes += 1
     switch pass.run(state) {
     case .complete: return true
     case .interrupted: return false
     case .forbidden:
-      findRay()
+      try findRay()
       return false
     }
   }
@@ -204,16 +203,20 @@ final class SinkhornSolver {
   }
 
   /// Asked after convergence was.
-  private var mayGoOn: Bool {
-    if iterations.nonzeroBitCount == 1, iterations >= 64 { findRay() }
+  private func mayGoOn() throws(KantorError) -> Bool {
+    if iterations.nonzeroBitCount == 1, iterations >= 64 { try findRay() }
     return ray == nil && !monitor.reachesIterationLimit(iterations)
   }
 
   /// Where pairs are forbidden the problem may have no plan at all.
-  private func findRay() {
-    guard costs.hasForbiddenPairs, ray == nil else { return }
-    ray = try? ForbiddenRay.find(state, problem)
+  private func findRay() throws(KantorError) {
+    if hasForbiddenPairs == nil {
+      hasForbiddenPairs = try CostSummary.hasForbiddenPairs(problem.geometry)
+    }
+    guard hasForbiddenPairs == true, ray == nil else { return }
+    ray = try ForbiddenRay.find(state, problem)
   }
+  private var hasForbiddenPairs: Bool?
   private(set) var ray: (f: Buffer<Double>, g: Buffer<Double>)?
 
   /// After a pass over all pairs that did not finish: chooses the pairs that matter anew, or for
@@ -240,7 +243,7 @@ final class SinkhornSolver {
     let method = try SparseNewton(
       state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
     let outcome = try method.run(
-      tolerance: 0.5 * goal, cut: cut(goal), goesOn: { error in record(error) && mayGoOn },
+      tolerance: 0.5 * goal, cut: cut(goal), goesOn: { (error) throws(KantorError) in record(error) ? try mayGoOn() : false },
       shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
@@ -263,12 +266,15 @@ final class SinkhornSolver {
   /// The pairs that matter for an error of `goal`, with room for the potentials to move; nil when
   /// they are too many.
   private func choose(_ goal: Double) throws(KantorError) -> RestrictedPlan? {
-    let limit = SinkhornSettings.storedLimit(
-      problem.geometry, density: settings.newtonDensity)
+    let geometry = problem.geometry
+    let limit = SinkhornSettings.storedLimit(geometry, density: settings.newtonDensity)
     for (margin, share) in [(80.0, 16), (20.0, 8), (8.0, 2), (3.0, 1)] {
+      let (cut, most) = (cut(goal) - margin, max(Self.fewPairs, limit / share))
+      guard RestrictedPlan.estimate(state, geometry, cut: cut) < 1.2 * Double(most) else {
+        continue
+      }
       if let plan = try RestrictedPlan.choose(
-        state, problem.geometry, cut: cut(goal) - margin, limit: max(Self.fewPairs, limit / share),
-        threads: settings.threads)
+        state, geometry, cut: cut, limit: most, threads: settings.threads, monitor: monitor)
       {
         return plan
       }
@@ -280,11 +286,11 @@ final class SinkhornSolver {
     case cold, warm, finished
   }
 
-  private func start() -> Start {
+  private func start() throws(KantorError) -> Start {
     guard let g = warmG else { return .cold }
     state.set(g: g.pointer)
     sweep.precision = .double
-    guard pass(sweep) else { return .cold }
+    guard try pass(sweep) else { return .cold }
     let error = state.columnError
     _ = record(error)
     if error <= settings.tolerance { return .finished }

@@ -79,13 +79,14 @@ final class SparseNewton {
   /// `goesOn` is told the error after every pass. The state is left with exact rows on the stored
   /// pairs and valid column sums.
   func run(
-    tolerance: Double, cut: Double, goesOn: (Double) -> Bool, shouldStop: () -> Bool
+    tolerance: Double, cut: Double, goesOn: (Double) throws(KantorError) -> Bool,
+    shouldStop: () -> Bool
   ) throws(KantorError) -> Outcome {
     _ = plan.run(state)
     var error = state.columnError
     var failures = 0
     while true {
-      guard goesOn(error) else { return .stopped }
+      guard try goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
       let room = plan.room(state, cut: cut)
       guard room > Self.leastRoom else { return .stale }
@@ -119,7 +120,8 @@ final class SparseNewton {
     }
     try system.solve(
       gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
-      shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance), direction: direction,
+      shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance),
+      direction: direction,
       shouldStop: shouldStop)
   }
 

@@ -11,9 +11,7 @@ import KantorNumerics
 final class StoredKernel: EntropicPass {
   let isSingle: Bool
   private let geometry: Geometry
-  private let monitor: Monitor
-  private let parallel: Parallel
-  private let blockRows: Int
+  private let blocks: RowBlocks
   private let leading: Int
   private let single: Buffer<Float>?
   private let double: Buffer<Double>?
@@ -37,11 +35,8 @@ final class StoredKernel: EntropicPass {
     let (n, m) = (geometry.n, geometry.m)
     self.geometry = geometry
     self.isSingle = isSingle
-    self.monitor = monitor
-    let pairs = Double(n) * Double(m)
-    parallel = Parallel(
-      threads: min(threads, max(1, Int(min(pairs / Double(4 * FullSweep.pairsPerThread), 1024)))))
-    blockRows = FullSweep.blockRows(geometry, parallel.threads)
+    blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
+    let threads = blocks.parallel.threads
     leading = Geometry.paddedCount(m)
     let size = try checkedProduct(n, leading, of: "kernel")
     single = isSingle ? try Buffer(count: size) : nil
@@ -50,11 +45,11 @@ final class StoredKernel: EntropicPass {
     gamma0 = try Buffer(count: m)
     u = try Buffer(count: n)
     v = try Buffer(count: leading)
-    partialSums = try Buffer(count: try checkedProduct(leading, parallel.threads, of: "sums"))
-    errors = try Buffer(count: parallel.threads * 8)
-    lost = try Buffer(count: parallel.threads * 8)
+    partialSums = try Buffer(count: try checkedProduct(leading, threads, of: "sums"))
+    errors = try Buffer(count: threads * 8)
+    lost = try Buffer(count: threads * 8)
     scratchStride = (Int(kn_sweep_scratch(Int64(m))) + 127) / 64 * 64
-    scratch = try Buffer(count: scratchStride * parallel.threads)
+    scratch = try Buffer(count: scratchStride * threads)
   }
 
   func run(_ state: EntropicState) -> PassOutcome {
@@ -81,7 +76,7 @@ final class StoredKernel: EntropicPass {
     epsilon = state.epsilon
     phi0.pointer.update(from: state.phi.pointer, count: state.n)
     gamma0.pointer.update(from: state.gamma.pointer, count: state.m)
-    return forBlocks { part, first, end in
+    return blocks.forEach { part, first, end in
       var cost = geometry.cost
       let room = scratch.pointer + part * scratchStride
       let (begin, last, ld) = (Int64(first), Int64(end), Int64(leading))
@@ -106,7 +101,7 @@ final class StoredKernel: EntropicPass {
   private func sweep(_ state: EntropicState) -> PassOutcome {
     partialSums.fill(0)
     lost.fill(0)
-    let isComplete = forBlocks { part, first, end in
+    let isComplete = blocks.forEach { part, first, end in
       let sums = partialSums.pointer + part * leading
       let error = errors.pointer + part * 8
       let (begin, last, ld) = (Int64(first), Int64(end), Int64(leading))
@@ -121,25 +116,14 @@ final class StoredKernel: EntropicPass {
       }
     }
     guard isComplete else { return .interrupted }
-    for part in 0..<parallel.threads where lost.pointer[part * 8] > 0 { return .forbidden }
+    for part in 0..<blocks.parallel.threads where lost.pointer[part * 8] > 0 { return .forbidden }
     kn_log_f64(u.pointer, u.pointer, Int64(state.n))
     for i in 0..<state.n { state.phi.pointer[i] = phi0.pointer[i] + u.pointer[i] }
     for j in 0..<state.m {
       var sum = 0.0
-      for part in 0..<parallel.threads { sum += partialSums.pointer[part * leading + j] }
+      for part in 0..<blocks.parallel.threads { sum += partialSums.pointer[part * leading + j] }
       state.columnSum.pointer[j] = sum * v.pointer[j]
     }
     return .complete
-  }
-
-  private func forBlocks(_ body: (_ part: Int, _ first: Int, _ end: Int) -> Void) -> Bool {
-    var first = 0
-    while first < geometry.n {
-      let (base, rows) = (first, min(blockRows, geometry.n - first))
-      parallel.forEach(rows) { part, begin, end in body(part, base + begin, base + end) }
-      first += rows
-      if first < geometry.n, monitor.heartbeat() != nil { return false }
-    }
-    return true
   }
 }

@@ -20,10 +20,9 @@ final class SymmetricSinkhorn {
   private let gamma: Buffer<Double>
   private let image: Buffer<Double>
   private let monitor: Monitor
-  private let parallel: Parallel
+  private let blocks: RowBlocks
   private let scratch: Buffer<UInt8>
   private let scratchStride: Int
-  private let blockRows: Int
   private(set) var passes = 0
 
   static let sweepsPerLevel = 3
@@ -50,13 +49,9 @@ final class SymmetricSinkhorn {
     scaled = try Buffer(count: n)
     gamma = try Buffer(count: n)
     image = try Buffer(count: n)
-    let pairs = Double(n) * Double(n)
-    parallel = Parallel(
-      threads: min(
-        threads, max(1, Int(min(pairs / Double(FullSweep.pairsPerThread), 1024)))))
-    blockRows = FullSweep.blockRows(geometry, parallel.threads)
+    blocks = RowBlocks(geometry, threads: threads, monitor: monitor)
     scratchStride = (Int(kn_sweep_scratch(Int64(n))) + 127) / 64 * 64
-    scratch = try Buffer(count: scratchStride * parallel.threads)
+    scratch = try Buffer(count: scratchStride * blocks.parallel.threads)
   }
 
   /// Down from `start` to `epsilon`; the error is the L1 marginal error of the plan of (f, f).
@@ -101,19 +96,13 @@ final class SymmetricSinkhorn {
     let n = a.count
     for i in 0..<n { gamma.pointer[i] = logA.pointer[i] + scaled.pointer[i] }
     passes += 1
-    var first = 0
-    while first < n {
-      let rows = min(blockRows, n - first)
-      let base = first
-      parallel.forEach(rows) { part, begin, end in
-        var cost = geometry.cost
-        kn_softmin_rows_f64(
-          &cost, Int64(base + begin), Int64(base + end), 1 / epsilon, gamma.pointer,
-          image.pointer, scratch.pointer + part * scratchStride)
-      }
-      first += rows
-      if first < n, monitor.heartbeat() != nil { return false }
+    let isComplete = blocks.forEach { part, first, end in
+      var cost = geometry.cost
+      kn_softmin_rows_f64(
+        &cost, Int64(first), Int64(end), 1 / epsilon, gamma.pointer, image.pointer,
+        scratch.pointer + part * scratchStride)
     }
+    guard isComplete else { return false }
     for i in 0..<n where a.pointer[i] > 0 && !image.pointer[i].isFinite { return false }
     return true
   }

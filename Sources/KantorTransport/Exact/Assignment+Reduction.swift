@@ -52,22 +52,31 @@ extension Assignment.State {
     pairCost[i] = cost
   }
 
-  /// v_j = min_i C_ij, and the row that attains it is matched unless it has a partner.
+  /// v_j = min_i C_ij - f_i, and the row that attains it is matched unless it has a partner; f is 0,
+  /// or the c-transform of given potentials.
   mutating func reduceColumns() {
     for j in 0..<n { distance[j] = .infinity }
     for i in 0..<n {
       let c = rows.row(i)
-      for j in 0..<n where c[j] < distance[j] {
-        distance[j] = c[j]
+      let u = leastAboveGiven(c)
+      for j in 0..<n where c[j] - u < distance[j] {
+        distance[j] = c[j] - u
         predecessor[j] = Int32(truncatingIfNeeded: i)
       }
     }
     for j in 0..<n where distance[j] < .infinity {
       g.pointer[j] = distance[j]
       let i = Int(predecessor[j])
-      if columnOf[i] < 0 { match(i, j, cost: distance[j]) }
+      if columnOf[i] < 0 { match(i, j, cost: rows.entry(i, j)) }
     }
     listFreeRows()
+  }
+
+  private func leastAboveGiven(_ c: UnsafePointer<Double>) -> Double {
+    guard let given else { return 0 }
+    var least = Double.infinity
+    for j in 0..<n { least = min(least, c[j] - given.pointer[j]) }
+    return least < .infinity ? least : 0
   }
 
   private mutating func listFreeRows() {
@@ -84,8 +93,8 @@ extension Assignment.State {
     let ones = try Buffer<Double>(count: n, repeating: 1)
     let weights = ExactWeights(equal: ones)
     let start = EntropicStart(
-      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
-      monitor: monitor)
+      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run,
+      given: given)
     listFreeRows()
     if try start.run() != nil { return nil }
     let candidates = CandidateArcs(
@@ -102,7 +111,7 @@ extension Assignment.State {
     let end = freeCount
     freeCount = 0
     // Rows can displace each other many times for ever smaller gains; the paths end that sooner.
-    var steps = 4 * n
+    var steps = n
     while next < end {
       let i = Int(free[next])
       next += 1

@@ -5,19 +5,20 @@ import KantorCore
 /// **Solves.** min over permutations s of sum_i C_i,s(i); C_ij = +infinity forbids a pair. The plan
 /// moves mass / n along each pair.
 ///
-/// **Method.** Shortest augmenting paths after Jonker and Volgenant. Small problems work on the whole
-/// matrix, as published. Larger ones start from the potentials of a short entropic run
-/// (`EntropicStart`) and work on the arcs with small reduced costs (`CandidateArcs`); a sweep over
-/// all pairs then frees the rows whose partner is not their best, lists their best arc, and
+/// **Method.** Shortest augmenting paths after Jonker and Volgenant. Small problems work on the
+/// whole matrix, as published. Larger ones start from the potentials of a short entropic run
+/// (`EntropicStart`) and work on the arcs with small reduced costs (`CandidateArcs`); a sweep
+/// over all pairs then frees the rows whose partner is not their best, lists their best arc, and
 /// matches them again, until it frees none.
 ///
-/// **Symbols.** v potentials of columns (g); u_i = C_i,s(i) - v_s(i) potentials of rows (f); d shortest
-/// distance of a column from a free row, in reduced costs.
+/// **Symbols.** v potentials of columns (g); u_i = C_i,s(i) - v_s(i) potentials of rows (f); d
+/// shortest distance of a column from a free row, in reduced costs.
 ///
-/// **Iteration.** 1. Column reduction: v_j = min_i C_ij, matched if the row is free. 2. Augmenting row
-/// reduction, twice: a free row takes its best column and lowers its v by the distance to the second
-/// best; who had it is free. 3. For each row still free: shortest path (Dijkstra) over reduced costs
-/// C_ij - u_i - v_j to a free column; v_j += d_j - d_end on the columns passed; swap along the path.
+/// **Iteration.** 1. Column reduction: v_j = min_i C_ij, matched if the row is free. 2.
+/// Augmenting row reduction, twice: a free row takes its best column and lowers its v by the
+/// distance to the second best; who had it is free. 3. For each row still free: shortest path
+/// (Dijkstra) over reduced costs C_ij - u_i - v_j to a free column; v_j += d_j - d_end on the
+/// columns passed; swap along the path.
 ///
 /// **Stops when** every row is matched to its best column: C_i,s(i) - v_s(i) <= C_ij - v_j up to
 /// tau (|C_ij| + |u_i| + |v_j|) for all pairs.
@@ -25,12 +26,13 @@ import KantorCore
 /// **Guarantee.** Exact up to rounding. f is the c-transform of g, so f_i + g_j <= C_ij for every
 /// pair up to one rounding.
 ///
-/// **Cost.** O(n^3) at worst; on random data 25 to 30 passes over C. 60 bytes a point beside the list.
+/// **Cost.** O(n^3) at worst; on random data 25 to 30 passes over C. 60 bytes a point beside the
+/// list.
 ///
-/// **Reference.** Jonker, Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
-/// assignment problems", Computing 38 (1987).
-/// Deviation: columns are reduced by entropic potentials when n is large, which leaves a few in a
-/// hundred rows free instead of a third (4000 points in the plane: 20 times faster in all).
+/// **Reference.** Jonker, Volgenant, "A shortest augmenting path algorithm for dense and sparse
+/// linear assignment problems", Computing 38 (1987).
+/// Deviation: columns are reduced by entropic potentials when n is large; on 4000 points in the
+/// plane one row in eleven then needs a path, on independent costs one in 250.
 public enum Assignment: TransportMethod {
   public static let spec = MethodSpec(
     name: "assignment", kind: TransportKind.kind.name,
@@ -47,7 +49,7 @@ public enum Assignment: TransportMethod {
       FieldSpec("paths", .int, .output, "Shortest augmenting paths sought."),
       FieldSpec("pricing_sweeps", .int, .output, "Sweeps over all pairs."),
     ]),
-    usesWarmStart: false, hasDerivatives: true)
+    usesWarmStart: true, hasDerivatives: true)
 
   static let tolerance = 1e-14
   private static let certifiedTolerance = 1e-12
@@ -96,6 +98,8 @@ extension Assignment {
     let rows: CostRows
     let n: Int
     let massPerPair: Double
+    /// Potentials of the targets to start from, if the caller has some.
+    let given: Buffer<Double>?
     /// u and v of the header.
     let f: Buffer<Double>
     let g: Buffer<Double>
@@ -125,6 +129,7 @@ extension Assignment {
       rows = try CostRows(problem.geometry.cost)
       n = problem.n
       massPerPair = problem.mass / Double(n)
+      given = try run.start.vector("potential_target", count: n)
       f = try Buffer(count: n)
       g = try Buffer(count: n)
       var arena = try Arena(

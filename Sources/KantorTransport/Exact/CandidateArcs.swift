@@ -1,8 +1,8 @@
 import CKantorKernels
 import KantorCore
 
-/// The arcs that an optimal plan is likely to use: those with a small C_ij - f_i - g_j, for feasible
-/// potentials f and g that leave equality somewhere in each row and column.
+/// The arcs that an optimal plan is likely to use: those with a small C_ij - f_i - g_j, for
+/// feasible potentials f and g that leave equality somewhere in each row and column.
 struct CandidateArcs {
   let rows: CostRows
   let weights: ExactWeights

@@ -32,7 +32,8 @@ struct CostRows {
     }
   }
 
-  /// Costs of row i, columns [first, first + count), at their own indices. Valid until the next call.
+  /// Costs of row i, columns [first, first + count), at their own indices. Valid until the next
+  /// call.
   @inline(__always)
   func row(_ i: Int, first: Int, count: Int) -> UnsafePointer<Double> {
     if isDense { return UnsafePointer(values + i &* leading) }

@@ -1,15 +1,17 @@
 import CKantorKernels
 import KantorCore
+import KantorNumerics
 
 /// Good potentials for an exact method, cheaply: a short run of Sinkhorn's iteration in single
 /// precision, epsilon going down geometrically, and two hard c-transforms in double precision.
 ///
 /// Sinkhorn's potentials at an epsilon near the spacing of the smallest costs tell which pairs an
 /// optimal plan is likely to use: those with a small C_ij - f_i - g_j. The c-transforms make the
-/// pair feasible (f_i + g_j <= C_ij for all pairs with mass, with equality somewhere in each row and
-/// column), whatever Sinkhorn's iteration did, so nothing here has to be exact.
+/// pair feasible (f_i + g_j <= C_ij for all pairs with mass, with equality somewhere in each row
+/// and column), whatever Sinkhorn's iteration did, so nothing here has to be exact.
 ///
 /// Measured on 4000 x 4000 points in the plane: the simplex needs 2 to 3 pivots a node from here.
+/// Potentials of a solve before (warm start) serve as well, and cost nothing.
 struct EntropicStart {
   let rows: CostRows
   let a: UnsafePointer<Double>
@@ -18,11 +20,14 @@ struct EntropicStart {
   let f: UnsafeMutablePointer<Double>
   let g: UnsafeMutablePointer<Double>
   let monitor: Monitor
+  let parallel: Parallel
+  /// Potentials of the targets from a solve before; then the entropic run is left out.
+  let given: Buffer<Double>?
 
   private var n: Int { rows.n }
   private var m: Int { rows.m }
-  /// Rows between two questions to the monitor: about a millisecond of work.
-  private var chunk: Int { max(1, (1 << 20) / max(m, 1)) }
+  /// Rows between two questions to the monitor: about a millisecond of work for each thread.
+  private var chunk: Int { max(1, (1 << 20) / max(m, 1)) * parallel.threads }
 
   /// What the costs look like, from a sample of rows.
   let scale: Scale
@@ -40,17 +45,20 @@ struct EntropicStart {
 
   init(
     rows: CostRows, a: UnsafePointer<Double>, b: UnsafePointer<Double>, mass: Double,
-    f: UnsafeMutablePointer<Double>, g: UnsafeMutablePointer<Double>, monitor: Monitor
+    f: UnsafeMutablePointer<Double>, g: UnsafeMutablePointer<Double>, _ run: Run,
+    given: Buffer<Double>?
   ) {
     (self.rows, self.a, self.b, self.mass) = (rows, a, b, mass)
-    (self.f, self.g, self.monitor) = (f, g, monitor)
+    (self.f, self.g, monitor) = (f, g, run.monitor)
+    parallel = Parallel(threads: min(run.threads, rows.n))
+    self.given = given
     scale = Self.sample(rows, a, b)
   }
 
   /// Fills f and g; weights of 0 get -inf. Returns a reason to stop, if there is one.
   func run() throws(KantorError) -> Status? {
-    for j in 0..<m { g[j] = b[j] > 0 ? 0 : -.infinity }
-    if scale.meanExcess > 0, let stop = try sinkhorn() { return stop }
+    for j in 0..<m { g[j] = b[j] > 0 ? given?.pointer[j] ?? 0 : -.infinity }
+    if given == nil, scale.meanExcess > 0, let stop = try sinkhorn() { return stop }
     return try cTransforms()
   }
 
@@ -104,10 +112,12 @@ struct EntropicStart {
 
   private func sinkhorn() throws(KantorError) -> Status? {
     let last = min(scale.spacing, Self.firstFraction * scale.meanExcess)
-    var iterates = try Iterates(self)
+    let iterates = try Iterates(self)
     var epsilon = Self.firstFraction * scale.meanExcess
+    var stop: Status?
     for sweep in 1...Self.sweepLimit {
-      if let stop = updateRows(&iterates, epsilon, isSingle: last > 1e-30) { return stop }
+      stop = try updateRows(iterates, epsilon, isSingle: last > 1e-30)
+      if stop != nil { break }
       let isLast = epsilon <= last || sweep == Self.sweepLimit
       updateColumns(iterates, epsilon, momentum: sweep == 1 || isLast ? 0 : Self.momentum)
       if isLast { break }
@@ -119,7 +129,7 @@ struct EntropicStart {
       let value = epsilon * (iterates.gamma[j] - iterates.logBeta[j])
       g[j] = value.isFinite ? value : 0
     }
-    return nil
+    return stop
   }
 
   /// phi = f / epsilon + log alpha and gamma likewise, for weights alpha, beta of total 1.
@@ -130,27 +140,26 @@ struct EntropicStart {
     let logBeta: UnsafeMutablePointer<Double>
     let phi: UnsafeMutablePointer<Double>
     let gamma: UnsafeMutablePointer<Double>
+    /// One for each thread.
     let columnSum: UnsafeMutablePointer<Double>
     /// g before the last change.
     let previous: UnsafeMutablePointer<Double>
-    let scratch: UnsafeMutableRawPointer
     private var arena: Arena
 
     init(_ start: EntropicStart) throws(KantorError) {
       let (n, m) = (start.n, start.m)
-      let scratchBytes = Int(kn_sweep_scratch(Int64(m)))
+      let threads = start.parallel.threads
       arena = try Arena(
-        bytes: 3 * Arena.bytes(Double.self, n) + 5 * Arena.bytes(Double.self, m)
-          + Arena.bytes(UInt8.self, scratchBytes))
+        bytes: 3 * Arena.bytes(Double.self, n) + 4 * Arena.bytes(Double.self, m)
+          + Arena.bytes(Double.self, try checkedProduct(threads, m, of: "column sums")))
       alpha = arena.take(Double.self, n)
       logAlpha = arena.take(Double.self, n)
       phi = arena.take(Double.self, n)
       beta = arena.take(Double.self, m)
       logBeta = arena.take(Double.self, m)
       gamma = arena.take(Double.self, m)
-      columnSum = arena.take(Double.self, m)
+      columnSum = arena.take(Double.self, threads * m)
       previous = arena.take(Double.self, m)
-      scratch = arena.takeRaw(scratchBytes)
       for i in 0..<n { alpha[i] = start.a[i] / start.mass }
       for j in 0..<m { beta[j] = start.b[j] / start.mass }
       kn_log_f64(alpha, logAlpha, Int64(n))
@@ -169,22 +178,42 @@ struct EntropicStart {
 
   /// The fused sweep: rows are put right, and the column sums of the new plan come with it.
   private func updateRows(
-    _ iterates: inout Iterates, _ epsilon: Double, isSingle: Bool
-  ) -> Status? {
-    for j in 0..<m { iterates.columnSum[j] = 0 }
+    _ iterates: Iterates, _ epsilon: Double, isSingle: Bool
+  ) throws(KantorError) -> Status? {
+    let sums = iterates.columnSum
+    for k in 0..<(parallel.threads * m) { sums[k] = 0 }
     // In single precision the exponent loses its digits when costs are this much larger.
     let isMixed: Int32 = scale.largest > 1e5 * epsilon ? 1 : 0
-    var error = 0.0
-    for begin in Swift.stride(from: 0, to: n, by: chunk) {
-      let end = min(n, begin + chunk)
-      if isSingle && scale.largest < 1e30 {
+    let usesFloat = isSingle && scale.largest < 1e30
+    let stop = try overRows { (part, begin, end, scratch) in
+      var error = 0.0
+      if usesFloat {
         kn_sinkhorn_sweep_f32(
-          rows.kernel, Int64(begin), Int64(end), 1 / epsilon, iterates.alpha, iterates.phi,
-          iterates.gamma, iterates.columnSum, &error, isMixed, iterates.scratch)
+          rows.kernel, begin, end, 1 / epsilon, iterates.alpha, iterates.phi, iterates.gamma,
+          sums + part * m, &error, isMixed, scratch)
       } else {
         kn_sinkhorn_sweep_f64(
-          rows.kernel, Int64(begin), Int64(end), 1 / epsilon, iterates.alpha, iterates.phi,
-          iterates.gamma, iterates.columnSum, &error, iterates.scratch)
+          rows.kernel, begin, end, 1 / epsilon, iterates.alpha, iterates.phi, iterates.gamma,
+          sums + part * m, &error, scratch)
+      }
+    }
+    for part in Swift.stride(from: 1, to: parallel.threads, by: 1) {
+      for j in 0..<m { sums[j] += sums[part * m + j] }
+    }
+    return stop
+  }
+
+  /// body(part, first row, end row, scratch) over all rows; the monitor is asked between chunks.
+  private func overRows(
+    _ body: (Int, Int64, Int64, UnsafeMutableRawPointer) -> Void
+  ) throws(KantorError) -> Status? {
+    let room = (Int(kn_sweep_scratch(Int64(m))) + 63) / 64 * 64
+    let scratch = try Buffer<UInt8>(
+      count: try checkedProduct(room, parallel.threads, of: "scratch"))
+    for begin in Swift.stride(from: 0, to: n, by: chunk) {
+      parallel.forEach(min(chunk, n - begin)) { part, first, end in
+        guard first < end else { return }
+        body(part, Int64(begin + first), Int64(begin + end), scratch.pointer + part * room)
       }
       if let stop = monitor.heartbeat() { return stop }
     }
@@ -205,21 +234,22 @@ struct EntropicStart {
 
   /// f_i = min_j C_ij - g_j, then g_j = min_i C_ij - f_i. Pairs without a finite cost give 0.
   private func cTransforms() throws(KantorError) -> Status? {
-    let scratch = try Buffer<UInt8>(count: Int(kn_sweep_scratch(Int64(m))))
-    for begin in Swift.stride(from: 0, to: n, by: chunk) {
-      let end = min(n, begin + chunk)
-      kn_hardmin_rows_f64(rows.kernel, Int64(begin), Int64(end), g, f, scratch.pointer)
-      if let stop = monitor.heartbeat() { return stop }
+    let byRows = try overRows { (_, begin, end, scratch) in
+      kn_hardmin_rows_f64(rows.kernel, begin, end, g, f, scratch)
     }
+    if let byRows { return byRows }
     for i in 0..<n where !(a[i] > 0) || !f[i].isFinite { f[i] = -.infinity }
-    for j in 0..<m { g[j] = .infinity }
-    for begin in Swift.stride(from: 0, to: n, by: chunk) {
-      let end = min(n, begin + chunk)
-      kn_hardmin_columns_f64(rows.kernel, Int64(begin), Int64(end), f, g, scratch.pointer)
-      if let stop = monitor.heartbeat() { return stop }
+    let threads = parallel.threads
+    let minima = try Buffer<Double>(count: threads * m, repeating: .infinity)
+    let byColumns = try overRows { (part, begin, end, scratch) in
+      kn_hardmin_columns_f64(rows.kernel, begin, end, f, minima.pointer + part * m, scratch)
     }
-    for j in 0..<m where !(b[j] > 0) { g[j] = -.infinity }
-    for j in 0..<m where b[j] > 0 && !g[j].isFinite { g[j] = 0 }
+    if let byColumns { return byColumns }
+    for j in 0..<m {
+      var least = Double.infinity
+      for part in 0..<threads { least = min(least, minima.pointer[part * m + j]) }
+      g[j] = b[j] > 0 ? (least.isFinite ? least : 0) : -.infinity
+    }
     for i in 0..<n where a[i] > 0 && !f[i].isFinite { f[i] = 0 }
     return nil
   }

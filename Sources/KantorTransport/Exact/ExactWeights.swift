@@ -21,8 +21,7 @@ struct ExactWeights {
       unit = 1
       return
     }
-    let common = Double(Self.greatestCommonDivisor(n, m))
-    let (supply, demand) = (Double(m) / common, Double(n) / common)
+    let (supply, demand) = Self.wholeNumbers(n, m)
     let both = try Buffer<Double>(count: n + m)
     for i in 0..<n { both.pointer[i] = supply }
     for j in 0..<m { both.pointer[n + j] = demand }
@@ -40,6 +39,12 @@ struct ExactWeights {
     unit = 1
     a = UnsafePointer(ones.pointer)
     b = UnsafePointer(ones.pointer)
+  }
+
+  /// Equal weights of n sources and of m targets, of one total.
+  static func wholeNumbers(_ n: Int, _ m: Int) -> (supply: Double, demand: Double) {
+    let common = Double(greatestCommonDivisor(n, m))
+    return (Double(m) / common, Double(n) / common)
   }
 
   private static func greatestCommonDivisor(_ x: Int, _ y: Int) -> Int {

@@ -20,8 +20,8 @@ extension NetworkSimplex.State {
       return nil
     }
     let start = EntropicStart(
-      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer,
-      monitor: monitor)
+      rows: rows, a: weights.a, b: weights.b, mass: weights.mass, f: f.pointer, g: g.pointer, run,
+      given: given)
     typicalLargest = start.scale.largest
     if let stop = try start.run() { return stop }
     let candidates = CandidateArcs(
@@ -33,14 +33,21 @@ extension NetworkSimplex.State {
     return nil
   }
 
-  /// f_i = min_j C_ij, then g_j = min_i C_ij - f_i.
+  /// f_i = min_j C_ij - g_j, from g = 0 or given, then g_j = min_i C_ij - f_i.
   private mutating func reduceRowsAndColumns() {
-    for j in 0..<m { g.pointer[j] = .infinity }
     for i in 0..<n where weights.a[i] > 0 {
       let c = rows.row(i)
       var least = Double.infinity
-      for j in 0..<m where weights.b[j] > 0 { least = min(least, c[j]) }
+      if let given {
+        for j in 0..<m where weights.b[j] > 0 { least = min(least, c[j] - given.pointer[j]) }
+      } else {
+        for j in 0..<m where weights.b[j] > 0 { least = min(least, c[j]) }
+      }
       f.pointer[i] = least < .infinity ? least : 0
+    }
+    for j in 0..<m { g.pointer[j] = .infinity }
+    for i in 0..<n where weights.a[i] > 0 {
+      let c = rows.row(i)
       for j in 0..<m { g.pointer[j] = min(g.pointer[j], c[j] - f.pointer[i]) }
     }
     for j in 0..<m where !(g.pointer[j] < .infinity) { g.pointer[j] = 0 }

@@ -8,8 +8,10 @@ extension NetworkSimplex.State {
   mutating func buildFirstBasis() throws(KantorError) {
     let buckets = max(1, min(arcs.count, 4096))
     var forest = try Forest(n: n, m: m, weights, arcs: arcs.count, buckets: buckets)
-    sortByReducedCost(forest.order, starts: forest.starts, buckets)
-    for t in 0..<arcs.count {
+    let tight = sortByReducedCost(forest, buckets)
+    if tight > 0 { try fillTightArcs(tight, &forest) }
+    // Those are exhausted; the others follow in order.
+    for t in tight..<arcs.count {
       let k = Int(forest.order[t])
       forest.fill(Int(arcs.tails[k]), Int(arcs.heads[k]), arc: Int32(truncatingIfNeeded: k))
     }
@@ -22,32 +24,33 @@ extension NetworkSimplex.State {
     tree.recomputePotentials(artificial: artificialCost)
   }
 
-  /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that of
-  /// the list, which is good enough for a first basis.
-  private func sortByReducedCost(
-    _ order: UnsafeMutablePointer<Int32>, starts: UnsafeMutablePointer<Int32>, _ buckets: Int
-  ) {
-    var widest = 0.0
-    for k in 0..<arcs.count { widest = max(widest, reducedCost(k)) }
-    let scale = widest > 0 ? Double(buckets - 1) / widest : 0
-    for k in 0..<arcs.count { starts[bucket(k, scale, buckets) + 1] &+= 1 }
-    for s in 0..<buckets { starts[s + 1] &+= starts[s] }
+  /// Counting sort with as many buckets as arcs (4096 at most): the order inside a bucket is that
+  /// of the list, which is good enough for a first basis.
+  /// Returns how many arcs are in the first bucket.
+  private func sortByReducedCost(_ forest: Forest, _ buckets: Int) -> Int {
+    let (keys, starts) = (forest.keys, forest.starts)
+    var widest: Float = 0
     for k in 0..<arcs.count {
-      let s = bucket(k, scale, buckets)
-      order[Int(starts[s])] = Int32(truncatingIfNeeded: k)
+      let r = arcs.costs[k] - f.pointer[Int(arcs.tails[k])] - g.pointer[Int(arcs.heads[k]) &- n]
+      keys[k] = Float(r)
+      widest = max(widest, keys[k])
+    }
+    // Reduced costs may be tiny or huge, but are finite in single precision or of no account.
+    let scale = widest > 0 && widest < .infinity ? Float(buckets - 1) / widest : 0
+    let last = Float(buckets - 1)
+    for k in 0..<arcs.count {
+      let place = keys[k] * scale
+      keys[k] = place > 0 ? min(place, last) : 0
+      starts[Int(keys[k]) &+ 1] &+= 1
+    }
+    for s in 0..<buckets { starts[s &+ 1] &+= starts[s] }
+    let tight = Int(starts[1])
+    for k in 0..<arcs.count {
+      let s = Int(keys[k])
+      forest.order[Int(starts[s])] = Int32(truncatingIfNeeded: k)
       starts[s] &+= 1
     }
-  }
-
-  @inline(__always)
-  private func reducedCost(_ k: Int) -> Double {
-    arcs.costs[k] - f.pointer[Int(arcs.tails[k])] - g.pointer[Int(arcs.heads[k]) &- n]
-  }
-
-  @inline(__always)
-  private func bucket(_ k: Int, _ scale: Double, _ buckets: Int) -> Int {
-    let place = reducedCost(k) * scale
-    return place > 0 ? Int(min(place, Double(buckets - 1))) : 0
+    return tight
   }
 
   /// Hangs the tree of `v` at the root, unless it hangs already.
@@ -98,6 +101,7 @@ extension NetworkSimplex.State {
     let isHung: UnsafeMutablePointer<Bool>
     let order: UnsafeMutablePointer<Int32>
     let starts: UnsafeMutablePointer<Int32>
+    let keys: UnsafeMutablePointer<Float>
     private var edgeCount: Int32 = 0
     private var arena: Arena
 
@@ -108,7 +112,7 @@ extension NetworkSimplex.State {
       arena = try Arena(
         bytes: try Arena.bytes(Double.self, count) + Arena.bytes(Edge.self, 2 * count)
           + 2 * Arena.bytes(Int32.self, count) + Arena.bytes(Bool.self, count)
-          + Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
+          + 2 * Arena.bytes(Int32.self, arcs) + Arena.bytes(Int32.self, buckets + 1))
       rest = arena.take(Double.self, count)
       edges = arena.take(Edge.self, 2 * count)
       first = arena.take(Int32.self, count)
@@ -116,6 +120,7 @@ extension NetworkSimplex.State {
       isHung = arena.take(Bool.self, count)
       order = arena.take(Int32.self, arcs)
       starts = arena.take(Int32.self, buckets + 1)
+      keys = arena.take(Float.self, arcs)
       for v in 0..<count { first[v] = SpanningTree.none }
       for i in 0..<n { rest[i] = weights.a[i] }
       for j in 0..<m { rest[n + j] = weights.b[j] }

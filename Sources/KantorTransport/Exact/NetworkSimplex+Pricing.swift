@@ -43,9 +43,9 @@ extension NetworkSimplex.State {
     pivots &+= 1
   }
 
-  /// Prices all n m arcs at the potentials of the tree and lists the worst arc of each row, or of each
-  /// stretch of a row when there are more columns than rows. Sets g, and f to its c-transform.
-  /// Returns how many were listed; nil when the solve is to stop.
+  /// Prices all n m arcs at the potentials of the tree and lists the worst arc of each row, or of
+  /// each stretch of a row when there are more columns than rows. Sets g, and f to its
+  /// c-transform. Returns how many were listed; nil when the solve is to stop.
   mutating func priceAllArcs() throws(KantorError) -> Int? {
     sweeps += 1
     for j in 0..<m { g.pointer[j] = weights.b[j] > 0 ? -tree.potential[n + j] : -.infinity }

@@ -11,11 +11,11 @@ extension SpanningTree {
     var isOnRowSide: Bool
   }
 
-  /// Walks from both ends of the entering arc to their join and finds the arc that blocks. Flow goes
-  /// join -> ... -> row -> column -> ... -> join, against the up arcs of the row's side and the down
-  /// arcs of the column's. Among equals the last one on that way leaves, which keeps the basis
-  /// strongly feasible: on the row's side the one nearest to the row, but any on the column's side
-  /// before it, the nearest to the join first.
+  /// Walks from both ends of the entering arc to their join and finds the arc that blocks. Flow
+  /// goes join -> ... -> row -> column -> ... -> join, against the up arcs of the row's side and
+  /// the down arcs of the column's. Among equals the last one on that way leaves, which keeps the
+  /// basis strongly feasible: on the row's side the one nearest to the row, but any on the
+  /// column's side before it, the nearest to the join first.
   @inline(__always)
   func leavingArc(row: Int32, column: Int32) -> Leaving {
     var x = row
@@ -94,7 +94,9 @@ extension SpanningTree {
 
   /// Turns the path k -> ... -> q of the cut-off subtree upside down and hangs k under l.
   @inline(__always)
-  private func rehang(from k: Int32, to q: Int32, under l: Int32, flow delta: Double, price: Double) {
+  private func rehang(
+    from k: Int32, to q: Int32, under l: Int32, flow delta: Double, price: Double
+  ) {
     let whole = nodes[Int(q)].size
     var v = k
     var below: Int32 = 0

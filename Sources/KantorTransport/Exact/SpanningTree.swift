@@ -2,11 +2,12 @@ import KantorCore
 
 /// The basis of a transportation problem: a spanning tree over rows, columns and a root.
 ///
-/// Node i < n is row i, node n + j column j, node n + m the root. Each node but the root carries the
-/// basic arc to its parent. Arcs run from rows to columns, so an arc is *up* (towards the root) at a
-/// row and *down* at a column; arcs at the root are artificial: up for supply that has found no
-/// column, down for demand that has found no row. Potentials are u_i = f_i at rows and v_j = -g_j at
-/// columns, so that a basic arc has C_ij - u_i + v_j = 0 and a shift of a subtree has one sign.
+/// Node i < n is row i, node n + j column j, node n + m the root. Each node but the root carries
+/// the basic arc to its parent. Arcs run from rows to columns, so an arc is *up* (towards the
+/// root) at a row and *down* at a column; arcs at the root are artificial: up for supply that has
+/// found no column, down for demand that has found no row. Potentials are u_i = f_i at rows and
+/// v_j = -g_j at columns, so that a basic arc has C_ij - u_i + v_j = 0 and a shift of a subtree
+/// has one sign.
 ///
 /// The tree is *strongly feasible* when every arc with flow 0 is up: then each node can send a
 /// little flow to the root, and no sequence of pivots repeats (Cunningham 1976).

@@ -93,8 +93,9 @@ public final class Geometry: @unchecked Sendable {
   ) {
     if let shift {
       for k in 0..<d {
-        var mean = 0.0
-        for j in 0..<m { mean += shift.pointer[j * d + k] / Double(m) }
+        var sum = 0.0
+        for j in 0..<m { sum += shift.pointer[j * d + k] }
+        let mean = sum / Double(m)
         for i in 0..<count { points[i * d + k] -= mean }
       }
     } else if metric == .cosine {

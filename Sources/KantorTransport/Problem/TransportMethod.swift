@@ -54,6 +54,11 @@ extension TransportMethod {
       guard let problem = sealed as? TransportProblem else {
         throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind transport")
       }
+      if spec.usesWarmStart && !run.start.isEmpty {
+        // Wrong starts are refused also where the data are so few that none is needed.
+        _ = try run.start.vector("potential_source", count: problem.n)
+        _ = try run.start.vector("potential_target", count: problem.m)
+      }
       let proposal = try propose(problem, run)
       return try TransportResult.make(spec, problem, proposal, run)
     }

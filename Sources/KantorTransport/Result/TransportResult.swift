@@ -42,7 +42,7 @@ enum TransportResult {
     _ problem: TransportProblem, _ proposal: TransportProposal, _ plan: SparsePlan, _ run: Run
   ) throws(KantorError) -> TransportCertificate {
     let (f, g) = (UnsafePointer(proposal.f.pointer), UnsafePointer(proposal.g.pointer))
-    if let line = try LinePlanCheck(problem), let walk = try line.certify(plan, f: f, g: g) {
+    if let line = LinePlanCheck(problem), let walk = try line.certify(plan, f: f, g: g) {
       return walk
     }
     return try SparsePlanCheck(problem).certify(

@@ -378,6 +378,60 @@ import Testing
         try serial.values("potential_source"), try parallel.values("potential_source")) < 1e-6)
   }
 
+  /// f32 costs, and rows of a larger matrix.
+  @Test func singleAndStridedCosts() throws {
+    let data = EntropicProblems.dense(20, 17, seed: 32)
+    let expected = try data.solve(Sinkhorn.entry, ["epsilon": .real(0.05)]).real("objective")
+    let single = try Buffer<Float>(count: 20 * 17)
+    let wide = try Buffer<Double>(count: 20 * 30, repeating: -5)
+    for i in 0..<20 {
+      for j in 0..<17 {
+        single[i * 17 + j] = Float(data.cost[i][j])
+        wide[i * 30 + j] = data.cost[i][j]
+      }
+    }
+    let (a, b) = data.weights
+    for (tensor, accuracy) in [
+      (Tensor(single, shape: [20, 17]), 1e-7),
+      (
+        Tensor(
+          type: .f64, shape: [20, 17], strides: [30, 1],
+          base: UnsafeMutableRawPointer(wide.pointer), owner: wide), 1e-10
+      ),
+    ] {
+      for engine in ["log", "newton", "scaling"] {
+        let problem = Problem(kind: TransportKind.kind)
+        try problem.set("cost", .array(tensor))
+        try problem.set("weights_source", .array(Tensor(try Buffer(a))))
+        try problem.set("weights_target", .array(Tensor(try Buffer(b))))
+        let settings = Settings(method: Sinkhorn.spec)
+        try settings.set("epsilon", .real(0.05))
+        try settings.set("engine", .text(engine))
+        let result = try Sinkhorn.entry.solve(
+          try problem.seal(), try settings.run(for: Sinkhorn.spec))
+        #expect(result.status == .solved)
+        let value = try result.real("objective")
+        #expect(abs(value - expected) < accuracy, "\(engine)")
+      }
+    }
+  }
+
+  /// The host's stop is heard inside a pass, and what was reached is returned.
+  @Test(arguments: ["auto", "log", "scaling", "newton"]) func stopsWhenTold(engine: String) throws {
+    let data = EntropicProblems.points(300, 300, 2, seed: 33)
+    for last in [1, 5, 12] {
+      let settings = Settings(method: Sinkhorn.spec)
+      try settings.set("epsilon", .real(1e-4))
+      try settings.set("engine", .text(engine))
+      settings.setProgress { $0.iteration >= last ? 7 : 0 }
+      let result = try Sinkhorn.entry.solve(
+        try data.problem().seal(), try settings.run(for: Sinkhorn.spec))
+      #expect(result.status == .stoppedByCallback)
+      #expect(try result.int("iterations") == last)
+      #expect(try result.values("potential_source").allSatisfy { $0.isFinite })
+    }
+  }
+
   @Test func limitsAreHonoured() throws {
     let data = EntropicProblems.dense(50, 50, seed: 28)
     let result = try data.solve(

@@ -75,7 +75,9 @@ import Testing
 
   // MARK: Random problems of every size, certified by duality
 
-  @Test(arguments: [(1, 1), (1, 40), (40, 1), (2, 3), (17, 23), (64, 64), (64, 65), (130, 40), (40, 300)])
+  @Test(arguments: [
+    (1, 1), (1, 40), (40, 1), (2, 3), (17, 23), (64, 64), (64, 65), (130, 40), (40, 300),
+  ])
   func randomShapes(n: Int, m: Int) throws {
     var random = RandomStream(seed: UInt64(1000 * n + m))
     try expectOptimal(
@@ -345,5 +347,59 @@ import Testing
     let (data, _) = try largeProblem()
     let (one, two) = (try solve(data), try solve(data))
     #expect(one.value == two.value && one.f == two.f && one.g == two.g)
+  }
+}
+
+extension NetworkSimplexTests {
+  /// Threads share the entropic start; the optimum does not depend on them.
+  @Test(arguments: [2, 3, 8]) func anyNumberOfThreads(threads: Int64) throws {
+    var random = RandomStream(seed: 23)
+    let x = ExactProblems.points(250, 2, &random)
+    let y = ExactProblems.points(260, 2, &random)
+    let data = ExactProblems.Data(
+      cost: ExactProblems.squaredDistances(x, y), a: ExactProblems.weights(250, &random),
+      b: ExactProblems.weights(260, &random))
+    let problem = try data.problem()
+    let settings = Settings(method: NetworkSimplex.spec)
+    try settings.set("threads", .int(threads))
+    var values: [Double] = []
+    for _ in 0..<2 {
+      let run = try settings.run(for: NetworkSimplex.spec)
+      let answer = ExactProblems.judge(try NetworkSimplex.propose(problem, run), data)
+      ExactProblems.expectOptimal(answer, data)
+      values.append(answer.value)
+    }
+    #expect(values[0] == values[1])
+    let single = try ExactProblems.solve(NetworkSimplex.self, data)
+    #expect(abs(values[0] - single.value) < 1e-14)
+  }
+
+  /// From the potentials of the same problem the list holds the optimal basis: few pivots are left.
+  @Test func warmStart() throws {
+    var random = RandomStream(seed: 24)
+    let x = ExactProblems.points(200, 2, &random)
+    let y = ExactProblems.points(200, 2, &random)
+    let data = ExactProblems.Data(
+      cost: ExactProblems.squaredDistances(x, y), a: ExactProblems.weights(200, &random),
+      b: ExactProblems.weights(200, &random))
+    let problem = try data.problem()
+    let cold = try NetworkSimplex.propose(
+      problem, Settings.defaultRun(for: NetworkSimplex.spec))
+    let settings = Settings(method: NetworkSimplex.spec)
+    settings.setStart("potential_target", Tensor(cold.g))
+    let run = try settings.run(for: NetworkSimplex.spec)
+    let warm = try NetworkSimplex.propose(problem, run)
+    let (one, two) = (ExactProblems.judge(cold, data), ExactProblems.judge(warm, data))
+    ExactProblems.expectOptimal(two, data)
+    #expect(abs(one.value - two.value) < 1e-14)
+    func pivots(_ proposal: TransportProposal) throws -> Int {
+      let field = try #require(proposal.figures.list.first { $0.name == "pivots" })
+      guard case .int(let count) = field.value else { return .max }
+      return Int(count)
+    }
+    #expect(try 4 * pivots(warm) < pivots(cold))
+    settings.setStart("potential_target", Tensor(try Buffer<Double>(count: 3)))
+    let wrong = try settings.run(for: NetworkSimplex.spec)
+    #expect(throws: KantorError.self) { try NetworkSimplex.propose(problem, wrong) }
   }
 }

@@ -19,7 +19,8 @@ import Testing
   }
 
   private func cost(_ x: [Double], _ y: [Double], _ p: Double) -> [[Double]] {
-    x.map { s in y.map { t in p == 1 ? abs(s - t) : p == 2 ? (s - t) * (s - t) : pow(abs(s - t), p) } }
+    func h(_ d: Double) -> Double { p == 1 ? abs(d) : p == 2 ? d * d : pow(abs(d), p) }
+    return x.map { s in y.map { h(s - $0) } }
   }
 
   private func metric(_ p: Double) -> Metric { p == 1 ? .l1 : p == 2 ? .sqeuclidean : .power }

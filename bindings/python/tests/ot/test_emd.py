@@ -56,7 +56,8 @@ def test_lists():
 
 @pytest.mark.parametrize("kinds, expected", [
     (("f4", "f4", "f4"), "f4"), (("f8", "f4", "f4"), "f8"), (("f4", "f8", "f8"), "f4"),
-    (("i8", "i8", "f4"), "f8"), ((None, "f4", "f8"), "f4"), ((None, None, "f4"), "f4"),
+    (("i8", "i8", "f4"), "f8"),
+    ((">f4", "f8", "f8"), "f4"), ((None, "f4", "f8"), "f4"), ((None, None, "f4"), "f4"),
 ])
 def test_precision_is_that_of_the_first_array(kinds, expected):
     M, a, b = problem(3, 2, 2)

@@ -81,7 +81,7 @@ def float_type(*values: Any) -> np.dtype:
     for value in values:
         kind = getattr(value, "dtype", None)
         if kind is not None and not is_empty(value):
-            return _F32 if str(kind).endswith("float32") else _F64
+            return _F32 if str(kind).endswith(("float32", "f4")) else _F64
     return _F64
 
 
