@@ -74,7 +74,8 @@ def kernel_rows(results):
     """(headings, body) of the kernels' throughput, in ns an entry by CPU level."""
     levels = results["kernels"].get("levels")
     if not levels:
-        return ("kernels",), [(results["kernels"].get("failure", "not measured"),)]
+        failure = results["kernels"].get("failure")
+        return ("kernels",), [(failure,)] if failure else []
     names = next(iter(levels.values()))
     body = [(name, *(f"{level[name]:.3f}" for level in levels.values())) for name in names]
     return ("ns an entry", *levels), body
@@ -99,14 +100,17 @@ def cell(entry):
 
 def closing_text(results):
     """What is printed after the last case."""
+    profile, kernels = profile_rows(results), kernel_rows(results)
     parts = [
-        ("Cold start", plain_table(COLD, cold_rows(results))),
-        ("Two threads on an idle and on a busy machine", plain_table(BUSY, busy_rows(results))),
-        ("Kernels", plain_table(*kernel_rows(results))),
-        ("Headline", plain_table(HEADLINE, headline_rows(results))),
-        ("Aims", plain_table(AIM, judge_aims(results))),
+        ("Cold start", COLD, cold_rows(results)),
+        ("Two threads on an idle and on a busy machine", BUSY, busy_rows(results)),
+        ("Accuracy against time", *profile),
+        ("Kernels", *kernels),
+        ("Headline", HEADLINE, headline_rows(results)),
+        ("Aims", AIM, [aim for aim in judge_aims(results) if aim[1] != "not measured"]),
     ]
-    return "\n".join(f"\n{heading}\n{table}" for heading, table in parts)
+    return "\n".join(f"\n{heading}\n{plain_table(headings, body)}"
+                     for heading, headings, body in parts if body)
 
 
 def machine_lines(machine):
