@@ -179,6 +179,14 @@ def test_solving_inside_of_a_hook():
 # Ctrl-C
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as in a terminal: a shell's background jobs are started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press(seconds):
     timer = threading.Timer(seconds, signal.raise_signal, [signal.SIGINT])
     # raise_signal in a thread marks the signal for the main thread, as the terminal does.
@@ -187,7 +195,7 @@ def press(seconds):
 
 
 @pytest.mark.parametrize("progress", [None, lambda now: False])
-def test_ctrl_c_stops_and_raises(long_problem, progress):
+def test_ctrl_c_stops_and_raises(interruptible, long_problem, progress):
     before = signal.getsignal(signal.SIGINT)
     for _ in range(3):
         timer = press(0.1)
@@ -197,7 +205,7 @@ def test_ctrl_c_stops_and_raises(long_problem, progress):
         assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_in_a_nested_solve_stops_both(long_problem):
+def test_ctrl_c_in_a_nested_solve_stops_both(interruptible, long_problem):
     inner = []
 
     def nested(now):
@@ -240,6 +248,8 @@ def test_ignored_ctrl_c_stays_ignored(long_problem):
 
 def test_ctrl_c_in_a_program_of_its_own():
     program = textwrap.dedent("""
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import numpy as np, kantor
         rng = np.random.default_rng(0)
         problem = kantor.Problem("transport", points=(rng.random((1500, 2)), rng.random((1500, 2))))
