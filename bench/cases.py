@@ -18,13 +18,13 @@ class Case:
 
 
 EXACT_2D = (
-    "POT emd", "POT lazy emd (points)", "SciPy assignment", "lapx lapjvx", "lapx lapjvs",
-    "lapx lapjvs f32", "Kantor ot.emd", "Kantor solve", "Kantor solve (points)",
+    "POT emd", "POT lazy emd (points)", "SciPy assignment", "lapx lapjvs f32", "Kantor ot.emd",
+    "Kantor solve", "Kantor solve (points)",
 )
 EXACT_MATRIX = (
-    "POT emd", "SciPy assignment", "lapx lapjvx", "lapx lapjvs", "lapx lapjvs f32",
-    "Kantor ot.emd", "Kantor solve",
+    "POT emd", "SciPy assignment", "lapx lapjvs f32", "Kantor ot.emd", "Kantor solve",
 )
+EXACT_MORE = ("lapx lapjvx", "lapx lapjvs")
 ENTROPIC = (
     "POT sinkhorn", "POT sinkhorn_log", "OTT log domain", "OTT log domain, momentum",
     "Kantor ot.sinkhorn", "Kantor solve sinkhorn", "Kantor solve sinkhorn (points)",
@@ -48,22 +48,26 @@ def sinkhorn(n, epsilon, tolerance, **more):
 
 
 CASES = [
-    exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D),
-    exact("2d", "points of the unit square, uniform weights", "plane", 2000, EXACT_2D),
+    exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
+          more=EXACT_MORE),
+    exact("2d", "points of the unit square, uniform weights", "plane", 2000, EXACT_2D,
+          more=EXACT_MORE),
     exact("2d", "points of the unit square, uniform weights", "plane", 4000, EXACT_2D,
-          threads=(1, 2)),
+          more=EXACT_MORE),
     exact("weights", "points of the unit square, general weights", "weighted_plane", 1000,
           ("POT emd", "POT lazy emd (points)", "Kantor ot.emd", "Kantor solve",
            "Kantor solve (points)")),
     exact("weights", "points of the unit square, general weights", "weighted_plane", 4000,
           ("POT emd", "POT lazy emd (points)", "Kantor ot.emd", "Kantor solve",
            "Kantor solve (points)"), is_quick=False),
-    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 1000, EXACT_2D),
-    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 4000, EXACT_2D),
+    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 1000, EXACT_2D,
+          more=EXACT_MORE),
+    exact("16d", "normal points of 16 dimensions, uniform weights", "gauss16", 4000, EXACT_2D,
+          more=EXACT_MORE),
     exact("random", "independent random costs, uniform weights", "random_cost", 1000,
-          EXACT_MATRIX),
+          EXACT_MATRIX, more=EXACT_MORE),
     exact("random", "independent random costs, uniform weights", "random_cost", 2000,
-          EXACT_MATRIX),
+          EXACT_MATRIX, more=EXACT_MORE),
     exact("tiny", "one call with its defaults, random costs", "random_cost", 10,
           ("POT emd, one call", "SciPy assignment, one call", "lapx lapjvs, one call",
            "Kantor ot.emd, one call", "Kantor solve, one call",
