@@ -5,6 +5,14 @@ import PackageDescription
 // script) are given by the Makefile, not here: unsafe flags in a manifest would keep the engines
 // from being used as an ordinary package dependency.
 
+// Every target names all that lies below it, not only its neighbours: the build system rebuilds a
+// module for what is named, and after a change of a type's layout further down, a module that was
+// left as it is would read memory wrongly.
+let core: [Target.Dependency] = ["CKantorSupport", "KantorCore"]
+let numerics = core + ["CKantorKernels", "KantorNumerics"]
+let transport = numerics + ["KantorTransport"]
+let catalog = transport + ["KantorCatalog"]
+
 let package = Package(
   name: "kantor",
   products: [
@@ -18,16 +26,16 @@ let package = Package(
     .target(name: "CKantorKernels", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CKantorSupport"),
     .target(name: "KantorCore", dependencies: ["CKantorSupport"]),
-    .target(name: "KantorNumerics", dependencies: ["KantorCore", "CKantorKernels"]),
-    .target(name: "KantorTransport", dependencies: ["KantorNumerics"]),
-    .target(name: "KantorCatalog", dependencies: ["KantorTransport"]),
-    .target(name: "KantorC", dependencies: ["CKantor", "CKantorSupport", "KantorCatalog"]),
+    .target(name: "KantorNumerics", dependencies: core + ["CKantorKernels"]),
+    .target(name: "KantorTransport", dependencies: numerics),
+    .target(name: "KantorCatalog", dependencies: transport),
+    .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
-    .target(name: "TestSupport", dependencies: ["KantorCatalog"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
     .testTarget(
       name: "KernelTests", dependencies: ["CKantorKernels"], path: "Tests/KernelTests"),
-    .testTarget(name: "KantorCoreTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "KantorTransportTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "ConformanceTests", dependencies: ["TestSupport"]),
+    .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
   ]
 )

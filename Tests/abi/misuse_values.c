@@ -39,24 +39,24 @@ static void test_array_getters(void)
   kantor_problem_free(problem);
 }
 
-static void test_start(void)
+static void test_start(const char *method)
 {
   kantor_settings *settings = new_settings();
   kantor_problem *problem = sealed_problem();
   kantor_result *result = NULL;
   kantor_array array = kantor_vector(numbers, COLUMNS + 1);
   FOR_BAD(KIND_SETTINGS)
-  FAILS(bad->code, kantor_settings_set_start(BAD_SETTINGS, "potential_source", &array));
+  FAILS(bad->code, kantor_settings_set_start(BAD_SETTINGS, "potential_target", &array));
   FAILS(KANTOR_E_NULL, kantor_settings_set_start(settings, NULL, &array));
   WORKS(kantor_settings_set_start(settings, "potential_target", &array));
-  FAILS(KANTOR_E_SHAPE, kantor_solve(problem, "sinkhorn", settings, &result));
+  FAILS(KANTOR_E_SHAPE, kantor_solve(problem, method, settings, &result));
   double bad[COLUMNS] = {0, NAN, 0, 0};
   array = kantor_vector(bad, COLUMNS);
   WORKS(kantor_settings_set_start(settings, "potential_target", &array));
-  FAILS(KANTOR_E_NOT_FINITE, kantor_solve(problem, "sinkhorn", settings, &result));
+  FAILS(KANTOR_E_NOT_FINITE, kantor_solve(problem, method, settings, &result));
   CHECK(result == NULL);
   WORKS(kantor_settings_set_start(settings, "potential_target", NULL));
-  WORKS(kantor_solve(problem, "sinkhorn", settings, &result));
+  WORKS(kantor_solve(problem, method, settings, &result));
   kantor_result_free(result);
   kantor_problem_free(problem);
   kantor_settings_free(settings);
@@ -184,7 +184,8 @@ int main(void)
   make_handles();
   make_bad_arrays();
   test_array_getters();
-  test_start();
+  test_start("network_simplex");
+  test_start("sinkhorn");
   test_derivatives();
   test_exact();
   free_handles();
