@@ -320,18 +320,21 @@ void log_hooks()
 
 void cancelling()
 {
-  const kantor::Problem problem = clouds(2000);
-  const kantor::Settings settings = [] {
-    kantor::Settings made = slow();
-    made.set("time_limit", 60.0);
-    return made;
-  }();
-  std::atomic<bool> go{false};
-  std::thread other([&] {
-    while (!go) std::this_thread::yield();
-    settings.cancel();
+  const kantor::Problem problem = clouds();
+  // The hook holds the running solve until the other thread has cancelled it, however the
+  // threads are scheduled.
+  std::atomic<bool> running{false}, cancelled{false};
+  kantor::Settings settings = slow();
+  settings.on_progress([&](const kantor::Progress &) {
+    running = true;
+    while (!cancelled) std::this_thread::yield();
+    return true;
   });
-  go = true;
+  std::thread other([&] {
+    while (!running) std::this_thread::yield();
+    settings.cancel();
+    cancelled = true;
+  });
   CHECK(kantor::solve(problem, settings).status() == kantor::Status::cancelled);
   other.join();
   CHECK(kantor::solve(problem, settings).status() == kantor::Status::cancelled);
