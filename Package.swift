@@ -35,6 +35,7 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["CKantorKernels"], path: "Tests/KernelTests"),
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
   ]
