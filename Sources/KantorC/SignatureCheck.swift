@@ -26,6 +26,7 @@ func signatureCheck() {
   same(kantorProblemSetArray, CKantor.kantor_problem_set_array)
   same(kantorProblemSetInt, CKantor.kantor_problem_set_int)
   same(kantorProblemSetReal, CKantor.kantor_problem_set_real)
+  same(kantorProblemSetSparse, CKantor.kantor_problem_set_sparse)
   same(kantorProblemSetText, CKantor.kantor_problem_set_text)
   same(kantorResultArray, CKantor.kantor_result_array)
   same(kantorResultCopy, CKantor.kantor_result_copy)
