@@ -1,5 +1,15 @@
 import KantorCore
 
+extension MethodEntry {
+  /// Solves within the memory that the options allow.
+  func solve(_ problem: any SealedProblem, within run: Run) throws(KantorError) -> Result {
+    try withBudget(MemoryBudget(bytes: run.options.real("memory_limit"))) {
+      () throws(KantorError) in
+      try solve(problem, run)
+    }
+  }
+}
+
 extension Catalog {
   /// Solves a problem by the method named, else the one the settings were made for, else the
   /// default of the problem's kind for these data.
@@ -23,7 +33,7 @@ extension Catalog {
     }
     let work = try Self.run(chosen.spec, settings)
     work.monitor.log(.debug, "\(chosen.spec.qualifiedName) starts")
-    let result = try chosen.solve(sealed, work)
+    let result = try chosen.solve(sealed, within: work)
     let outcome = (try? result.text("message")) ?? result.status.name
     work.monitor.log(.info, "\(chosen.spec.qualifiedName): \(outcome)")
     return result.adding(try CommonOutputs.fields(of: result, work.monitor))

@@ -38,7 +38,7 @@ extension Catalog {
         chosen = try self.method(problems[k].kind.defaultMethod(sealed), of: problems[k].kind)
       }
       let run = work(chosen.spec)
-      let result = try chosen.solve(sealed, run)
+      let result = try chosen.solve(sealed, within: run)
       return result.adding(try CommonOutputs.fields(of: result, run.monitor))
     }
     batch.log("a batch of \(problems.count) problems ends")

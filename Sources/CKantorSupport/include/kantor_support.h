@@ -33,6 +33,11 @@ int64_t kn_handle_count(void);
 void kn_message_set(const char *utf8, size_t length);
 const char *kn_message_get(void);
 
+/* What the memory of the calling thread's solve is charged to; NULL outside of a solve. Gives the
+   one before. */
+void *kn_budget_set(void *budget);
+void *kn_budget_get(void);
+
 /* The C compiler of this build; the CPU levels this machine has, lowest first, by the names of
    the kernels. */
 const char *kn_compiler(void);

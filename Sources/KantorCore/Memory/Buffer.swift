@@ -8,6 +8,7 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let count: Int
   public let pointer: UnsafeMutablePointer<Element>
   private let block: UnsafeMutableRawPointer
+  private let budget: MemoryBudget?
 
   /// One AVX-512 register, which is also a cache line.
   public static var alignment: Int { 64 }
@@ -21,6 +22,8 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     // malloc and calloc with our own alignment: several times faster than posix_memalign for the
     // small blocks of small problems. Large blocks come zeroed from the system, untouched.
     let room = max(bytes, 1) + Self.alignment
+    let budget = MemoryBudget.current
+    try budget?.charge(bytes)
     let raw: UnsafeMutableRawPointer?
     if room <= Self.smallBytes {
       raw = malloc(room)
@@ -29,10 +32,12 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
       raw = calloc(room, 1)
     }
     guard let raw else {
+      budget?.giveBack(bytes)
       throw KantorError(.outOfMemory, "out of memory: \(bytes) bytes were asked for")
     }
     self.count = count
     self.block = raw
+    self.budget = budget
     self.pointer = raw.alignedUp(toMultipleOf: Self.alignment)
       .bindMemory(to: Element.self, capacity: max(count, 1))
   }
@@ -52,7 +57,10 @@ public final class Buffer<Element: BitwiseCopyable>: @unchecked Sendable {
     for i in 0..<values.count { pointer[i] = values[i] }
   }
 
-  deinit { free(block) }
+  deinit {
+    free(block)
+    budget?.giveBack(count &* MemoryLayout<Element>.stride)
+  }
 
   @inlinable public subscript(index: Int) -> Element {
     get {
