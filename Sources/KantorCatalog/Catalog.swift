@@ -5,7 +5,8 @@ import KantorTransport
 extension Catalog {
   public static let standard = Catalog(
     kinds: [
-      TransportKind.kind
+      TransportKind.kind,
+      BarycentreKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -13,5 +14,7 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornDivergence.entry,
+      EntropicBarycentre.entry,
+      DebiasedBarycentre.entry,
     ])
 }
