@@ -7,6 +7,8 @@ extension Catalog {
     kinds: [
       TransportKind.kind,
       BarycentreKind.kind,
+      GaussianTransportKind.kind,
+      GaussianBarycentreKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -16,5 +18,7 @@ extension Catalog {
       SinkhornDivergence.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
+      BuresWasserstein.entry,
+      BuresBarycentre.entry,
     ])
 }

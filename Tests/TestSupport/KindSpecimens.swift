@@ -27,6 +27,19 @@ public struct KindSpecimens: Sendable {
         ordinary: TransportSpecimens.ordinary, extreme: TransportSpecimens.extreme,
         infeasible: TransportSpecimens.infeasible,
         differentiable: ["weights_source", "weights_target"])
+    case "barycentre":
+      return KindSpecimens(
+        ordinary: BarycentreSpecimens.ordinary, extreme: BarycentreSpecimens.extreme,
+        differentiable: ["histograms"])
+    case "gaussian_transport":
+      return KindSpecimens(
+        ordinary: GaussianSpecimens.pairs,
+        differentiable: [
+          "mean_source", "mean_target", "covariance_source", "covariance_target",
+        ])
+    case "gaussian_barycentre":
+      return KindSpecimens(
+        ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     default: return nil
     }
   }

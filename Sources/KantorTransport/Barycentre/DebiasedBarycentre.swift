@@ -30,7 +30,7 @@ public enum DebiasedBarycentre {
     summary: "Barycentre for the Sinkhorn divergence: entropic, but without the blur.",
     source: "H. Janati and others, Debiased Sinkhorn barycenters (2020)",
     guarantee: "The optimality conditions hold within the tolerance (L1 error of marginals).",
-    options: BarycentreOutputs.options,
+    options: BarycentreOutputs.options(tolerance: 1e-6),
     outputs: BarycentreOutputs.outputs(
       BarycentreOutputs.debiased,
       objective: "Sum of lambda_k V(p_k, q) minus V(q, q) / 2, V entropic values as for "

@@ -31,7 +31,7 @@ public enum EntropicBarycentre {
       + "transportation problems (2015)",
     guarantee: "The plans' marginals agree with the barycentre within the tolerance (L1), and a "
       + "bracket of the optimal value.",
-    options: BarycentreOutputs.options,
+    options: BarycentreOutputs.options(tolerance: 1e-9),
     outputs: BarycentreOutputs.outputs(
       BarycentreOutputs.bounds, objective: "Sum of lambda_k (<P_k, C> + eps sum P_k log P_k)."),
     usesWarmStart: false, hasDerivatives: true)

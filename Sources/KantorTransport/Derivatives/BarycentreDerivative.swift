@@ -7,22 +7,7 @@ enum BarycentreDerivative {
     _ problem: BarycentreProblem, epsilon: Double, f: Buffer<Double>
   ) -> Result.Derivative {
     { (cotangents, wanted) throws(KantorError) in
-      var scale = 0.0
-      for (name, tensor) in cotangents {
-        guard name == "objective" else {
-          throw KantorError(
-            .name, "no derivative of the result field '\(name.prefix(60))'; cotangents may be "
-              + "given for objective")
-        }
-        guard tensor.count == 1 else {
-          throw KantorError(
-            .shape, "the cotangent of 'objective' has the shape \(tensor.shapeText); needed is ()")
-        }
-        scale = try tensor.doubles().pointer[0]
-        guard scale.isFinite else {
-          throw KantorError(.notFinite, "the cotangent of 'objective' is \(scale)")
-        }
-      }
+      let scale = try EnvelopeCotangent.scalar(cotangents)
       var answer: [String: Tensor] = [:]
       for name in wanted {
         guard name == "histograms" else {

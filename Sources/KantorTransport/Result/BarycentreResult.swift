@@ -72,18 +72,18 @@ enum BarycentreResult {
 
 /// Options and outputs of the barycentre methods.
 enum BarycentreOutputs {
-  static let options: [OptionSpec] = [
+  static func options(tolerance: Double) -> [OptionSpec] { [
     OptionSpec(
       "epsilon", .real(0, min: 0, max: .greatestFiniteMagnitude), unit: "cost",
       "Strength of the entropy, in units of the cost. 0 takes 0.05 times the mean cost between "
         + "all points."),
     OptionSpec(
-      "tolerance", .real(1e-9, min: 0, max: 1),
+      "tolerance", .real(tolerance, min: 0, max: 1),
       "L1 distance of the plans' marginals from the barycentre, relative to the mass."),
     OptionSpec(
       "max_iterations", .int(10000, min: 1, max: .max),
       "Iterations after which the solve stops."),
-  ]
+  ] }
 
   static let bounds: [FieldSpec] = [
     FieldSpec("gap", .real, .certificate, "upper_bound minus lower_bound."),
