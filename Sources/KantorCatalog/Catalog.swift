@@ -7,6 +7,7 @@ extension Catalog {
     kinds: [
       TransportKind.kind,
       BarycentreKind.kind,
+      PointBarycentreKind.kind,
       GaussianTransportKind.kind,
       GaussianBarycentreKind.kind,
     ],
@@ -18,6 +19,8 @@ extension Catalog {
       SinkhornDivergence.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
+      FreeSupportBarycentre.entry,
+      QuantileBarycentre.entry,
       BuresWasserstein.entry,
       BuresBarycentre.entry,
     ])

@@ -31,6 +31,10 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: BarycentreSpecimens.ordinary, extreme: BarycentreSpecimens.extreme,
         differentiable: ["histograms"])
+    case "point_barycentre":
+      return KindSpecimens(
+        ordinary: PointBarycentreSpecimens.ordinary, extreme: PointBarycentreSpecimens.extreme,
+        differentiable: ["points"])
     case "gaussian_transport":
       return KindSpecimens(
         ordinary: GaussianSpecimens.pairs,
