@@ -69,7 +69,7 @@
     (KN_SWEEP_PARAMETERS, const double *phi, const double *gamma, const double *values, \
      int64_t width, double *out, void *scratch), \
     (cost, row_begin, row_end, inv_eps, phi, gamma, values, width, out, scratch)) \
-  X(void, product_f64, \
+  X(void, small_product_f64, \
     (const double *a, int64_t leading_a, const double *b, int64_t leading_b, int64_t rows, \
      int64_t inner, int64_t columns, double *out, int64_t leading_out), \
     (a, leading_a, b, leading_b, rows, inner, columns, out, leading_out)) \

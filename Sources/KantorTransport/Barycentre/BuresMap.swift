@@ -47,6 +47,6 @@ struct BuresMap {
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
   ) {
     let n = Int64(d)
-    kn_product_f64(a, n, b, n, n, n, n, out, n)
+    kn_small_product_f64(a, n, b, n, n, n, n, out, n)
   }
 }

@@ -133,12 +133,12 @@ final class GridPass: BarycentrePass {
   ) {
     let s = Int64(axis.count)
     if axis.inner == 1 {
-      kn_product_f64(x, s, axis.kernel.pointer, s, Int64(axis.outer), s, s, y, s)
+      kn_small_product_f64(x, s, axis.kernel.pointer, s, Int64(axis.outer), s, s, y, s)
       return
     }
     let (block, inner) = (axis.count * axis.inner, Int64(axis.inner))
     for o in 0..<axis.outer {
-      kn_product_f64(
+      kn_small_product_f64(
         axis.kernel.pointer, s, x + o * block, inner, s, s, inner, y + o * block, inner)
     }
   }

@@ -7,6 +7,6 @@ enum SquareMatrix {
     _ d: Int
   ) {
     let n = Int64(d)
-    kn_product_f64(a, n, b, n, n, n, n, out, n)
+    kn_small_product_f64(a, n, b, n, n, n, n, out, n)
   }
 }

@@ -46,7 +46,7 @@ KN_INLINE void kn_product_columns(int vectors, const double *a, int64_t leading_
   }
 }
 
-static void kn_body_product_f64(const double *a, int64_t leading_a, const double *b,
+static void kn_body_small_product_f64(const double *a, int64_t leading_a, const double *b,
                                 int64_t leading_b, int64_t rows, int64_t inner, int64_t columns,
                                 double *out, int64_t leading_out) {
   int64_t c = 0;
