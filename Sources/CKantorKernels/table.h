@@ -69,6 +69,10 @@
     (KN_SWEEP_PARAMETERS, const double *phi, const double *gamma, const double *values, \
      int64_t width, double *out, void *scratch), \
     (cost, row_begin, row_end, inv_eps, phi, gamma, values, width, out, scratch)) \
+  X(void, small_product_f64, \
+    (const double *a, int64_t leading_a, const double *b, int64_t leading_b, int64_t rows, \
+     int64_t inner, int64_t columns, double *out, int64_t leading_out), \
+    (a, leading_a, b, leading_b, rows, inner, columns, out, leading_out)) \
   X(void, argmin_difference_f64, \
     (const double *c, const double *v, int64_t n, double *min, int64_t *argmin), \
     (c, v, n, min, argmin)) \

@@ -5,7 +5,11 @@ import KantorTransport
 extension Catalog {
   public static let standard = Catalog(
     kinds: [
-      TransportKind.kind
+      TransportKind.kind,
+      BarycentreKind.kind,
+      PointBarycentreKind.kind,
+      GaussianTransportKind.kind,
+      GaussianBarycentreKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -14,5 +18,11 @@ extension Catalog {
       Sinkhorn.entry,
       SinkhornNewtonSparse.entry,
       SinkhornDivergence.entry,
+      EntropicBarycentre.entry,
+      DebiasedBarycentre.entry,
+      FreeSupportBarycentre.entry,
+      QuantileBarycentre.entry,
+      BuresWasserstein.entry,
+      BuresBarycentre.entry,
     ])
 }

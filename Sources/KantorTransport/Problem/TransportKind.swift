@@ -55,7 +55,7 @@ public enum TransportKind {
       ))
   }
 
-  private static func geometry(_ fields: ProblemFields) throws(KantorError) -> Geometry {
+  static func geometry(_ fields: ProblemFields) throws(KantorError) -> Geometry {
     let x = fields.tensor("points_source")
     let y = fields.tensor("points_target")
     if let cost = fields.tensor("cost") {
@@ -85,7 +85,7 @@ public enum TransportKind {
       m: m, dimension: d, metric: metric, power: power)
   }
 
-  private static func extent(_ t: Tensor, _ name: String) throws(KantorError) -> (Int, Int) {
+  static func extent(_ t: Tensor, _ name: String) throws(KantorError) -> (Int, Int) {
     let d = t.rank == 2 ? t.shape[1] : 1
     guard t.shape[0] >= 1, d >= 1 else {
       throw KantorError(.shape, "\(name) has the shape \(t.shapeText); it must not be empty")
@@ -99,7 +99,7 @@ public enum TransportKind {
   /// Node numbers are 32-bit inside the methods.
   static let maxPoints = Int(Int32.max) / 4
 
-  private static func finite(
+  static func finite(
     _ t: Tensor, _ name: String, _ metric: Metric
   ) throws(KantorError) -> Buffer<Double> {
     let values = try t.doubles()
