@@ -5,7 +5,8 @@ import KantorTransport
 extension Catalog {
   public static let standard = Catalog(
     kinds: [
-      TransportKind.kind
+      TransportKind.kind,
+      DoublyStochasticKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -13,5 +14,12 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornDivergence.entry,
+      SinkhornKnopp.entry,
+      BirkhoffProjection.entry,
+      PermutationMixture.entry,
+      KroneckerProduct.entry,
+      SpectralSphere.entry,
+      Orthostochastic.entry,
+      BirkhoffDecomposition.entry,
     ])
 }

@@ -8,6 +8,8 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
   let entry: MethodEntry
 
   static let all = Catalog.standard.methods.map { MethodCase(entry: $0) }
+  /// Those that solve transport problems, of which there are specimens of their own.
+  static let transport = all.filter { $0.spec.kind == "transport" }
 
   var testDescription: String { entry.spec.qualifiedName }
   var spec: MethodSpec { entry.spec }

@@ -37,6 +37,7 @@
 #include "scaling.h"
 #include "plan.h"
 #include "two_smallest.h"
+#include "balance.h"
 
 #define KN_TABLE_INITIAL(result, name, parameters, arguments) .name = kn_body_##name,
 const kn_table KN_LEVEL_TABLE = {KN_KERNELS(KN_TABLE_INITIAL)};
