@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, List
 
+from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
 from ._errors import (
     InternalError,
@@ -65,6 +66,7 @@ __all__ = [
     "ot",
     "plot",
     "solve",
+    "solve_batch",
 ]
 
 
