@@ -82,7 +82,10 @@
   X(void, two_smallest_f64, \
     (const double *c, const double *v, int64_t n, double *first, int64_t *argmin, \
      double *second), \
-    (c, v, n, first, argmin, second))
+    (c, v, n, first, argmin, second)) \
+  X(void, balance_group_f64, \
+    (const double *kernel, int64_t n, int64_t sweeps, double *u, double *w, double *error), \
+    (kernel, n, sweeps, u, w, error))
 
 #define KN_TABLE_ENTRY(result, name, parameters, arguments) result(*name) parameters;
 typedef struct kn_table {

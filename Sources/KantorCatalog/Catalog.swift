@@ -10,6 +10,7 @@ extension Catalog {
       PointBarycentreKind.kind,
       GaussianTransportKind.kind,
       GaussianBarycentreKind.kind,
+      DoublyStochasticKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -24,5 +25,12 @@ extension Catalog {
       QuantileBarycentre.entry,
       BuresWasserstein.entry,
       BuresBarycentre.entry,
+      SinkhornKnopp.entry,
+      BirkhoffProjection.entry,
+      PermutationMixture.entry,
+      KroneckerProduct.entry,
+      SpectralSphere.entry,
+      Orthostochastic.entry,
+      BirkhoffDecomposition.entry,
     ])
 }

@@ -8,6 +8,8 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
   let entry: MethodEntry
 
   static let all = Catalog.standard.methods.map { MethodCase(entry: $0) }
+  /// Those of kinds whose problems are measures; `KindBehaviourTests` has the others.
+  static let ofMeasures = all.filter { KindSpecimens.of($0.spec.kind) != nil }
 
   var testDescription: String { entry.spec.qualifiedName }
   var spec: MethodSpec { entry.spec }

@@ -38,6 +38,7 @@
 #include "plan.h"
 #include "two_smallest.h"
 #include "small_product.h"
+#include "balance.h"
 
 #define KN_TABLE_INITIAL(result, name, parameters, arguments) .name = kn_body_##name,
 const kn_table KN_LEVEL_TABLE = {KN_KERNELS(KN_TABLE_INITIAL)};

@@ -174,4 +174,17 @@ void kn_argmin_difference_f32(const float *c, const float *v, int64_t n, float *
 void kn_two_smallest_f64(const double *c, const double *v, int64_t n, double *first,
                          int64_t *argmin, double *second);
 
+/* ---- many small matrices ---------------------------------------------------------------------- */
+
+/* Matrices that are worked on together, lane by lane: entry (i, j) of matrix t stands at
+   [(i * n + j) * KN_GROUP + t], entry i of its vectors at [i * KN_GROUP + t]. */
+enum { KN_GROUP = 8 };
+
+/* Sinkhorn-Knopp scalings of a group of positive matrices: `sweeps` times w = 1 / (K' u), then
+   u = 1 / (K w); u is read first, w is written before it is read if sweeps > 0. error[t] is the
+   largest |column sum - 1| of diag(u) K diag(w) at the end (not a number, or anything, where a
+   scaling overflowed: test u and w too); its row sums are 1 up to rounding. */
+void kn_balance_group_f64(const double *kernel, int64_t n, int64_t sweeps, double *u, double *w,
+                          double *error);
+
 #endif

@@ -9,7 +9,8 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
     result.status, result.objective, result.certificate
 
 `methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
-POT package; `kantor.plot` draws couplings and convergence (matplotlib).
+POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
+matrices; `kantor.plot` draws couplings and convergence (matplotlib).
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ __all__ = [
     "VersionError",
     "__version__",
     "describe",
+    "doubly_stochastic",
     "kinds",
     "methods",
     "ot",
@@ -70,7 +72,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("ot", "plot"):
+    if name in ("doubly_stochastic", "ot", "plot"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
