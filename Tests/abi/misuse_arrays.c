@@ -186,6 +186,23 @@ static void test_no_memory(void)
   kantor_problem_free(problem);
 }
 
+/* No field of a transport problem is a sparse matrix. */
+static void test_sparse_matrices(void)
+{
+  kantor_problem *problem = open_problem();
+  double values[2] = {1, 2};
+  int64_t places[2] = {0, 1};
+  kantor_array numbers = kantor_vector(values, 2);
+  kantor_array integers = kantor_array_make(KANTOR_I64, places, 1, 2, 1);
+  kantor_sparse matrix = {sizeof matrix, KANTOR_COO, 0, 2, 2, &numbers, &integers, &integers};
+  FAILS(KANTOR_E_TYPE, kantor_problem_set_sparse(problem, "cost", &matrix));
+  FAILS(KANTOR_E_NAME, kantor_problem_set_sparse(problem, "no such field", &matrix));
+  FAILS(KANTOR_E_NULL, kantor_problem_set_sparse(problem, NULL, &matrix));
+  FAILS(KANTOR_E_NULL, kantor_problem_set_sparse(NULL, "cost", &matrix));
+  FAILS(KANTOR_E_HANDLE, kantor_problem_set_sparse(dead_problem, "cost", &matrix));
+  kantor_problem_free(problem);
+}
+
 int main(void)
 {
   make_handles();
@@ -195,6 +212,7 @@ int main(void)
   test_loans();
   test_reentry_from_release();
   test_good_layouts();
+  test_sparse_matrices();
   test_no_memory();
   free_handles();
   return check_summary();

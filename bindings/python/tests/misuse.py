@@ -39,8 +39,12 @@ NAMES = {
     "kantor_result_copy": b"plan",
     # A transport problem has no field of type int.
     "kantor_problem_set_int": b"power",
+    # Nor has it one of type sparse.
+    "kantor_problem_set_sparse": b"cost",
 }
-REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
+REFUSED_AS_IS = {
+    "kantor_problem_set_int": _abi.E_TYPE, "kantor_problem_set_sparse": _abi.E_TYPE,
+}
 TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
          "kantor_settings_set_parse": b"0.5"}
 
