@@ -12,6 +12,7 @@ extension Catalog {
       Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
+      SinkhornNewtonSparse.entry,
       SinkhornDivergence.entry,
     ])
 }
