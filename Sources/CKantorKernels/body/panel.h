@@ -71,7 +71,7 @@ KN_INLINE void kn_small_square(double *c, int64_t ldc, double *diagonal, double 
   }
 }
 
-/* Rows of X with X (D L') = C, in place; the square block has `width` <= KN_TILE_COLUMNS columns. */
+/* Rows of X with X (D L') = C, in place; `width` <= KN_TILE_COLUMNS columns. */
 KN_INLINE void kn_small_below(double *c, int64_t ldc, const double *square, int64_t lds,
                               const double *inverse, int64_t width, int64_t rows) {
   int64_t i = 0;
