@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* The one owner of the pointers. They are written once, inside pthread_once, before anyone reads. */
+/* The one owner of the pointers. They are written inside pthread_once, before anyone reads. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static kn_openblas table;
 static int32_t usable;

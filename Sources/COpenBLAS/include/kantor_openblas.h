@@ -60,8 +60,9 @@ int32_t kn_openblas_asked(void);
 /* Why kn_openblas_get returned NULL: what the loader said, or which function is missing. */
 const char *kn_openblas_problem(void);
 
-/* As kn_openblas_get, for a library of another name, without memory of it: for tests of what happens
-   when there is none, or the wrong one. The text goes to problem, which has room for `size`. */
+/* As kn_openblas_get, for a library of another name, without memory of it: for tests of what
+   happens when there is none, or the wrong one. The reason goes to `problem`, which has room for
+   `size` bytes. */
 int32_t kn_openblas_try(const char *file, kn_openblas *functions, char *problem, size_t size);
 
 #endif

@@ -6,7 +6,7 @@ import KantorCore
 /// without roots.
 ///
 /// Same guarantees as `LDLFactor`: bits that do not depend on the number of threads, no allocation
-/// after the start, an answer to the host within some milliseconds. One thread at a time may use it.
+/// after the start, an answer to the host within some milliseconds. Not for two threads at once.
 public final class DenseLDL {
   public let order: Int
   /// Elements from a column to the next.

@@ -7,14 +7,16 @@ public enum DenseLibrary {
   /// `purpose` begins the message when there is no library: "eigenvalues of order 300".
   public static func functions(for purpose: String) throws(KantorError) -> kn_openblas {
     guard let table = kn_openblas_get() else {
-      throw KantorError(.unsupported, missing(purpose, String(cString: kn_openblas_problem())))
+      throw missing(for: purpose, why: String(cString: kn_openblas_problem()))
     }
     return table.pointee
   }
 
-  static func missing(_ purpose: String, _ why: String) -> String {
-    "\(purpose): OpenBLAS is needed and cannot be used (\(why)); "
-      + "install the package libopenblas0"
+  public static func missing(for purpose: String, why: String) -> KantorError {
+    KantorError(
+      .unsupported,
+      "\(purpose): OpenBLAS is needed and cannot be used (\(why)); "
+        + "install the package libopenblas0")
   }
 
   static func int32(_ n: Int, _ what: String) throws(KantorError) -> Int32 {

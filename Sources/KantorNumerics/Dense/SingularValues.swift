@@ -1,8 +1,8 @@
 import COpenBLAS
 import KantorCore
 
-/// Singular values and, if asked for, thin singular vectors of a dense matrix by LAPACK's divide and
-/// conquer (dgesdd).
+/// Singular values and, if asked for, thin singular vectors of a dense matrix, by LAPACK's divide
+/// and conquer (dgesdd).
 public struct SingularValues {
   /// Descending.
   public let values: Buffer<Double>
@@ -27,21 +27,22 @@ public struct SingularValues {
     let library = try DenseLibrary.functions(for: what)
     let copy = try Buffer<Double>(copying: a, count: size)
     let integers = try Buffer<Int32>(count: try checkedProduct(8, k, of: what))
-    // Read by columns the memory is the transpose: its left vectors are our right ones, and come one
-    // after the other; V' by columns has ours side by side, so it is transposed below.
+    // Read by columns the memory is the transpose: its left vectors are our right ones, and come
+    // one after the other; V' by columns has ours side by side, so it is transposed below.
     var (m, n) = (try DenseLibrary.int32(columns, what), try DenseLibrary.int32(rows, what))
-    var (thin, info, length, answer) = (try DenseLibrary.int32(k, what), Int32(0), Int32(-1), 0.0)
+    let thin = try DenseLibrary.int32(k, what)
+    var (info, length, answer) = (Int32(0), Int32(-1), 0.0)
     let job = vectors ? "S" : "N"
     let turned = try Buffer<Double>(count: left.count)
-    var one: Int32 = 1
+    var (strideLeft, strideRight) = vectors ? (m, thin) : (1, 1)
     library.dgesdd(
-      job, &m, &n, copy.pointer, &m, values.pointer, right.pointer, vectors ? &m : &one,
-      turned.pointer, vectors ? &thin : &one, &answer, &length, integers.pointer, &info, 1)
+      job, &m, &n, copy.pointer, &m, values.pointer, right.pointer, &strideLeft,
+      turned.pointer, &strideRight, &answer, &length, integers.pointer, &info, 1)
     let work = try Buffer<Double>(count: try DenseLibrary.workSize(answer, what))
     length = Int32(work.count)
     library.dgesdd(
-      job, &m, &n, copy.pointer, &m, values.pointer, right.pointer, vectors ? &m : &one,
-      turned.pointer, vectors ? &thin : &one, work.pointer, &length, integers.pointer, &info, 1)
+      job, &m, &n, copy.pointer, &m, values.pointer, right.pointer, &strideLeft,
+      turned.pointer, &strideRight, work.pointer, &length, integers.pointer, &info, 1)
     guard info == 0 else {
       throw KantorError(.internal, "\(what): dgesdd did not converge (\(info))")
     }

@@ -2,13 +2,12 @@ import COpenBLAS
 import KantorCore
 
 /// Eigenvalues and eigenvectors of symmetric matrices of one order, again and again: Jacobi's
-/// rotations for small ones, which are more accurate on small eigenvalues too, LAPACK's divide and
-/// conquer (dsyevd) for the others. All memory is taken at the start, where LAPACK's library is
-/// opened if it is needed.
+/// rotations for small ones, LAPACK's divide and conquer (dsyevd) for the others. All memory is
+/// taken at the start, where LAPACK's library is opened if it is needed.
 ///
 /// Source: J. Demmel, K. Veselic, "Jacobi's method is more accurate than QR", SIAM J. Matrix Anal.
-/// Appl. 13 (1992); M. Gu, S. C. Eisenstat, "A divide-and-conquer algorithm for the symmetric tridiagonal
-/// eigenproblem", SIAM J. Matrix Anal. Appl. 16 (1995).
+/// Appl. 13 (1992); M. Gu, S. C. Eisenstat, "A divide-and-conquer algorithm for the symmetric
+/// tridiagonal eigenproblem", SIAM J. Matrix Anal. Appl. 16 (1995).
 public final class SymmetricSpectrum {
   public let order: Int
   /// In ascending order.
