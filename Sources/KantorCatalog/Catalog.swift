@@ -1,3 +1,4 @@
+import KantorCone
 import KantorCore
 import KantorTransport
 
@@ -5,7 +6,8 @@ import KantorTransport
 extension Catalog {
   public static let standard = Catalog(
     kinds: [
-      TransportKind.kind
+      TransportKind.kind,
+      ConeKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -13,5 +15,6 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornDivergence.entry,
+      InteriorPoint.entry,
     ])
 }
