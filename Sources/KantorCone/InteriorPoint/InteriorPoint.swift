@@ -112,6 +112,9 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
+    // The proximal terms keep the pivots apart from zero; a further shift would be larger than
+    // they are at the end, and slow refinement down.
+    system.shift = 0
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
     let warm = try ProximalWarmStart(problem, form, start)

@@ -103,7 +103,7 @@ final class KKTSystem {
     for j in 0..<order {
       largest = max(largest, abs(matrix.values.pointer[Int(diagonal.pointer[j])]))
     }
-    let rule = PivotRule(shift: shift + 4.9e-32 * largest)
+    let rule = PivotRule(shift: shift > 0 ? shift + 4.9e-32 * largest : 0)
     outcome = factorisation.factor(
       values: matrix.values.pointer, rule: rule, interruption: interruption)
     return outcome.isUsable

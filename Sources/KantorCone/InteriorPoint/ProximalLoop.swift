@@ -219,13 +219,13 @@ final class ProximalLoop {
   private var lastGain = 0
   private var gainLevel = Double.infinity
 
-  /// No tenth less in thirty iterations.
+  /// No tenth less in sixty iterations.
   private func stuck() -> Bool {
     if residuals.worst < 0.9 * gainLevel {
       gainLevel = residuals.worst
       lastGain = iterations
     }
-    return iterations - lastGain > 30
+    return iterations - lastGain > 60
   }
 }
 
