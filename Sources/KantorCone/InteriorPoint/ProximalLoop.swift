@@ -21,6 +21,7 @@ final class ProximalLoop {
   private var missedDual = 0
   /// The best point so far, and how good it is.
   private let best: ProximalSnapshot
+  private let probe: ProximalState
   private(set) var iterations = 0
   private(set) var residuals = ProximalState.Residuals()
 
@@ -30,6 +31,7 @@ final class ProximalLoop {
     state = try ProximalState(form)
     step = try ProximalStep(state, system)
     best = try ProximalSnapshot(state)
+    probe = try ProximalState(form)
     self.system = system
     self.monitor = monitor
     interruption = Interruption(monitor)
@@ -67,6 +69,7 @@ final class ProximalLoop {
       if stop != nil { return .stopped }
       if monitor.reachesIterationLimit(iterations) { return .stopped }
       if let claim = ProximalRays(state).claim() { return claim }
+      if missedPrimal + missedDual > 3, let claim = probeDirection() { return claim }
       if !worst.isFinite || iterations >= 250 { return .stalled }
       if !advance() {
         if monitor.stop != nil { return .stopped }
@@ -79,6 +82,24 @@ final class ProximalLoop {
       }
       if stuck() { return .stalled }
     }
+  }
+
+  /// The last step as a ray: what it has in common with the point, q and b, has cancelled.
+  private func probeDirection() -> Outcome? {
+    for k in 0..<state.count {
+      probe.upperDual.pointer[k] = max(step.dUpperDual.pointer[k], 0)
+      probe.lowerDual.pointer[k] = max(step.dLowerDual.pointer[k], 0)
+      probe.y.pointer[k] = step.dy.pointer[k]
+    }
+    probe.x.pointer.update(from: step.dx.pointer, count: state.n)
+    probe.refresh()
+    guard let claim = ProximalRays(probe).claim() else { return nil }
+    state.x.pointer.update(from: probe.x.pointer, count: state.n)
+    for (to, from) in [
+      (state.y, probe.y), (state.upperDual, probe.upperDual), (state.lowerDual, probe.lowerDual),
+    ] { to.pointer.update(from: from.pointer, count: state.count) }
+    state.refresh()
+    return claim
   }
 
   // MARK: Start
@@ -95,9 +116,6 @@ final class ProximalLoop {
     }
     state.x.fill(0)
     state.y.fill(0)
-    for k in 0..<state.count where state.kind.pointer[k] != ProximalState.isEquation {
-      state.y.pointer[k] = 0
-    }
     // The residuals of the point 0 with s = z = 1, whose step leads to s = -z.
     state.px.fill(0)
     state.gy.fill(0)
@@ -179,6 +197,7 @@ final class ProximalLoop {
     if a < 1 { a *= 0.99 }
     if b < 1 { b *= 0.99 }
     step.move(a, b)
+    step.keepInside()
     iterations += 1
     follow(mu)
     return true

@@ -225,6 +225,23 @@ final class ProximalStep {
     state.refresh()
   }
 
+  private static let least = 1e-20
+
+  /// Steps of 0.99 to the boundary, again and again, would underflow; the system divides by both.
+  func keepInside() {
+    for k in 0..<state.count {
+      let kind = state.kind.pointer[k]
+      if kind & ProximalState.hasUpper != 0 {
+        state.upperSlack.pointer[k] = max(state.upperSlack.pointer[k], Self.least)
+        state.upperDual.pointer[k] = max(state.upperDual.pointer[k], Self.least)
+      }
+      if kind & ProximalState.hasLower != 0 {
+        state.lowerSlack.pointer[k] = max(state.lowerSlack.pointer[k], Self.least)
+        state.lowerDual.pointer[k] = max(state.lowerDual.pointer[k], Self.least)
+      }
+    }
+  }
+
   private static func add(_ a: Double, _ d: Buffer<Double>, to v: Buffer<Double>) {
     for k in 0..<v.count { v.pointer[k] += a * d.pointer[k] }
   }
