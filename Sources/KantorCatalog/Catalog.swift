@@ -14,6 +14,7 @@ extension Catalog {
       Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
+      SinkhornNewtonSparse.entry,
       SinkhornDivergence.entry,
       InteriorPoint.entry,
     ])
