@@ -9,7 +9,7 @@ import PackageDescription
 // module for what is named, and after a change of a type's layout further down, a module that was
 // left as it is would read memory wrongly.
 let core: [Target.Dependency] = ["CKantorSupport", "KantorCore"]
-let numerics = core + ["CKantorKernels", "KantorNumerics"]
+let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let cone = numerics + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
 let catalog = transport + ["KantorCatalog"]
@@ -26,8 +26,9 @@ let package = Package(
 
     .target(name: "CKantorKernels", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CKantorSupport"),
+    .target(name: "COpenBLAS", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "KantorCore", dependencies: ["CKantorSupport"]),
-    .target(name: "KantorNumerics", dependencies: core + ["CKantorKernels"]),
+    .target(name: "KantorNumerics", dependencies: core + ["CKantorKernels", "COpenBLAS"]),
     .target(name: "KantorCone", dependencies: numerics),
     .target(name: "KantorTransport", dependencies: cone),
     .target(name: "KantorCatalog", dependencies: transport),
@@ -35,7 +36,7 @@ let package = Package(
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
     .testTarget(
-      name: "KernelTests", dependencies: ["CKantorKernels"], path: "Tests/KernelTests"),
+      name: "KernelTests", dependencies: numerics, path: "Tests/KernelTests"),
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),

@@ -4,11 +4,11 @@
 
 #include "include/kantor_linear.h"
 
-/* Work memory of a thread, in doubles: a packed strip of a source; the packed rows of a square
+/* Work memory of a thread, in doubles: the packed columns of an update; the packed rows of a square
    block (half of it, by strips); and a little that a tile may read past the end. Row numbers
    follow. */
 enum {
-  KN_SCRATCH_STRIP = 8 * KN_PANEL_COLUMNS,
+  KN_SCRATCH_STRIP = KN_PANEL_COLUMNS * KN_PANEL_COLUMNS,
   KN_SCRATCH_SQUARE = KN_PANEL_COLUMNS * KN_PANEL_COLUMNS / 2,
   KN_SCRATCH_DOUBLES = KN_SCRATCH_STRIP + KN_SCRATCH_SQUARE + 64
 };

@@ -30,6 +30,12 @@ static void kn_body_dense_below(double *a, int64_t leading, const double *invers
 
 static void kn_body_dense_solve(const double *a, int64_t leading, const double *inverse,
                                 int64_t order, double *x) {
-  kn_square_forward(a, leading, order, x);
+  enum { BLOCK = 64 };
+  for (int64_t j = 0; j < order; j += BLOCK) {
+    const int64_t width = order - j < BLOCK ? order - j : BLOCK;
+    const double *square = a + j + j * leading;
+    kn_square_forward(square, leading, width, x + j);
+    kn_block_product(square + width, leading, order - j - width, width, x + j, x + j + width, 1);
+  }
   kn_square_backward(a, leading, order, 0, inverse, x, x);
 }

@@ -1,28 +1,34 @@
 /* Dense blocks of an LDL' factor: update by another block, square block on the diagonal, rows below
    it. Blocks are stored by columns. */
 
-/* C[i, j] -= sum_k A[i, k] d[k] A[j, k] for j < columns, row_begin <= i < row_end, i >= j; `row` maps
-   rows (and columns) of the source to those of the target, or NULL when row i goes to row i.
-   Entries of C above its diagonal may be written. */
+/* C[i, j] -= sum_k A[i, k] d[k] A[j, k] for j < columns, row_begin <= i < row_end, i >= j; `row`
+   maps rows (and columns) of the source to those of the target, or NULL when row i goes to row i.
+   Entries of C above its diagonal may be written. A few rows of A stay in the nearest cache while
+   all packed columns pass by them; `packed` has room for KN_SCRATCH_STRIP. */
 static void kn_block_update(double *c, int64_t ldc, const int32_t *row, const double *a,
                             int64_t lda, const double *d, int64_t width, int64_t columns,
                             int64_t row_begin, int64_t row_end, double *packed) {
-  kn_tile tile;
-  for (int64_t j = 0; j < columns; j += KN_TILE_COLUMNS) {
+  const int64_t strip = width * KN_TILE_COLUMNS;
+  double *to = packed;
+  for (int64_t j = 0; j < columns && j < row_end; j += KN_TILE_COLUMNS, to += strip) {
     const int64_t some = columns - j < KN_TILE_COLUMNS ? columns - j : KN_TILE_COLUMNS;
-    int64_t i = row_begin > j ? row_begin : j;
-    if (i >= row_end) break;
-    kn_tile_pack(a + j, lda, d, some, width, packed);
-    for (; i < row_end; i += KN_TILE_ROWS) {
-      const int64_t rows = row_end - i < KN_TILE_ROWS ? row_end - i : KN_TILE_ROWS;
-      kn_tile_run(a + i, lda, packed, width, rows, some, &tile);
+    kn_tile_pack(a + j, lda, d, some, width, to);
+  }
+  kn_tile tile;
+  for (int64_t i = row_begin; i < row_end; i += KN_TILE_ROWS) {
+    const int64_t rows = row_end - i < KN_TILE_ROWS ? row_end - i : KN_TILE_ROWS;
+    const int32_t *const place = row == NULL ? NULL : row + i;
+    const int side_by_side = row == NULL || place[rows - 1] - place[0] == rows - 1;
+    const double *from = packed;
+    for (int64_t j = 0; j < columns && j < i + rows; j += KN_TILE_COLUMNS, from += strip) {
+      const int64_t some = columns - j < KN_TILE_COLUMNS ? columns - j : KN_TILE_COLUMNS;
+      kn_tile_run(a + i, lda, from, width, rows, some, &tile);
       if (row == NULL) {
         kn_tile_subtract(&tile, c + i + j * ldc, ldc, rows, some);
-      } else if (row[i + rows - 1] - row[i] == rows - 1 &&
-                 row[j + some - 1] - row[j] == some - 1) {
-        kn_tile_subtract(&tile, c + row[i] + (int64_t)row[j] * ldc, ldc, rows, some);
+      } else if (side_by_side && row[j + some - 1] - row[j] == some - 1) {
+        kn_tile_subtract(&tile, c + place[0] + (int64_t)row[j] * ldc, ldc, rows, some);
       } else {
-        kn_tile_scatter(&tile, c, ldc, row + i, rows, row + j, some);
+        kn_tile_scatter(&tile, c, ldc, place, rows, row + j, some);
       }
     }
   }
@@ -71,7 +77,7 @@ KN_INLINE void kn_small_square(double *c, int64_t ldc, double *diagonal, double 
   }
 }
 
-/* Rows of X with X (D L') = C, in place; the square block has `width` <= KN_TILE_COLUMNS columns. */
+/* Rows of X with X (D L') = C, in place; `width` <= KN_TILE_COLUMNS columns. */
 KN_INLINE void kn_small_below(double *c, int64_t ldc, const double *square, int64_t lds,
                               const double *inverse, int64_t width, int64_t rows) {
   int64_t i = 0;

@@ -9,9 +9,9 @@ KN_INLINE void kn_square_forward(const double *l, int64_t ld, int64_t width, dou
   }
 }
 
-/* y[i] = sum_k L[i, k] x[k] for `rows` rows at l. */
-static void kn_block_product(const double *l, int64_t ld, int64_t rows, int64_t width,
-                             const double *x, double *y) {
+/* y[i] = sum_k L[i, k] x[k] for `rows` rows at l, or that taken from y. */
+KN_INLINE void kn_block_product(const double *l, int64_t ld, int64_t rows, int64_t width,
+                                const double *x, double *y, const int subtract) {
   int64_t i = 0;
   for (; i + 2 * KN_LANES_D <= rows; i += 2 * KN_LANES_D) {
     kn_vd s0 = kn_splat_d(0), s1 = kn_splat_d(0);
@@ -21,13 +21,13 @@ static void kn_block_product(const double *l, int64_t ld, int64_t rows, int64_t 
       s0 = kn_fma_d(kn_load_d(from), t, s0);
       s1 = kn_fma_d(kn_load_d(from + KN_LANES_D), t, s1);
     }
-    kn_store_d(y + i, s0);
-    kn_store_d(y + i + KN_LANES_D, s1);
+    kn_store_d(y + i, subtract ? kn_load_d(y + i) - s0 : s0);
+    kn_store_d(y + i + KN_LANES_D, subtract ? kn_load_d(y + i + KN_LANES_D) - s1 : s1);
   }
   for (; i < rows; i++) {
     double s = 0;
     for (int64_t k = 0; k < width; k++) s += l[i + k * ld] * x[k];
-    y[i] = s;
+    y[i] = subtract ? y[i] - s : s;
   }
 }
 
@@ -68,7 +68,7 @@ static void kn_body_panels_forward(const kn_panels *p, const kn_panel_factor *fa
         continue;
       }
       kn_square_forward(v.block, v.leading, v.width, z + v.first);
-      kn_block_product(v.block + v.width, v.leading, below, v.width, z + v.first, work);
+      kn_block_product(v.block + v.width, v.leading, below, v.width, z + v.first, work, 0);
       for (int64_t i = 0; i < below; i++) z[v.row[v.width + i]] -= work[i];
     }
   }

@@ -104,7 +104,7 @@ public final class LDLAnalysis: Sendable {
     switch form {
     case .simplicial: return false
     case .panels: return true
-    case .automatic: return work > 16 * Double(entries + n)
+    case .automatic: return work > 8 * Double(entries + n)
     }
   }
 
