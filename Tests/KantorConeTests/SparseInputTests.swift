@@ -29,14 +29,18 @@ import Testing
   private func isAnswer(_ x: [Double]) -> Bool { abs(x[0] - 1.6) < 1e-6 && abs(x[1] - 1.2) < 1e-6 }
 
   @Test func anyOrderAndRepeats() throws {
-    #expect(isAnswer(try solve(try matrix(.csc, [1, 3, -1, 2, 1, -1], [0, 1, 2, 0, 1, 3], [0, 3, 6]))))
+    #expect(
+      isAnswer(
+        try solve(try matrix(.csc, [1, 3, -1, 2, 1, -1], [0, 1, 2, 0, 1, 3], [0, 3, 6]))))
     // Rows of a column in any order, and one entry in two parts.
     #expect(
       isAnswer(
         try solve(
           try matrix(.csc, [-1, 2, 1, 1, -1, 1, 2], [2, 1, 0, 1, 3, 1, 0], [0, 4, 7]))))
     #expect(
-      isAnswer(try solve(try matrix(.csr, [2, 1, 3, 1, -1, -1], [1, 0, 0, 1, 0, 1], [0, 2, 4, 5, 6]))))
+      isAnswer(
+        try solve(
+          try matrix(.csr, [2, 1, 3, 1, -1, -1], [1, 0, 0, 1, 0, 1], [0, 2, 4, 5, 6]))))
     #expect(
       isAnswer(
         try solve(
@@ -65,7 +69,8 @@ import Testing
   }
 
   @Test func conesAreRead() throws {
-    let text = "zero 1, 2 * second_order 3, power 0.5, psd 2, generalized_power 1 0.5 0.5, exponential"
+    let text =
+      "zero 1, 2 * second_order 3, power 0.5, psd 2, generalized_power 1 0.5 0.5, exponential"
     let cones = try ConeList.parse(text)
     #expect(cones.count == 7 && cones.reduce(0) { $0 + $1.rows } == 1 + 6 + 3 + 3 + 3 + 3)
     for bad in ["zero", "zero x", "zero -1", "zero 1,", "power 1", "power nan", "cube 2", "3 *",

@@ -77,15 +77,15 @@ struct Convexity {
     guard outcome.isUsable, outcome.negative > 0 else { return }
     let (curvature, direction) = try lowest(scaled)
     guard curvature < -Self.slack else { return }
-    var (top, where_) = (0.0, 0)
+    var (top, place) = (0.0, 0)
     for j in 0..<n where abs(direction.pointer[j]) > top {
       top = abs(direction.pointer[j])
-      where_ = j
+      place = j
     }
     throw refused(
       "\(outcome.negative) of its eigenvalues are negative; the curvature x'Px is "
         + "\(shortText(curvature)) along an x of length 1 (in variables scaled to P_jj = 1) whose "
-        + "largest entry is variable \(where_)")
+        + "largest entry is variable \(place)")
   }
 
   /// Power iteration with c I - P, c a bound of the eigenvalues.
@@ -95,7 +95,11 @@ struct Convexity {
     let bound = norms.span.reduce(0, max)
     let x = try Buffer<Double>(count: n)
     let y = try Buffer<Double>(count: n)
-    for j in 0..<n { x.pointer[j] = 1 + 0.618 * Double((j &* 7919) % 97) / 97 * (j % 2 == 0 ? 1 : -2) }
+    // Any start that no symmetry of P makes special.
+    for j in 0..<n {
+      let part = 0.618 * Double((j &* 7919) % 97) / 97
+      x.pointer[j] = j % 2 == 0 ? 1 + part : 1 - 2 * part
+    }
     var curvature = Double.infinity
     for _ in 0..<2000 {
       var square = 0.0

@@ -4,10 +4,11 @@ import KantorNumerics
 /// **Solves** min 1/2 x'Px + q'x subject to Ax + s = b, s in K, and its dual.
 ///
 /// **Method** A primal-dual interior-point method on the sparse quasidefinite system of the
-/// optimality conditions. Programs with linear cones alone run inside a proximal method of
-/// multipliers (`ProximalLoop`).
+/// optimality conditions, inside a proximal method of multipliers (`ProximalLoop`). Takes linear
+/// cones: zero, nonnegative, box; others are refused.
 ///
-/// **Symbols** z multipliers of the rows; mu = s'z / pairs; rho, delta proximal strengths of x and z.
+/// **Symbols** z multipliers of the rows; mu = s'z / pairs; rho, delta strengths of the proximal
+/// terms of x and z.
 ///
 /// **Iteration**
 /// 1. Factor [P + rho I + bounds, A'; A, -(s/z + delta)].
@@ -25,14 +26,13 @@ import KantorNumerics
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
 ///
-/// **Reference** schwan2023piqp; mehrotra1992implementation; goulart2024clarabel.
+/// **Reference** schwan2023piqp; mehrotra1992implementation; ruiz2001scaling.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: ConeKind.kind.name,
-    summary: "Interior-point method for cone programs: few iterations, high accuracy.",
+    summary: "Proximal interior-point method for linear and quadratic programs.",
     source: "R. Schwan and others, PIQP: a proximal interior-point quadratic programming solver "
-      + "(2023); P. Goulart, Y. Chen, Clarabel: an interior-point solver for conic programs with "
-      + "quadratic objectives (2024)",
+      + "(2023)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
     options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
@@ -70,6 +70,9 @@ struct ConeStart {
   let s: Buffer<Double>?
   let z: Buffer<Double>?
   let reuse: ConeReuse?
+
+  /// None.
+  init() { (x, s, z, reuse) = (nil, nil, nil, nil) }
 
   init(_ problem: ConeProblem, _ run: Run) throws(KantorError) {
     x = try run.start.vector("x", count: problem.n)
@@ -127,6 +130,7 @@ struct LinearSolve {
     case .infeasible:
       return try claim(.infeasible, z: try state.multipliers(problem), figures, reuse)
     case .unbounded:
+      if let ray = try contradiction() { return try claim(.infeasible, z: ray, figures, reuse) }
       return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
     case .converged, .stalled, .stopped:
       let (x, s, z) = try state.answer(problem)
@@ -135,6 +139,18 @@ struct LinearSolve {
       proposal.reusable = reuse
       return proposal
     }
+  }
+
+  /// A direction in which the objective falls says nothing when no point is feasible: the program
+  /// without its objective tells, by a ray of its dual.
+  private func contradiction() throws(KantorError) -> Buffer<Double>? {
+    let n = problem.n
+    let bare = ConeProblem(
+      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
+      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
+    let inner = LinearSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
+    let proposal = try inner.propose()
+    return proposal.claim == .infeasible ? proposal.z : nil
   }
 
   private func claim(

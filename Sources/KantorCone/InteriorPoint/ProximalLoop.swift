@@ -4,8 +4,8 @@ import KantorNumerics
 /// Interior-point steps inside the proximal method of multipliers, for linear and quadratic
 /// programs.
 ///
-/// Each system is that of a program with rho/2 |x - x_c|^2 added and delta/2 |y - y_c|^2 taken away,
-/// so it stays solvable for dependent rows and singular P; the centres follow the iterates, and
+/// Each system is that of a program with rho/2 |x - x_c|^2 added and delta/2 |y - y_c|^2 taken
+/// away, so it stays solvable for dependent rows and singular P; the centres follow the iterates, and
 /// the strengths fall with the residuals.
 final class ProximalLoop {
   enum Outcome { case converged, infeasible, unbounded, stalled, stopped }
