@@ -60,7 +60,8 @@ struct PanelPattern: Sendable {
       most = max(most, m)
       let ld = Self.leadingDimension(rows: m, width: w)
       leading.pointer[s] = Int32(truncatingIfNeeded: ld)
-      let block = try checkedProduct(ld, w, of: "factor")
+      // Vectors may read a little past the end; that must not be memory another thread writes.
+      let block = try checkedProduct(ld, w, of: "factor") + (w > 1 ? 8 : 0)
       guard offsets.pointer[s] <= Int.max / 16 - block else {
         throw KantorError(.tooLarge, "the factor does not fit in memory")
       }

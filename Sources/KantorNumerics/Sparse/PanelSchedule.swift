@@ -4,7 +4,7 @@ import KantorCore
 /// Which panels are done by which thread alone (whole subtrees), and which by all together.
 struct PanelSchedule: Sendable {
   /// Multiplications below which threads cost more than they bring.
-  static var leastWork: Double { 4e6 }
+  static var leastWork: Double { 2e7 }
   /// From here on a panel is worth sharing, and worth looking at the host in between.
   static var largePanel: Double { 2e6 }
 
