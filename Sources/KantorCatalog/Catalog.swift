@@ -1,3 +1,4 @@
+import KantorCone
 import KantorCore
 import KantorTransport
 
@@ -11,6 +12,7 @@ extension Catalog {
       GaussianTransportKind.kind,
       GaussianBarycentreKind.kind,
       DoublyStochasticKind.kind,
+      ConeKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -32,5 +34,6 @@ extension Catalog {
       SpectralSphere.entry,
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
+      InteriorPoint.entry,
     ])
 }

@@ -53,8 +53,10 @@ import Testing
       #expect(isName(kind.name) && isSentence(kind.summary))
       #expect(Set(kind.fields.map(\.name)).count == kind.fields.count)
       for field in kind.fields {
-        #expect(isName(field.name) && isSentence(field.doc) && field.role == .input)
-        #expect((field.type == .array) == !field.shape.isEmpty)
+        // Matrices go by the capital letters that they have in formulas.
+        #expect(isName(field.name.lowercased()) && isSentence(field.doc) && field.role == .input)
+        let hasShape = field.type == .array || field.type == .sparse
+        #expect(hasShape == !field.shape.isEmpty)
         #expect((field.type == .array) == !field.ranks.isEmpty)
       }
     }

@@ -186,20 +186,91 @@ static void test_no_memory(void)
   kantor_problem_free(problem);
 }
 
-/* No field of a transport problem is a sparse matrix. */
-static void test_sparse_matrices(void)
+/* The sparse setter: every pointer, size, type and length spoilt in turn, on a problem that keeps
+   what it had. */
+static double entries[3] = {1, 2, 3};
+static int64_t rows_of[3] = {0, 1, 1};
+static int64_t offsets_of[3] = {0, 2, 3};
+static kantor_array entry_array, row_array, offset_array;
+
+static kantor_sparse good_sparse(void)
 {
-  kantor_problem *problem = open_problem();
-  double values[2] = {1, 2};
-  int64_t places[2] = {0, 1};
-  kantor_array numbers = kantor_vector(values, 2);
-  kantor_array integers = kantor_array_make(KANTOR_I64, places, 1, 2, 1);
-  kantor_sparse matrix = {sizeof matrix, KANTOR_COO, 0, 2, 2, &numbers, &integers, &integers};
-  FAILS(KANTOR_E_TYPE, kantor_problem_set_sparse(problem, "cost", &matrix));
-  FAILS(KANTOR_E_NAME, kantor_problem_set_sparse(problem, "no such field", &matrix));
-  FAILS(KANTOR_E_NULL, kantor_problem_set_sparse(problem, NULL, &matrix));
-  FAILS(KANTOR_E_NULL, kantor_problem_set_sparse(NULL, "cost", &matrix));
-  FAILS(KANTOR_E_HANDLE, kantor_problem_set_sparse(dead_problem, "cost", &matrix));
+  entry_array = kantor_vector(entries, 3);
+  row_array = kantor_array_make(KANTOR_I64, rows_of, 1, 3, 1);
+  offset_array = kantor_array_make(KANTOR_I64, offsets_of, 1, 3, 1);
+  kantor_sparse matrix;
+  memset(&matrix, 0, sizeof matrix);
+  matrix.struct_size = sizeof matrix;
+  matrix.format = KANTOR_CSC;
+  matrix.rows = 2;
+  matrix.columns = 2;
+  matrix.values = &entry_array;
+  matrix.indices = &row_array;
+  matrix.offsets = &offset_array;
+  return matrix;
+}
+
+#define SPARSE_FAILS(code, spoil) \
+  do { \
+    kantor_sparse matrix = good_sparse(); \
+    spoil; \
+    FAILS(code, kantor_problem_set_sparse(problem, "A", &matrix)); \
+  } while (0)
+
+static void test_sparse(void)
+{
+  kantor_problem *problem = NULL, *sealed = NULL;
+  WORKS(kantor_problem_create("cone", &problem));
+  kantor_sparse good = good_sparse();
+  WORKS(kantor_problem_set_sparse(problem, "A", &good));
+  FOR_BAD(KIND_PROBLEM)
+  FAILS(bad->code, kantor_problem_set_sparse(BAD_PROBLEM, "A", &good));
+  FOR_BAD_NAME
+  FAILS(name->code, kantor_problem_set_sparse(problem, name->text, &good));
+  FAILS(KANTOR_E_NULL, kantor_problem_set_sparse(problem, "A", NULL));
+  FAILS(KANTOR_E_TYPE, kantor_problem_set_sparse(problem, "q", &good));
+  SPARSE_FAILS(KANTOR_E_VERSION, matrix.struct_size = 0);
+  SPARSE_FAILS(KANTOR_E_VERSION, matrix.struct_size = SIZE_MAX);
+  SPARSE_FAILS(KANTOR_E_LAYOUT, matrix.format = 0);
+  SPARSE_FAILS(KANTOR_E_LAYOUT, matrix.format = 4);
+  SPARSE_FAILS(KANTOR_E_SHAPE, matrix.rows = -1);
+  SPARSE_FAILS(KANTOR_E_SHAPE, matrix.columns = INT64_MIN);
+  SPARSE_FAILS(KANTOR_E_TOO_LARGE, matrix.columns = INT64_MAX);
+  SPARSE_FAILS(KANTOR_E_SHAPE, matrix.columns = 3);
+  SPARSE_FAILS(KANTOR_E_NULL, matrix.values = NULL);
+  SPARSE_FAILS(KANTOR_E_NULL, matrix.indices = NULL);
+  SPARSE_FAILS(KANTOR_E_NULL, matrix.offsets = NULL);
+  SPARSE_FAILS(KANTOR_E_NULL, entry_array.data = NULL);
+  SPARSE_FAILS(KANTOR_E_VERSION, row_array.struct_size = 1);
+  SPARSE_FAILS(KANTOR_E_LAYOUT, row_array.dtype = KANTOR_F64);
+  SPARSE_FAILS(KANTOR_E_LAYOUT, entry_array.dtype = KANTOR_I64);
+  SPARSE_FAILS(KANTOR_E_SHAPE, row_array.shape[0] = 2);
+  /* What was set is still there, and the indices are looked at when the problem is sealed. */
+  double q[2] = {1, 1};
+  kantor_array objective = kantor_vector(q, 2);
+  WORKS(kantor_problem_set_array(problem, "q", &objective, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_text(problem, "cones", "zero 2"));
+  WORKS(kantor_problem_copy(problem, &sealed));
+  WORKS(kantor_problem_seal(sealed));
+  good = good_sparse();
+  FAILS(KANTOR_E_STATE, kantor_problem_set_sparse(sealed, "A", &good));
+  int64_t spoilt[] = {-1, 2, INT64_MAX, INT64_MIN};
+  for (int i = 0; i < 4; i++) {
+    kantor_problem *copy = NULL;
+    WORKS(kantor_problem_copy(problem, &copy));
+    rows_of[1] = spoilt[i];
+    kantor_sparse matrix = good_sparse();
+    WORKS(kantor_problem_set_sparse(copy, "A", &matrix));
+    FAILS(KANTOR_E_RANGE, kantor_problem_seal(copy));
+    rows_of[1] = 1;
+    offsets_of[1] = spoilt[i] == 2 ? 4 : spoilt[i];
+    matrix = good_sparse();
+    WORKS(kantor_problem_set_sparse(copy, "A", &matrix));
+    FAILS(KANTOR_E_RANGE, kantor_problem_seal(copy));
+    offsets_of[1] = 2;
+    kantor_problem_free(copy);
+  }
+  kantor_problem_free(sealed);
   kantor_problem_free(problem);
 }
 
@@ -212,8 +283,8 @@ int main(void)
   test_loans();
   test_reentry_from_release();
   test_good_layouts();
-  test_sparse_matrices();
   test_no_memory();
+  test_sparse();
   free_handles();
   return check_summary();
 }

@@ -29,7 +29,7 @@ package enum ConeDistance {
     }
   }
 
-  /// Of z from the dual cone. For a box: z > 0 needs a finite lower bound, z < 0 a finite upper one.
+  /// Of z from the dual cone. In a box z > 0 needs a finite lower limit, z < 0 an upper one.
   package static func dual(
     _ cone: Cone, _ z: UnsafePointer<Double>, lower: UnsafePointer<Double>?,
     upper: UnsafePointer<Double>?

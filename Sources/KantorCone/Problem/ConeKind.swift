@@ -11,8 +11,8 @@ public enum ConeKind {
   static let fields: [FieldSpec] = [
     FieldSpec(
       "P", .sparse, .input, shape: "(n, n)",
-      "Symmetric positive semidefinite matrix of the objective: whole, or its upper triangle alone; "
-        + "zero if not set."),
+      "Symmetric positive semidefinite matrix of the objective: whole, or its upper triangle; zero "
+        + "if not set."),
     FieldSpec("q", .array, .input, shape: "(n,)", ranks: [1], "Linear objective."),
     FieldSpec(
       "A", .sparse, .input, shape: "(m, n)", "Constraint matrix; no constraints if not set."),

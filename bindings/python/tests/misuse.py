@@ -7,10 +7,11 @@ import re
 from ctypes import byref, c_char_p, c_double, c_int64, c_void_p, sizeof
 
 import numpy as np
+from scipy import sparse
 from test_prototypes import parameters, source
 
 import kantor
-from kantor import _abi, _arrays
+from kantor import _abi, _arrays, _sparse
 from kantor._library import lib
 
 COST = np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 1.0]])
@@ -39,11 +40,7 @@ NAMES = {
     "kantor_result_copy": b"plan",
     # A transport problem has no field of type int.
     "kantor_problem_set_int": b"power",
-    # Nor has it one of type sparse.
-    "kantor_problem_set_sparse": b"cost",
-}
-REFUSED_AS_IS = {
-    "kantor_problem_set_int": _abi.E_TYPE, "kantor_problem_set_sparse": _abi.E_TYPE,
+    "kantor_problem_set_sparse": b"A",
 }
 TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
          "kantor_settings_set_parse": b"0.5"}
@@ -98,6 +95,10 @@ class World:
         assert lib.kantor_solve(self.problem, b"sinkhorn", None, byref(self.result)) == 0
         self.open = c_void_p()
         assert lib.kantor_problem_copy(self.problem, byref(self.open)) == 0
+        # The kind that has fields for sparse matrices.
+        self.program = c_void_p()
+        assert lib.kantor_problem_create(b"cone", byref(self.program)) == 0
+        self.sparse, self._parts = _sparse.sparse_view(sparse.csc_matrix(COST), "A")
         self.freed = c_void_p()
         assert lib.kantor_settings_create(None, byref(self.freed)) == 0
         lib.kantor_settings_free(self.freed)
@@ -110,7 +111,7 @@ class World:
 
     def close(self):
         lib.kantor_result_free(self.result)
-        for problem in (self.problem, self.open):
+        for problem in (self.problem, self.open, self.program):
             lib.kantor_problem_free(problem)
         lib.kantor_settings_free(self.settings)
 
@@ -130,6 +131,8 @@ class World:
         bare = kind.replace("const", "").replace(" ", "")
         if bare in ("kantor_problem*", "kantor_settings*", "kantor_result*"):
             wanted = bare[len("kantor_"):-1]
+            if function == "kantor_problem_set_sparse":
+                return self.program
             frees = function.endswith("_free")
             if frees:
                 return self.disposable(wanted)
@@ -178,6 +181,8 @@ class World:
             texts = {"kind": b"transport", "method": b"sinkhorn", "text": TEXTS.get(function)}
             return texts[name]
         if bare.startswith("kantor_") and bare.endswith("*"):
+            if bare == "kantor_sparse*":
+                return self.sparse
             struct = _abi.STRUCTS[bare[:-1]]
             return self.cost if function == "kantor_problem_set_array" else (
                 struct(struct_size=sizeof(struct)))

@@ -1,0 +1,175 @@
+import KantorCore
+import KantorNumerics
+
+/// **Solves** min 1/2 x'Px + q'x subject to Ax + s = b, s in K, and its dual.
+///
+/// **Method** A primal-dual interior-point method on the sparse quasidefinite system of the
+/// optimality conditions, inside a proximal method of multipliers (`ProximalLoop`). Takes linear
+/// cones: zero, nonnegative, box; others are refused.
+///
+/// **Symbols** z multipliers of the rows; mu = s'z / pairs; rho, delta strengths of the proximal
+/// terms of x and z.
+///
+/// **Iteration**
+/// 1. Factor [P + rho I + bounds, A'; A, -(s/z + delta)].
+/// 2. Predictor: the Newton direction towards mu = 0; from its step lengths sigma, the part of mu
+///    that is kept.
+/// 3. Corrector: the direction towards sigma mu, with the predictor's second-order term.
+/// 4. 0.99 of the way to the boundary, for s and z separately; then the proximal centres follow
+///    and their strengths fall with the residuals.
+///
+/// **Stops when** primal and dual residuals and the gap are at most `tolerance`, relative to the
+/// terms that they are made of; when an iterate has become a ray; or when nothing improves.
+///
+/// **Guarantee** A `solved` result meets the tolerance on the caller's data, as computed by the
+/// checker. An `infeasible` or `unbounded` one carries a ray.
+///
+/// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
+///
+/// **Reference** schwan2023piqp; mehrotra1992implementation; ruiz2001scaling.
+public enum InteriorPoint: ConeMethod {
+  public static let spec = MethodSpec(
+    name: "interior_point", kind: ConeKind.kind.name,
+    summary: "Proximal interior-point method for linear and quadratic programs.",
+    source: "R. Schwan and others, PIQP: a proximal interior-point quadratic programming solver "
+      + "(2023)",
+    guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
+      + "size of their terms.",
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    usesWarmStart: true, hasDerivatives: false)
+
+  static let options: [OptionSpec] = [
+    OptionSpec(
+      "tolerance", .real(1e-8, min: 1e-13, max: 1),
+      "Largest relative residual, cone violation and gap of a solved result."),
+    OptionSpec(
+      "max_iterations", .int(200, min: 1, max: .max), "Iterations after which the solve stops."),
+  ]
+
+  static let outputs: [FieldSpec] = [
+    FieldSpec(
+      "factor_entries", .int, .output, "Entries of the sparse factor; 0 if none was needed.")
+  ]
+
+  public static func propose(
+    _ problem: ConeProblem, _ run: Run
+  ) throws(KantorError) -> ConeProposal {
+    let start = try ConeStart(problem, run)
+    try Convexity.check(problem.p, Interruption(run.monitor))
+    guard problem.isLinear else {
+      throw KantorError(
+        .unsupported, "'interior_point' takes zero, nonnegative and box cones")
+    }
+    return try LinearSolve(problem, run, start).propose()
+  }
+}
+
+/// Where the caller asks to start; sizes are checked even if nothing comes of it.
+struct ConeStart {
+  let x: Buffer<Double>?
+  let s: Buffer<Double>?
+  let z: Buffer<Double>?
+  let reuse: ConeReuse?
+
+  /// None.
+  init() { (x, s, z, reuse) = (nil, nil, nil, nil) }
+
+  init(_ problem: ConeProblem, _ run: Run) throws(KantorError) {
+    x = try run.start.vector("x", count: problem.n)
+    s = try run.start.vector("s", count: problem.m)
+    z = try run.start.vector("z", count: problem.m)
+    reuse = run.start.reusable as? ConeReuse
+  }
+}
+
+/// What one solve leaves to the next.
+struct ConeReuse: Sendable {
+  var linear: KKTAnalysis?
+}
+
+/// One solve of a program with linear cones.
+struct LinearSolve {
+  let problem: ConeProblem
+  let run: Run
+  let start: ConeStart
+  private let tolerance: Double
+
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+    self.problem = problem
+    self.run = run
+    self.start = start
+    tolerance = run.options.real("tolerance")
+  }
+
+  func propose() throws(KantorError) -> ConeProposal {
+    switch try LinearForm.make(problem) {
+    case .infeasible(let ray): return try claim(.infeasible, z: ray)
+    case .form(let form): return try solve(form)
+    }
+  }
+
+  private func solve(_ form: LinearForm) throws(KantorError) -> ConeProposal {
+    let interruption = Interruption(run.monitor)
+    guard
+      let system = try KKTSystem(
+        p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
+        interruption: interruption)
+    else { return try origin() }
+    // The proximal terms keep the pivots apart from zero; a further shift would be larger than
+    // they are at the end, and slow refinement down.
+    system.shift = 0
+    // The checker rounds differently and measures the units of the caller.
+    let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
+    let warm = try ProximalWarmStart(problem, form, start)
+    let outcome = loop.run(from: warm)
+    var figures = ResultFields()
+    figures.add("factor_entries", system.shared.analysis.factorEntries)
+    let reuse = ConeReuse(linear: system.shared)
+    let state = loop.state
+    switch outcome {
+    case .infeasible:
+      return try claim(.infeasible, z: try state.multipliers(problem), figures, reuse)
+    case .unbounded:
+      if let ray = try contradiction() { return try claim(.infeasible, z: ray, figures, reuse) }
+      return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
+    case .converged, .stalled, .stopped:
+      let (x, s, z) = try state.answer(problem)
+      var proposal = ConeProposal(
+        claim: .point, x: x, s: s, z: z, figures: figures, tolerance: tolerance)
+      proposal.reusable = reuse
+      return proposal
+    }
+  }
+
+  /// A direction in which the objective falls says nothing when no point is feasible: the program
+  /// without its objective tells, by a ray of its dual.
+  private func contradiction() throws(KantorError) -> Buffer<Double>? {
+    let n = problem.n
+    let bare = ConeProblem(
+      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
+      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
+    let inner = LinearSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
+    let proposal = try inner.propose()
+    return proposal.claim == .infeasible ? proposal.z : nil
+  }
+
+  private func claim(
+    _ claim: ConeProposal.Claim, x: Buffer<Double>? = nil, z: Buffer<Double>? = nil,
+    _ figures: ResultFields = ResultFields(), _ reuse: ConeReuse = ConeReuse()
+  ) throws(KantorError) -> ConeProposal {
+    let noX = try Buffer<Double>(count: problem.n)
+    let noS = try Buffer<Double>(count: problem.m)
+    var proposal = ConeProposal(
+      claim: claim, x: x ?? noX, s: noS, z: z ?? noS, figures: figures, tolerance: tolerance)
+    proposal.reusable = reuse
+    return proposal
+  }
+
+  /// Stopped before anything was known.
+  private func origin() throws(KantorError) -> ConeProposal {
+    let x = try Buffer<Double>(count: problem.n)
+    return ConeProposal(
+      claim: .point, x: x, s: try LinearSlack.make(problem, x), z: try Buffer(count: problem.m),
+      tolerance: tolerance)
+  }
+}
