@@ -38,6 +38,7 @@ let package = Package(
       name: "KernelTests", dependencies: ["CKantorKernels"], path: "Tests/KernelTests"),
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
   ]
