@@ -59,6 +59,7 @@ func signatureCheck() {
   same(kantorSettingsUncancel, CKantor.kantor_settings_uncancel)
   same(kantorSettingsWarmStart, CKantor.kantor_settings_warm_start)
   same(kantorSolve, CKantor.kantor_solve)
+  same(kantorSolveBatch, CKantor.kantor_solve_batch)
   same(kantorTransportExact, CKantor.kantor_transport_exact)
   same(kantorVersion, CKantor.kantor_version)
   same(kantorVersionNumber, CKantor.kantor_version_number)

@@ -20,6 +20,8 @@ public struct ConeProposal: Sendable {
   public var figures: ResultFields
   /// Relative and absolute tolerance that the certificate has to meet for `solved`.
   public var tolerance: Double
+  /// What a solve that starts from the result may use again.
+  public var reusable: (any Sendable)?
 
   public init(
     claim: Claim, x: Buffer<Double>, s: Buffer<Double>, z: Buffer<Double>,

@@ -208,6 +208,7 @@ _texts = POINTER(c_char_p)
 _array = POINTER(Array)
 _sparse = POINTER(Sparse)
 _real_out = POINTER(c_double)
+_codes_out = POINTER(c_int32)
 _int_out = POINTER(c_int64)
 _numbers = c_void_p  # const double *, double *, int64_t *: addresses of caller's memory
 _memory = c_void_p  # char *: caller's memory
@@ -264,6 +265,9 @@ PROTOTYPES = {
     "kantor_settings_uncancel": (c_int32, (_handle,)),
     # solve.h
     "kantor_solve": (c_int32, (_handle, _text, _handle, _handle_out)),
+    "kantor_solve_batch": (
+        c_int32, (_handle_out, c_int64, _text, _handle, _handle_out, _codes_out)
+    ),
     # result.h
     "kantor_result_free": (None, (_handle,)),
     "kantor_result_status": (c_int32, (_handle,)),
