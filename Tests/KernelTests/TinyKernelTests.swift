@@ -95,7 +95,8 @@ extension KernelTests {
             for b in 0..<n {
               var sum = a == b ? -1.0 : 0
               for i in 0..<n {
-                for j in 0..<n { sum += inverse[i * lead + a] * h[i * n + j] * inverse[j * lead + b] }
+                let left = inverse[i * lead + a]
+                for j in 0..<n { sum += left * h[i * n + j] * inverse[j * lead + b] }
               }
               worst = max(worst, abs(sum))
             }

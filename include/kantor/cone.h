@@ -31,10 +31,12 @@ typedef struct kantor_qp {
 typedef struct kantor_qp_answer {
   size_t struct_size;     /* sizeof(kantor_qp_answer) */
   double *x;              /* [out] n: the minimiser; may be NULL */
-  double *y;              /* [out] m + n multipliers, of rows and then of variables: P x + q + A'y_rows
-                             + y_variables = 0, >= 0 at upper bounds, <= 0 at lower ones; may be NULL */
-  int32_t *active;        /* [in, out] m + n: -1 where a lower bound is active, 1 an upper one, else 0;
-                             on entry the working set to start from, zeros for none; may be NULL */
+  double *y;              /* [out] m + n multipliers, of rows and then of variables:
+                             P x + q + A'y_rows + y_variables = 0, >= 0 at upper bounds, <= 0 at
+                             lower ones; may be NULL */
+  int32_t *active;        /* [in, out] m + n: -1 where a lower bound is active, 1 an upper one,
+                             else 0; on entry the working set to start from, zeros for none; may
+                             be NULL */
   double objective;       /* [out] */
   double primal_residual; /* [out] largest violation of a bound */
   double dual_residual;   /* [out] largest component of P x + q + A'y_rows + y_variables */
@@ -59,8 +61,8 @@ KANTOR_API int64_t kantor_qp_workspace(int64_t n, int64_t m);
    workspace: [in] kantor_qp_workspace(n, m) doubles, with which nothing is allocated; what stands
    there is of no meaning before and after. NULL: memory is allocated for the call.
    count: [in] the number of doubles at workspace.
-   Returns: KANTOR_SOLVED (residuals and gap at most 1e-9 relative), KANTOR_SOLVED_INACCURATE (1e-5),
-   KANTOR_INFEASIBLE: y is a ray, A'y_rows + y_variables = 0 up to rounding with a negative
+   Returns: KANTOR_SOLVED (residuals and gap at most 1e-9 relative), KANTOR_SOLVED_INACCURATE
+   (1e-5), KANTOR_INFEASIBLE: y is a ray, A'y_rows + y_variables = 0 up to rounding with a negative
    support of the bounds, and proves that no feasible x has max |x_j| < radius;
    KANTOR_UNBOUNDED: x is a ray along which the objective falls for ever, up to 1 / radius;
    KANTOR_ITERATION_LIMIT or KANTOR_NUMERICAL_ERROR: no answer. Nothing but what is said here, and

@@ -84,7 +84,8 @@ public struct DenseQP {
         let (s, t) = (p[i * n + j], p[j * n + i])
         if abs(s - t) <= 1e-12 * max(abs(s), abs(t)) { continue }
         throw KantorError(
-          .range, "p is \(s) at (\(i), \(j)) and \(t) at (\(j), \(i)); a symmetric matrix is needed")
+          .range,
+          "p is \(s) at (\(i), \(j)) and \(t) at (\(j), \(i)); a symmetric matrix is needed")
       }
     }
   }

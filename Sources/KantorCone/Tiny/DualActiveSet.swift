@@ -15,10 +15,10 @@ import KantorCore
 ///
 /// **Iteration.** 1. p: the constraint with the largest violation over the norm of its row, normal
 /// v, missing by b. 2. d = J'v, primal step z = J2 d2, dual step r = R^-1 d1. 3. t = min(b / z'v,
-/// min over r_j > 0 of lambda_j / r_j). No t: infeasible, (1, -r) is the ray. 4. x += t z, lambda -=
-/// t r; if the first of the two was the smaller one, p enters W (a reflection of J2 makes d2 a
-/// multiple of its first column), else j leaves it (rotations) and 2. is repeated with the rest of
-/// b.
+/// min over r_j > 0 of lambda_j / r_j). No t: infeasible, (1, -r) is the ray. 4. x += t z,
+/// lambda -= t r; if the first of the two was the smaller one, p enters W (a reflection of J2 makes
+/// d2 a multiple of its first column), else j leaves it (rotations) and 2. is repeated with the rest
+/// of b.
 ///
 /// **Stops when** nothing is violated by more than 1e-11 relative. One step of refinement on the
 /// system of W follows.
@@ -120,7 +120,8 @@ struct DualActiveSet {
     values = take(n + m)
     ray = take(n + m)
     state = UnsafeMutableRawPointer(take(n + m)).bindMemory(to: Int32.self, capacity: 2 * (n + m))
-    working = UnsafeMutableRawPointer(take(leading)).bindMemory(to: Int32.self, capacity: 2 * leading)
+    working = UnsafeMutableRawPointer(take(leading)).bindMemory(
+      to: Int32.self, capacity: 2 * leading)
     for i in 0..<leading {
       (x[i], g[i], d[i], tail[i], z[i]) = (0, 0, 0, 0, 0)
       (step[i], residual[i], hx[i], lambda[i]) = (0, 0, 0, 0)

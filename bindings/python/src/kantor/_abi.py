@@ -182,6 +182,7 @@ class ProgressInfo(ctypes.Structure):
 
 STRUCTS = {
     "kantor_array": Array,
+    "kantor_sparse": Sparse,
     "kantor_method_info": MethodInfo,
     "kantor_option_info": OptionInfo,
     "kantor_field_info": FieldInfo,
@@ -280,7 +281,7 @@ PROTOTYPES = {
     "kantor_result_field_describe": (c_int32, (_handle, c_int64, POINTER(FieldInfo))),
     "kantor_result_vjp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     # cone.h
-    "kantor_qp_dense": (c_int32, (c_void_p, c_void_p, _numbers, c_int64)),
+    "kantor_qp_dense": (c_int32, (POINTER(QP), POINTER(QPAnswer), _numbers, c_int64)),
     "kantor_qp_workspace": (c_int64, (c_int64, c_int64)),
     # transport.h
     "kantor_transport_exact": (
