@@ -17,8 +17,8 @@ import KantorCore
 /// v, missing by b. 2. d = J'v, primal step z = J2 d2, dual step r = R^-1 d1. 3. t = min(b / z'v,
 /// min over r_j > 0 of lambda_j / r_j). No t: infeasible, (1, -r) is the ray. 4. x += t z,
 /// lambda -= t r; if the first of the two was the smaller one, p enters W (a reflection of J2 makes
-/// d2 a multiple of its first column), else j leaves it (rotations) and 2. is repeated with the rest
-/// of b.
+/// d2 a multiple of its first column), else j leaves it (rotations) and 2. is repeated with the
+/// rest of b.
 ///
 /// **Stops when** nothing is violated by more than 1e-11 relative. One step of refinement on the
 /// system of W follows.
