@@ -11,7 +11,8 @@
 
 enum { KN_TINY_PAD = 8 };
 
-/* Copies rows of n doubles that lie side by side into padded ones. Returns 1 when all are finite. */
+/* Copies rows of n doubles that lie side by side into padded ones. Returns 1 when all are
+   finite. */
 int32_t kn_tiny_pad(const double *source, int64_t rows, int64_t n, double *matrix, int64_t leading);
 
 /* out[i] = <row i, x> for i < rows; out may not be x. */
