@@ -30,6 +30,7 @@
 #include "kantor/types.h"
 
 #include "kantor/array.h"
+#include "kantor/cone.h"
 #include "kantor/library.h"
 #include "kantor/problem.h"
 #include "kantor/result.h"

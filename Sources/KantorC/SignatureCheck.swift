@@ -28,6 +28,8 @@ func signatureCheck() {
   same(kantorProblemSetReal, CKantor.kantor_problem_set_real)
   same(kantorProblemSetSparse, CKantor.kantor_problem_set_sparse)
   same(kantorProblemSetText, CKantor.kantor_problem_set_text)
+  same(kantorQpDense, CKantor.kantor_qp_dense)
+  same(kantorQpWorkspace, CKantor.kantor_qp_workspace)
   same(kantorResultArray, CKantor.kantor_result_array)
   same(kantorResultCopy, CKantor.kantor_result_copy)
   same(kantorResultFieldCount, CKantor.kantor_result_field_count)

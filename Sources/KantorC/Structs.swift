@@ -10,7 +10,7 @@ import KantorCore
 private let largestStruct = 4096
 
 /// The caller's size of a struct, read without touching anything behind it.
-private func size(
+func size(
   _ pointer: UnsafeRawPointer, first: Int, _ argument: StaticString
 ) throws(KantorError) -> Int {
   let size = pointer.loadUnaligned(as: Int.self)
@@ -29,6 +29,8 @@ extension kantor_sparse { static var firstSize: Int { 56 } }
 extension kantor_method_info { static var firstSize: Int { 72 } }
 extension kantor_option_info { static var firstSize: Int { 80 } }
 extension kantor_field_info { static var firstSize: Int { 56 } }
+extension kantor_qp { static var firstSize: Int { 80 } }
+extension kantor_qp_answer { static var firstSize: Int { 80 } }
 
 /// An array descriptor of the caller, checked to be one.
 func descriptor(

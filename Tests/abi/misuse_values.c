@@ -179,6 +179,73 @@ static void test_exact(void)
   CHECK(objective == 0 && count == 2 && row[1] == column[1] && value[1] == 0.5);
 }
 
+/* The one call for quadratic programs: what it refuses, what it leaves alone, what it answers. */
+static void test_qp(void)
+{
+  const double p[4] = {4, 1, 1, 2}, q[2] = {1, 1}, a[2] = {1, 1}, one[1] = {1};
+  const double zeros[2] = {0, 0}, tops[2] = {0.7, 0.7};
+  double bad[4] = {4, 1, 1, NAN}, skew[4] = {4, 1, 2, 2}, concave[4] = {1, 2, 2, 1};
+  double x[2], y[3], workspace[400], nowhere[2] = {1, -1};
+  int32_t active[3] = {0, 0, 0}, strange[3] = {0, 2, 0};
+  kantor_qp problem = {sizeof problem, 2, 1, p, q, a, one, one, zeros, tops}, other;
+  kantor_qp_answer answer;
+  memset(&answer, 0, sizeof answer);
+  answer.struct_size = sizeof answer;
+  answer.x = x;
+  answer.y = y;
+  paint(x, sizeof x);
+  paint(y, sizeof y);
+#define QP(field, value) \
+  (other = problem, other.field = (value), kantor_qp_dense(&other, &answer, NULL, 0))
+  FAILS(KANTOR_E_NULL, kantor_qp_dense(NULL, &answer, NULL, 0));
+  FAILS(KANTOR_E_NULL, kantor_qp_dense(&problem, NULL, NULL, 0));
+  FAILS(KANTOR_E_VERSION, QP(struct_size, 0));
+  int64_t sizes[] = {0, -1, INT64_MIN, INT64_MAX};
+  for (int i = 0; i < 4; i++) {
+    FAILS(KANTOR_E_RANGE, QP(n, sizes[i]));
+    if (i > 0) FAILS(KANTOR_E_RANGE, QP(m, sizes[i]));
+    FAILS(KANTOR_E_RANGE, kantor_qp_workspace(sizes[i], 1));
+  }
+  FAILS(KANTOR_E_NULL, QP(q, NULL));
+  FAILS(KANTOR_E_NULL, QP(a, NULL));
+  FAILS(KANTOR_E_NOT_FINITE, QP(p, bad));
+  FAILS(KANTOR_E_NOT_FINITE, QP(q, bad + 2));
+  FAILS(KANTOR_E_NOT_FINITE, QP(a, bad + 2));
+  FAILS(KANTOR_E_NOT_FINITE, QP(upper, bad + 2));
+  FAILS(KANTOR_E_RANGE, QP(p, skew));
+  FAILS(KANTOR_E_RANGE, QP(p, concave));
+  FAILS(KANTOR_E_RANGE, QP(upper, nowhere));
+  FAILS(KANTOR_E_BUFFER, kantor_qp_dense(&problem, &answer, workspace, 3));
+  answer.active = strange;
+  FAILS(KANTOR_E_RANGE, kantor_qp_dense(&problem, &answer, NULL, 0));
+  answer.active = active;
+  CHECK(is_painted(x, sizeof x) && is_painted(y, sizeof y));
+  /* OSQP's first example: x = (0.3, 0.7), objective 1.88, multipliers -2.9 and 0.2. */
+  CHECK(kantor_qp_workspace(2, 1) > 0 && kantor_qp_workspace(2, 1) <= 400);
+  for (int round = 0; round < 2; round++) {
+    CHECK(kantor_qp_dense(&problem, &answer, workspace, 400) == KANTOR_SOLVED);
+    CHECK(fabs(x[0] - 0.3) < 1e-12 && fabs(x[1] - 0.7) < 1e-12);
+    CHECK(fabs(answer.objective - 1.88) < 1e-12);
+    CHECK(fabs(y[0] + 2.9) < 1e-12 && fabs(y[2] - 0.2) < 1e-12 && y[1] == 0);
+    CHECK(active[1] == 0 && active[2] == 1 && active[0] != 0);
+  }
+  CHECK(answer.iterations == 0);
+  /* No point of the box has the sum 3; the ray has to say so. */
+  const double three[1] = {3};
+  other = problem;
+  other.row_lower = other.row_upper = three;
+  paint(x, sizeof x);
+  CHECK(kantor_qp_dense(&other, &answer, NULL, 0) == KANTOR_INFEASIBLE);
+  CHECK(is_painted(x, sizeof x) && answer.radius > 1e6);
+  CHECK(fabs(y[0] + y[1]) < 1e-12 && fabs(y[0] + y[2]) < 1e-12 && y[0] < 0);
+  /* Linear programs: a corner, and a fall without end. */
+  double objective = 0;
+  CHECK(kantor_lp_dense(2, 1, q, a, one, NULL, zeros, NULL, x, &objective) == KANTOR_SOLVED);
+  CHECK(fabs(objective - 1) < 1e-12 && fabs(x[0] + x[1] - 1) < 1e-12);
+  CHECK(kantor_lp_dense(2, 1, q, a, NULL, one, NULL, NULL, x, NULL) == KANTOR_UNBOUNDED);
+  CHECK(x[0] + x[1] < 0);
+}
+
 int main(void)
 {
   make_handles();
@@ -188,6 +255,7 @@ int main(void)
   test_start("sinkhorn");
   test_derivatives();
   test_exact();
+  test_qp();
   free_handles();
   return check_summary();
 }

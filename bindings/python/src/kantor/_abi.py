@@ -132,6 +132,40 @@ class FieldInfo(ctypes.Structure):
     ]
 
 
+class QP(ctypes.Structure):
+    """``kantor_qp``: a dense quadratic program."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n", c_int64),
+        ("m", c_int64),
+        ("p", c_void_p),
+        ("q", c_void_p),
+        ("a", c_void_p),
+        ("row_lower", c_void_p),
+        ("row_upper", c_void_p),
+        ("lower", c_void_p),
+        ("upper", c_void_p),
+    ]
+
+
+class QPAnswer(ctypes.Structure):
+    """``kantor_qp_answer``."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("x", c_void_p),
+        ("y", c_void_p),
+        ("active", c_void_p),
+        ("objective", c_double),
+        ("primal_residual", c_double),
+        ("dual_residual", c_double),
+        ("gap", c_double),
+        ("radius", c_double),
+        ("iterations", c_int64),
+    ]
+
+
 class ProgressInfo(ctypes.Structure):
     """``kantor_progress``."""
 
@@ -153,6 +187,8 @@ STRUCTS = {
     "kantor_option_info": OptionInfo,
     "kantor_field_info": FieldInfo,
     "kantor_progress": ProgressInfo,
+    "kantor_qp": QP,
+    "kantor_qp_answer": QPAnswer,
 }
 
 ReleaseFunction = CFUNCTYPE(None, c_void_p)
@@ -245,6 +281,9 @@ PROTOTYPES = {
     "kantor_result_field_count": (c_int64, (_handle,)),
     "kantor_result_field_describe": (c_int32, (_handle, c_int64, POINTER(FieldInfo))),
     "kantor_result_vjp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
+    # cone.h
+    "kantor_qp_dense": (c_int32, (POINTER(QP), POINTER(QPAnswer), _numbers, c_int64)),
+    "kantor_qp_workspace": (c_int64, (c_int64, c_int64)),
     # transport.h
     "kantor_transport_exact": (
         c_int32,
