@@ -13,6 +13,7 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornNewtonSparse.entry,
+      Greenkhorn.entry,
       SinkhornDivergence.entry,
     ])
 }
