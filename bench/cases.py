@@ -31,6 +31,7 @@ ENTROPIC = (
 )
 ENTROPIC_MORE = (
     "POT sinkhorn_stabilized", "POT greenkhorn", "OTT scaling", "GeomLoss ot.solve",
+    "Kantor greenkhorn",
 )
 
 

@@ -95,3 +95,32 @@ void kn_sparse_schur_diagonal(const int64_t *row_start, const int32_t *column,
     }
   }
 }
+
+int64_t kn_greedy_update(const double *kernel, const double *scaling, double change,
+                         const double *weights, double *sums, double *gain, int64_t n,
+                         double *error) {
+  for (int64_t j = 0; j < n; j++) {
+    /* What is left of a sum after a heavy point has gone is rounding, also below 0. */
+    const double s = sums[j] + change * kernel[j] * scaling[j];
+    sums[j] = s > 0 ? s : 0;
+    gain[j] = weights[j] / sums[j];
+  }
+  kn_log_f64(gain, gain, n);
+  double total = 0, best = -1;
+  int64_t place = -1;
+  for (int64_t j = 0; j < n; j++) {
+    const double w = weights[j], d = sums[j] - w, x = d / w;
+    /* x - log(1 + x) cancels for small x. */
+    const double series = w * x * x * (0.5 - x * (1.0 / 3 - x * 0.25));
+    const double exact = d + w * gain[j];
+    const double g = w > 0 ? (x < 1e-3 && x > -1e-3 ? series : exact) : sums[j];
+    gain[j] = g;
+    total += d < 0 ? -d : d;
+    if (g > best) {
+      best = g;
+      place = j;
+    }
+  }
+  *error += total;
+  return place;
+}

@@ -20,6 +20,7 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornNewtonSparse.entry,
+      Greenkhorn.entry,
       SinkhornDivergence.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,

@@ -36,7 +36,7 @@ struct KindSpecimen: Sendable, CustomStringConvertible {
     return problem
   }
 
-  static let all: [KindSpecimen] = doublyStochastic
+  static let all: [KindSpecimen] = doublyStochastic + cone
 
   /// Numbers in [-1, 1) that are the same every time.
   static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
@@ -80,9 +80,28 @@ struct KindSpecimen: Sendable, CustomStringConvertible {
         kind: kind, name: "matrices that are doubly stochastic",
         fields: [
           "matrices": .array(
-            [0.5, 0.25, 0.25, 0.25, 0.5, 0.25, 0.25, 0.25, 0.5, 1, 0, 0, 0, 0.25, 0.75, 0, 0.75, 0.25],
+            [
+              0.5, 0.25, 0.25, 0.25, 0.5, 0.25, 0.25, 0.25, 0.5,
+              1, 0, 0, 0, 0.25, 0.75, 0, 0.75, 0.25,
+            ],
             [2, 3, 3])
         ]),
     ]
   }()
+
+  private static let cone: [KindSpecimen] = [
+    KindSpecimen(
+      kind: "cone", name: "a quadratic program",
+      fields: [
+        "P": .array([2, 0.5, 0, 0.5, 1, 0, 0, 0, 1], [3, 3]), "q": .array([-1, 1, -2], [3]),
+        "A": .array([1, 1, 1, -1, 0, 0, 0, -1, 0, 0, 0, -1], [4, 3]),
+        "b": .array([1, 0, 0, 0], [4]), "cones": .text("zero 1, nonnegative 3"),
+      ]),
+    KindSpecimen(
+      kind: "cone", name: "a linear program",
+      fields: [
+        "q": .array([-2, -3], [2]), "A": .array([1, 1, 1, 3, -1, 0, 0, -1], [4, 2]),
+        "b": .array([4, 6, 0, 0], [4]), "cones": .text("nonnegative 4"),
+      ]),
+  ]
 }

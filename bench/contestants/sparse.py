@@ -53,4 +53,5 @@ contestant("Kantor sinkhorn_newton_sparse, as published", needs="kantor")(
     lambda task: kantor_sparse(
         "sinkhorn_newton_sparse", epsilon_scaling=False, sparsity=min(1.0, 15 / len(task.a)),
         sweeps=20)(task))
+contestant("Kantor greenkhorn", needs="kantor")(kantor_sparse("greenkhorn"))
 contestant("Kantor plain sweeps", needs="kantor")(kantor_sparse("sinkhorn", **PLAIN))

@@ -43,4 +43,13 @@ void kn_sparse_schur_diagonal(const int64_t *row_start, const int32_t *column,
                               const double *value, int64_t row_begin, int64_t row_end,
                               const double *inverse_row, double *out);
 
+/* One side of a greedy scaling step, after the other side's scaling of one point has changed by
+   `change`: sums[j] += change * kernel[j] * scaling[j]; gain[j] = rho(weights[j], sums[j]) with
+   rho(w, s) = s - w + w log(w / s), by how much the dual would rise if j were made exact. Returns
+   the lowest index of the largest gain (-1 for n = 0) and adds sum_j |sums[j] - weights[j]| to
+   *error. A weight of 0 has the gain s, and a sum of 0 with a weight an infinite one. */
+int64_t kn_greedy_update(const double *kernel, const double *scaling, double change,
+                         const double *weights, double *sums, double *gain, int64_t n,
+                         double *error);
+
 #endif

@@ -137,7 +137,7 @@ def test_verbose(case, capsys):
     (dict(reg=-1), kantor.InvalidValueError, "reg is -1"),
     (dict(reg=np.nan), kantor.InvalidValueError, "reg is nan"),
     (dict(reg="much"), kantor.InvalidTypeError, "reg is 'much'"),
-    (dict(method="greenkhorn"), kantor.UnsupportedError, "greenkhorn"),
+    (dict(method="screenkhorn"), kantor.UnsupportedError, "screenkhorn"),
     (dict(method=None), kantor.UnsupportedError, "method None"),
     (dict(numItermax=0), kantor.InvalidValueError, "numItermax"),
     (dict(stopThr=0), kantor.InvalidValueError, "stopThr"),
@@ -211,3 +211,32 @@ def test_divergence(clouds):
     start = (np.zeros(8), np.zeros(6))
     again = bregman.empirical_sinkhorn_divergence(X, Y, 0.2, a, b, warmstart=start)
     assert again == pytest.approx(value, rel=1e-6)
+
+
+FUNCTIONS = {
+    "greenkhorn": {"u", "v", "n_iter"},
+    "sinkhorn_knopp": {"err", "niter", "u", "v"},
+    "sinkhorn_log": {"err", "niter", "u", "v", "log_u", "log_v"},
+    "sinkhorn_stabilized": {"err", "n_iter", "logu", "logv", "alpha", "beta", "warmstart"},
+    "sinkhorn_epsilon_scaling": {"err", "niter", "alpha", "beta", "warmstart"},
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_variants_as_functions(case, name):
+    M, a, b = case
+    function = getattr(bregman, name)
+    plan, log = function(a, b, M, 0.1, log=True)
+    assert plan == pytest.approx(entropic_plan(M, a, b, 0.1), abs=1e-8)
+    assert set(log) == FUNCTIONS[name]
+    if "u" in log:
+        assert log["u"][:, None] * np.exp(-M / 0.1) * log["v"] == pytest.approx(plan, abs=1e-12)
+    single = function(*(x.astype(np.float32) for x in (a, b, M)), 0.1, stopThr=1e-6)
+    assert single.dtype == np.float32 and single == pytest.approx(plan, abs=1e-5)
+    with pytest.warns(UserWarning, match="iteration_limit"):
+        function(a, b, M, 1e-2, stopThr=1e-15, **(
+            {"numItermax": 1, "numInnerItermax": 1} if "scaling" in name else {"numItermax": 1}))
+    assert ot.sinkhorn2([], [], M, 0.1, method="greenkhorn") > 0
+    if name != "greenkhorn":
+        with pytest.raises(kantor.UnsupportedError, match="extra"):
+            function(a, b, M, 0.1, extra=1)

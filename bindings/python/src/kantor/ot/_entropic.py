@@ -16,8 +16,14 @@ from .._result import Result
 from .._solve import solve
 from ._inputs import balance, read_count, read_positive, read_weights
 
-#: Names of POT's Sinkhorn variants. Kantor has one method, which covers what they are for.
-VARIANTS = ("sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling")
+#: Names of POT's Sinkhorn variants, and Kantor's method for each: one covers what most are for.
+VARIANTS = {
+    "sinkhorn": "sinkhorn",
+    "greenkhorn": "greenkhorn",
+    "sinkhorn_log": "sinkhorn",
+    "sinkhorn_stabilized": "sinkhorn",
+    "sinkhorn_epsilon_scaling": "sinkhorn",
+}
 
 
 class Weights(NamedTuple):
@@ -85,7 +91,7 @@ class Entropic(NamedTuple):
 def solve_entropic(
     problem: Problem, weights: Weights, shape: Tuple[int, int], reg: Any, limit: Any,
     tolerance: Any, *, verbose: bool = False, warn: bool = True, trace: bool = False,
-    warmstart: Optional[Tuple[Any, Any]] = None, threads: int = 1,
+    warmstart: Optional[Tuple[Any, Any]] = None, threads: int = 1, method: str = "sinkhorn",
 ) -> Entropic:
     """Solve an entropic problem and translate the potentials.
 
@@ -113,6 +119,8 @@ def solve_entropic(
         Logarithms of scaling vectors to start from.
     threads : int
         Threads of the solver.
+    method : str
+        Kantor's method.
 
     Returns
     -------
@@ -125,7 +133,7 @@ def solve_entropic(
     if warmstart is not None:
         start = _start(warmstart, epsilon, log_a, log_b)
     result = solve(
-        problem, "sinkhorn", epsilon=epsilon, max_iterations=read_count(limit, "numItermax"),
+        problem, method, epsilon=epsilon, max_iterations=read_count(limit, "numItermax"),
         tolerance=read_positive(tolerance, "stopThr"), trace=trace, threads=threads,
         warm_start=start, progress=_Printer() if verbose else None,
     )

@@ -14,8 +14,8 @@ from ._entropic import VARIANTS, Entropic, Weights, solve_entropic
 from ._inputs import float_type, is_empty, refuse, refuse_unknown
 
 _WORDS = (
-    "the solver is Kantor's 'sinkhorn' for every variant: it works with potentials and never "
-    "under- or overflows"
+    "the solver is Kantor's 'sinkhorn' for every variant but 'greenkhorn': it works with "
+    "potentials and never under- or overflows"
 )
 
 
@@ -50,11 +50,13 @@ def sinkhorn(
         Costs.
     reg : float
         Strength of the regularisation, > 0.
-    method : {"sinkhorn", "sinkhorn_log", "sinkhorn_stabilized", "sinkhorn_epsilon_scaling"}
-        Chooses the keys of the dictionary only; the solver is the same for all, works with
-        potentials and does not under- or overflow. ``"greenkhorn"`` is not offered.
+    method : {"sinkhorn", "greenkhorn", "sinkhorn_log", "sinkhorn_stabilized", \
+"sinkhorn_epsilon_scaling"}
+        ``"greenkhorn"`` scales single rows and columns, the worst first. The others choose the
+        keys of the dictionary only: their solver is the same, works with potentials and does not
+        under- or overflow.
     numItermax : int
-        Largest number of iterations.
+        Largest number of iterations; of scaled rows and columns for ``"greenkhorn"``.
     stopThr : float
         Marginal error to stop at: the sum of absolute errors, relative to the mass, which is at
         least as strict as POT's Euclidean norm.
@@ -76,7 +78,8 @@ def sinkhorn(
     log : dict
         With ``log=True``: ``err`` (marginal errors), ``niter`` and the scaling vectors ``u`` and
         ``v`` with ``plan = diag(u) exp(-M / reg) diag(v)``; for ``"sinkhorn_log"`` also ``log_u``
-        and ``log_v``; for ``"sinkhorn_stabilized"`` ``logu``, ``logv``, ``alpha``, ``beta``,
+        and ``log_v``; for ``"greenkhorn"`` ``u``, ``v`` and ``n_iter`` alone; for
+        ``"sinkhorn_stabilized"`` ``logu``, ``logv``, ``alpha``, ``beta``,
         ``warmstart`` and ``n_iter``; for ``"sinkhorn_epsilon_scaling"`` ``alpha``, ``beta``,
         ``warmstart`` and ``niter``. Scaling vectors beyond the range of doubles are infinite.
 
@@ -100,7 +103,7 @@ def sinkhorn(
     if columns is not None:
         return _losses(a, columns, M, reg, variant, numItermax, stopThr, verbose, log, warn,
                        warmstart, kind)
-    found = _on_costs(a, b, M, reg, numItermax, stopThr, verbose, log, warn, warmstart)
+    found = _on_costs(a, b, M, reg, variant, numItermax, stopThr, verbose, log, warn, warmstart)
     plan = np.array(found.result.plan, dtype=kind)
     return (plan, _log_of(found, variant, reg, kind)) if log else plan
 
@@ -152,7 +155,7 @@ def sinkhorn2(
     if columns is not None:
         return _losses(a, columns, M, reg, variant, numItermax, stopThr, verbose, log, warn,
                        warmstart, kind)
-    found = _on_costs(a, b, M, reg, numItermax, stopThr, verbose, log, warn, warmstart)
+    found = _on_costs(a, b, M, reg, variant, numItermax, stopThr, verbose, log, warn, warmstart)
     loss = kind.type(found.result.transport_cost)
     return (loss, _log_of(found, variant, reg, kind)) if log else loss
 
@@ -172,15 +175,15 @@ def _columns(b: Any) -> Optional[np.ndarray]:
 
 
 def _on_costs(
-    a: Any, b: Any, M: Any, reg: float, limit: int, tolerance: float, verbose: bool, trace: bool,
-    warn: bool, warmstart: Any,
+    a: Any, b: Any, M: Any, reg: float, variant: str, limit: int, tolerance: float, verbose: bool,
+    trace: bool, warn: bool, warmstart: Any,
 ) -> Entropic:
     M = as_matrix(M, "M")
     weights = Weights.read(a, b, *M.shape)
     problem = Problem("transport", copy=False, cost=M, a=weights.a, b=weights.b)
     return solve_entropic(
         problem, weights, M.shape, reg, limit, tolerance, verbose=verbose, warn=warn, trace=trace,
-        warmstart=warmstart,
+        warmstart=warmstart, method=VARIANTS[variant],
     )
 
 
@@ -198,7 +201,9 @@ def _losses(
             "column of b"
         )
     solved = [
-        _on_costs(a, columns[:, k], M, reg, limit, tolerance, verbose, log, warn, warmstart[k])
+        _on_costs(
+            a, columns[:, k], M, reg, variant, limit, tolerance, verbose, log, warn, warmstart[k]
+        )
         for k in range(count)
     ]
     losses = np.array([found.result.transport_cost for found in solved], dtype=kind)
@@ -220,6 +225,9 @@ def _losses(
 def _log_of(found: Entropic, variant: str, reg: float, kind: np.dtype) -> Dict[str, Any]:
     log_u, log_v = found.log_u.astype(kind), found.log_v.astype(kind)
     iterations = found.result.iterations
+    if variant == "greenkhorn":
+        with np.errstate(over="ignore"):
+            return {"u": np.exp(log_u), "v": np.exp(log_v), "n_iter": iterations}
     told: Dict[str, Any] = {"err": found.errors()}
     if variant == "sinkhorn_stabilized":
         told.update(n_iter=iterations, logu=log_u, logv=log_v)

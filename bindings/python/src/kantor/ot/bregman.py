@@ -8,11 +8,23 @@ from ._empirical import (
     empirical_sinkhorn_divergence,
 )
 from ._sinkhorn import sinkhorn, sinkhorn2
+from ._variants import (
+    greenkhorn,
+    sinkhorn_epsilon_scaling,
+    sinkhorn_knopp,
+    sinkhorn_log,
+    sinkhorn_stabilized,
+)
 
 __all__ = [
     "empirical_sinkhorn",
     "empirical_sinkhorn2",
     "empirical_sinkhorn_divergence",
+    "greenkhorn",
     "sinkhorn",
     "sinkhorn2",
+    "sinkhorn_epsilon_scaling",
+    "sinkhorn_knopp",
+    "sinkhorn_log",
+    "sinkhorn_stabilized",
 ]
