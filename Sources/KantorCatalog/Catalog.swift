@@ -5,7 +5,8 @@ import KantorTransport
 extension Catalog {
   public static let standard = Catalog(
     kinds: [
-      TransportKind.kind
+      TransportKind.kind,
+      GromovKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -13,5 +14,6 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornDivergence.entry,
+      GromovConditionalGradient.entry,
     ])
 }

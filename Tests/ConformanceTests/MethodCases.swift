@@ -11,6 +11,8 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { entry.spec.qualifiedName }
   var spec: MethodSpec { entry.spec }
+  /// Problems of the method's kind; a kind without any shows as a failure of the first test.
+  var specimens: KindSpecimens { KindSpecimens.of(spec.kind) ?? KindSpecimens(ordinary: []) }
 
   func solve(_ problem: Problem, _ settings: Settings? = nil) throws(KantorError) -> Result {
     try Catalog.standard.solve(problem, method: spec.qualifiedName, settings: settings)
