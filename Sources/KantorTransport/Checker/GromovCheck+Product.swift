@@ -23,6 +23,7 @@ extension GromovCheck {
       try engine.multiply(c.transposed, p, into: half.pointer)
       try engine.multiply(middle, d, into: out.pointer, factor: 0.5, keep: 1)
     }
+    withExtendedLifetime(half) {}
     for probe in 0..<Self.probes where !(try passes(out, probe)) {
       for k in 0..<out.count { out.pointer[k] = .nan }
       break

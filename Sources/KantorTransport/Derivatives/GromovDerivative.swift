@@ -57,7 +57,8 @@ struct GromovDerivative: Sendable {
         .shape, "the cotangent of 'objective' has the shape \(tensor.shapeText); needed is () or "
           + "(1,)")
     }
-    let value = try tensor.doubles().pointer[0]
+    let values = try tensor.doubles()
+    let value = values[0]
     guard value.isFinite else {
       throw KantorError(.notFinite, "the cotangent of 'objective' is \(value) at element 0")
     }
@@ -165,6 +166,7 @@ struct GromovDerivative: Sendable {
     try engine.multiply(
       MatrixView(half.pointer, rows: left.rows, columns: left.columns), left.transposed,
       into: out.pointer)
+    withExtendedLifetime((inner, half)) {}
     return out
   }
 
