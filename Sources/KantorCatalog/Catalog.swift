@@ -13,6 +13,7 @@ extension Catalog {
       GaussianBarycentreKind.kind,
       DoublyStochasticKind.kind,
       ConeKind.kind,
+      GromovKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -36,5 +37,6 @@ extension Catalog {
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
+      GromovConditionalGradient.entry,
     ])
 }

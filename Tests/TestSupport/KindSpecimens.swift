@@ -44,6 +44,7 @@ public struct KindSpecimens: Sendable {
     case "gaussian_barycentre":
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
+    case "gromov": return GromovSpecimens.all
     default: return nil
     }
   }

@@ -31,15 +31,27 @@ public struct WarmStart: Sendable {
 
   /// The start values of a vector field, if there are any; refused when of another length.
   public func vector(_ name: String, count: Int) throws(KantorError) -> Buffer<Double>? {
+    try values(name, shape: [count])
+  }
+
+  /// The same for a field of rows x columns, row-major.
+  public func matrix(
+    _ name: String, rows: Int, columns: Int
+  ) throws(KantorError) -> Buffer<Double>? {
+    try values(name, shape: [rows, columns])
+  }
+
+  private func values(_ name: String, shape: [Int]) throws(KantorError) -> Buffer<Double>? {
     var tensor = arrays[name]
     if tensor == nil, let result, result.has(name) { tensor = try result.array(name) }
     guard let tensor else { return nil }
-    guard tensor.shape == [count] else {
+    guard tensor.shape == shape else {
       throw KantorError(
-        .shape, "start value '\(name)' has the shape \(tensor.shapeText); needed is (\(count),)")
+        .shape, "start value '\(name)' has the shape \(tensor.shapeText); needed is "
+          + Tensor.shapeText(shape))
     }
     let values = try tensor.doubles()
-    for i in 0..<count where !values[i].isFinite {
+    for i in 0..<values.count where !values[i].isFinite {
       throw KantorError(.notFinite, "start value '\(name)' is \(values[i]) at \(i)")
     }
     return values

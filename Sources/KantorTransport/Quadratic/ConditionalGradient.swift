@@ -1,0 +1,118 @@
+import KantorCore
+import KantorNumerics
+
+/// The conditional gradient iteration on a `GromovModel`: the engine of two methods and the last
+/// part of a third.
+final class ConditionalGradient {
+  struct Settings {
+    /// Frank-Wolfe gap, relative to the size of its terms, at which a plan counts as stationary.
+    var tolerance: Double
+    /// Relative decrease of the objective below which no more progress is expected.
+    var decreaseTolerance: Double
+  }
+
+  let model: GromovModel
+  let step: LinearisedStep
+  private(set) var plan: Buffer<Double>
+  private(set) var value = Double.infinity
+  private(set) var iterations: Int
+  private let monitor: Monitor
+  private let settings: Settings
+  private var isAtVertex = false
+  private let product: Buffer<Double>
+  private let vertexProduct: Buffer<Double>
+
+  init(
+    _ model: GromovModel, _ run: Run, _ settings: Settings, plan: Buffer<Double>,
+    g: Buffer<Double>?, iterations: Int = 0
+  ) throws(KantorError) {
+    self.model = model
+    self.settings = settings
+    self.plan = plan
+    self.iterations = iterations
+    monitor = run.monitor
+    step = try LinearisedStep(model.problem, run, g: g)
+    product = try Buffer(count: plan.count)
+    vertexProduct = try Buffer(count: plan.count)
+  }
+
+  /// Starts again from another plan.
+  func restart(from other: Buffer<Double>) {
+    plan = other
+    value = .infinity
+    isAtVertex = false
+    step.expect(near: false)
+  }
+
+  /// Descends from the plan at hand; false when the host or a limit ended it.
+  func run() throws(KantorError) -> Bool {
+    guard try model.cross(plan, into: product) else { return false }
+    while true {
+      model.gradient(product, into: step.gradient)
+      let (slope, size) = sizes()
+      value = model.value(slope: slope, linear: model.linearCost(plan))
+      guard let vertex = try step.solve() else { return false }
+      iterations += 1
+      let gap = slope - model.inner(step.gradient, vertex)
+      let isStopped = monitor.check(
+        iteration: iterations, objective: value, residual: gap / size, gap: gap) != nil
+      // After a full step the plan is a vertex, and there are finitely many of them: the descent
+      // goes on until the gap is rounding.
+      if gap <= (isAtVertex ? 1e-15 : max(settings.tolerance, 1e-15)) * size { return !isStopped }
+      if isStopped || monitor.reachesIterationLimit(iterations) { return false }
+      guard try model.cross(vertex, into: vertexProduct) else { return false }
+      let decrease = move(to: vertex, gap: gap)
+      if !isAtVertex, !(decrease > settings.decreaseTolerance * abs(value)) { return true }
+    }
+  }
+
+  /// <gradient, P> and the size of its terms.
+  private func sizes() -> (slope: Double, size: Double) {
+    let (problem, m) = (model.problem, model.m)
+    let alpha = problem.alpha
+    var (slope, size) = (CompensatedSum(), CompensatedSum())
+    for i in 0..<model.n {
+      let base = i * m
+      let own = abs(model.rowPart.pointer[i])
+      var (rowSlope, rowSize) = (0.0, 0.0)
+      for j in 0..<m {
+        let k = base + j
+        let p = plan.pointer[k]
+        rowSlope += p * step.gradient.pointer[k]
+        rowSize += p * (own + abs(model.columnPart.pointer[j]) + 2 * abs(product.pointer[k]))
+      }
+      slope.add(rowSlope)
+      size.add(alpha * rowSize)
+    }
+    if let cost = problem.cost {
+      for k in 0..<plan.count { size.add((1 - alpha) * plan.pointer[k] * abs(cost.pointer[k])) }
+    }
+    return (slope.value, size.value)
+  }
+
+  /// Exact line search between P and the vertex X: F(P + t D) = F(P) - t gap + t^2 q with
+  /// q = -alpha <K(D), D>. Returns the decrease of F.
+  private func move(to vertex: SparsePlan, gap: Double) -> Double {
+    let curvature = -model.problem.alpha
+      * (model.inner(vertexProduct, vertex) - 2 * model.inner(product, vertex)
+        + GromovModel.inner(product, plan))
+    let t = curvature > 0 ? min(1, gap / (2 * curvature)) : 1
+    step.expect(near: t < 0.5)
+    isAtVertex = t == 1
+    let (p, k, x) = (plan.pointer, product.pointer, vertexProduct.pointer)
+    if t == 1 {
+      p.update(repeating: 0, count: plan.count)
+      k.update(from: x, count: product.count)
+    } else {
+      for e in 0..<plan.count {
+        p[e] *= 1 - t
+        k[e] += t * (x[e] - k[e])
+      }
+    }
+    for e in 0..<vertex.count {
+      let place = Int(vertex.rows.pointer[e]) * model.m + Int(vertex.columns.pointer[e])
+      p[place] += t * vertex.values.pointer[e]
+    }
+    return t * gap - t * t * curvature
+  }
+}
