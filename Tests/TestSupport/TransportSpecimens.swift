@@ -1,12 +1,25 @@
 import KantorCatalog
 import KantorCore
 
-/// Transport problems of every shape that methods may meet. A method may refuse one as
+/// Problems of every shape that methods of a kind may meet. A method may refuse one as
 /// unsupported; it must not do anything else wrong with it.
 public struct Specimen: Sendable, CustomStringConvertible {
   public enum Data: Sendable {
     case cost(rows: [[Double]])
     case points([[Double]], [[Double]], metric: String)
+    /// A problem of another kind, by its fields.
+    case other(kind: String, arrays: [Field], words: [String: String] = [:])
+  }
+  /// Numbers of an array field.
+  public struct Field: Sendable {
+    let name: String
+    let shape: [Int]
+    let numbers: [Double]
+    public init(_ name: String, _ shape: [Int], _ numbers: [Double]) {
+      self.name = name
+      self.shape = shape
+      self.numbers = numbers
+    }
   }
   public let name: String
   public let data: Data
@@ -20,14 +33,28 @@ public struct Specimen: Sendable, CustomStringConvertible {
     switch data {
     case .cost(let rows): return (rows.count, rows[0].count)
     case .points(let x, let y, _): return (x.count, y.count)
+    case .other: return (0, 0)
     }
+  }
+
+  public var kind: String {
+    if case .other(let kind, _, _) = data { return kind }
+    return "transport"
+  }
+
+  /// Lengths of the arrays that a derivative with respect to them has to have.
+  public var fieldShapes: [String: [Int]] {
+    if case .other(_, let arrays, _) = data {
+      return Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0.shape) })
+    }
+    return ["weights_source": [shape.n], "weights_target": [shape.m]]
   }
 
   /// The problem; `change` may replace the numbers of an array field before it is set.
   public func problem(
     changing change: (String, inout [Double]) -> Void = { _, _ in }
   ) throws -> Problem {
-    let problem = Problem(kind: try Catalog.standard.kind("transport"))
+    let problem = Problem(kind: try Catalog.standard.kind(kind))
     func set(_ name: String, _ numbers: [Double], _ shape: [Int]) throws {
       var numbers = numbers
       change(name, &numbers)
@@ -44,6 +71,9 @@ public struct Specimen: Sendable, CustomStringConvertible {
       try set("points_source", x.flatMap { $0 }, [x.count, x[0].count])
       try set("points_target", y.flatMap { $0 }, [y.count, y[0].count])
       try problem.set("metric", .text(metric))
+    case .other(_, let arrays, let words):
+      for field in arrays { try set(field.name, field.numbers, field.shape) }
+      for (name, word) in words { try problem.set(name, .text(word)) }
     }
     if let a { try set("weights_source", a, [a.count]) }
     if let b { try set("weights_target", b, [b.count]) }
@@ -57,7 +87,7 @@ public struct Specimen: Sendable, CustomStringConvertible {
 
 public enum TransportSpecimens {
   /// Numbers in [0, 1) that are the same every time.
-  static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
+  public static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     return (0..<count).map { _ in
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
