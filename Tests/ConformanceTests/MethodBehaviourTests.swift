@@ -26,7 +26,7 @@ import Testing
     return bits
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func solvesWhatItTakes(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func solvesWhatItTakes(method: MethodCase) throws {
     #expect(!(try method.supported(method.specimens.ordinary)).isEmpty)
     for specimen in method.specimens.ordinary + method.specimens.extreme {
       guard let result = try method.solveIfSupported(specimen) else { continue }
@@ -53,14 +53,14 @@ import Testing
     #expect(error <= 1e-6 * mass, "\(specimen)")
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func tellsInfeasibleFromFeasible(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func tellsInfeasibleFromFeasible(method: MethodCase) throws {
     for specimen in method.specimens.infeasible {
       guard let result = try method.solveIfSupported(specimen) else { continue }
       #expect(result.status == .infeasible, "\(specimen): \(message(result))")
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func givesWhatItPromises(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func givesWhatItPromises(method: MethodCase) throws {
     let spec = method.spec
     let traced = Settings(method: spec)
     try traced.set("trace", .flag(true))
@@ -98,7 +98,7 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures, ["nan", "-inf"])
+  @Test(arguments: MethodCase.all, ["nan", "-inf"])
   func refusesDataThatAreNoNumbers(method: MethodCase, what: String) throws {
     let bad: Double = what == "nan" ? .nan : -.infinity
     for specimen in try method.supported(method.specimens.ordinary) {
@@ -128,15 +128,15 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func stopsWhenCancelled(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func stopsWhenCancelled(method: MethodCase) throws {
     try expect(.cancelled, method) { $0.cancel.cancel() }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func stopsWhenTimeIsUp(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func stopsWhenTimeIsUp(method: MethodCase) throws {
     try expect(.timeLimit, method) { try $0.set("time_limit", .real(0)) }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func stopsWhenTheHookSaysSo(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func stopsWhenTheHookSaysSo(method: MethodCase) throws {
     try expect(.stoppedByCallback, method) { settings in
       var calls = 0
       settings.setProgress { _ in
@@ -147,12 +147,12 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func stopsAtTheIterationLimit(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func stopsAtTheIterationLimit(method: MethodCase) throws {
     guard method.spec.options.contains(where: { $0.name == "max_iterations" }) else { return }
     try expect(.iterationLimit, method) { try $0.set("max_iterations", .int(1)) }
   }
 
-  @Test(arguments: MethodCase.ofMeasures, [1, 2, 3])
+  @Test(arguments: MethodCase.all, [1, 2, 3])
   func givesTheSameBitsTwice(method: MethodCase, threads: Int64) throws {
     let settings = Settings(method: method.spec)
     try settings.set("threads", .int(threads))
@@ -167,7 +167,7 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func warmStartIsNeverWorse(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func warmStartIsNeverWorse(method: MethodCase) throws {
     guard method.spec.usesWarmStart else { return }
     for specimen in try method.supported(method.specimens.ordinary) {
       let cold = try method.solve(try specimen.problem())
@@ -181,7 +181,7 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func refusesStartsOfOtherSizes(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func refusesStartsOfOtherSizes(method: MethodCase) throws {
     guard method.spec.usesWarmStart else { return }
     let settings = Settings(method: method.spec)
     for name in ["potential_source", "potential_target"] {
@@ -194,7 +194,7 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func derivativesAreWhatTheSpecSays(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func derivativesAreWhatTheSpecSays(method: MethodCase) throws {
     for specimen in try method.supported(method.specimens.ordinary) {
       let result = try method.solve(try specimen.problem())
       let one = Tensor(try Buffer([1.0]), shape: [])
@@ -216,7 +216,7 @@ import Testing
     }
   }
 
-  @Test(arguments: MethodCase.ofMeasures) func callsHooksOnTheCallingThread(method: MethodCase) throws {
+  @Test(arguments: MethodCase.all) func callsHooksOnTheCallingThread(method: MethodCase) throws {
     let caller = ObjectIdentifier(ThreadMark.current)
     let settings = Settings(method: method.spec)
     try settings.set("threads", .int(2))

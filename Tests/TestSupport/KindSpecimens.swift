@@ -1,3 +1,5 @@
+import KantorCore
+
 /// Problems that the conformance tests put to the methods of a kind.
 public struct KindSpecimens: Sendable {
   /// Sizes at which an iterative method needs more than one iteration.
@@ -6,11 +8,14 @@ public struct KindSpecimens: Sendable {
   public let infeasible: [Specimen]
   /// Fields whose derivatives of the objective the kind's methods offer.
   public let differentiable: [String]
+  /// Codes with which a method may refuse a specimen that is not for it.
+  public let refusals: [KantorError.Code]
 
   public init(
     ordinary: [Specimen], extreme: [Specimen] = [], infeasible: [Specimen] = [],
-    differentiable: [String] = []
+    differentiable: [String] = [], refusals: [KantorError.Code] = [.unsupported]
   ) {
+    self.refusals = refusals
     self.ordinary = ordinary
     self.extreme = extreme
     self.infeasible = infeasible
@@ -45,6 +50,8 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
+    case "cone": return ConeSpecimens.all
+    case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
     }
   }

@@ -87,7 +87,7 @@ public struct Specimen: Sendable, CustomStringConvertible {
 
 public enum TransportSpecimens {
   /// Numbers in [0, 1) that are the same every time.
-  static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
+  public static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
     var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
     return (0..<count).map { _ in
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -174,7 +174,7 @@ void kn_argmin_difference_f32(const float *c, const float *v, int64_t n, float *
 void kn_two_smallest_f64(const double *c, const double *v, int64_t n, double *first,
                          int64_t *argmin, double *second);
 
-/* ---- many small matrices ---------------------------------------------------------------------- */
+/* ---- many small matrices -------------------------------------------------------------------- */
 
 /* Matrices that are worked on together, lane by lane: entry (i, j) of matrix t stands at
    [(i * n + j) * KN_GROUP + t], entry i of its vectors at [i * KN_GROUP + t]. */

@@ -20,6 +20,7 @@ package struct DecompositionCheck: Sendable {
     let rest = try Buffer<Double>(count: n * n)
     let seen = try Buffer<Int64>(count: n)
     let left = rest.pointer
+    defer { withExtendedLifetime(rest) {} }
     var (worst, negative, off) = (0.0, 0.0, 0.0)
     for b in 0..<batch {
       for k in 0..<n * n { left[k] = given.pointer[b * n * n + k] }

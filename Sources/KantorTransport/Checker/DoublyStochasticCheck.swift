@@ -71,6 +71,7 @@ package struct DoublyStochasticCheck: Sendable {
     if case .signed = form { width = max(width, 2 * n * n) }
     let scratch = try Buffer<Double>(
       count: try checkedProduct(parallel.threads, width, of: "certificate"))
+    defer { withExtendedLifetime(scratch) {} }
     let form = self.form
     let (xs, own, gapsOut, work) = (
       x.pointer, each.pointer, gaps.pointer, scratch.pointer

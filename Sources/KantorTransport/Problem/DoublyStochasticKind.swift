@@ -105,6 +105,9 @@ public enum DoublyStochasticKind {
     var n = 1
     for k in 0..<t.count {
       let value = values.pointer[k]
+      guard value.isFinite else {
+        throw KantorError(.notFinite, "factors: \(value) at \(k); whole numbers 1 to 6 are allowed")
+      }
       guard value >= 1, value <= 6, value == value.rounded() else {
         throw KantorError(.range, "factors: \(value) at \(k); whole numbers 1 to 6 are allowed")
       }

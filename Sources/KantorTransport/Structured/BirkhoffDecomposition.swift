@@ -4,8 +4,8 @@ import KantorNumerics
 /// **Solves** X = sum_k w_k P_k for each doubly stochastic X of a batch: permutation matrices with
 /// non-negative weights.
 ///
-/// **Method** Greedy: a perfect matching on the positive entries is taken out with the weight of its
-/// smallest entry, again and again.
+/// **Method** Greedy: a perfect matching on the positive entries is taken out with the weight of
+/// its smallest entry, again and again.
 ///
 /// **Symbols** X what is left of the matrix; P a permutation within its positive entries.
 ///
@@ -16,9 +16,9 @@ import KantorNumerics
 ///
 /// **Stops when** the weight left is at most the tolerance, or no matching is left.
 ///
-/// **Guarantee** Every term removes an entry, so there are at most (n - 1)^2 + 1 of them. The weight
-/// of a bottleneck term is at least 1 / ((n - 1)^2 + 1) of the weight left, so that few terms already
-/// hold most of X.
+/// **Guarantee** Every term removes an entry, so there are at most (n - 1)^2 + 1 of them. The
+/// weight of a bottleneck term is at least 1 / ((n - 1)^2 + 1) of the weight left, so that few
+/// terms already hold most of X.
 ///
 /// **Cost** O(n^2) for each entry that vanishes; with `bottleneck` for each that falls below the
 /// bottleneck.

@@ -52,6 +52,7 @@ public enum BirkhoffProjection: DoublyStochasticMethod {
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(run.threads, batch), width, of: "workspace"))
     let limit = run.options.int("max_iterations")
+    defer { withExtendedLifetime(scratch) {} }
     let tolerance = run.options.real("tolerance")
     let (gs, xs, us, vs) = (given.pointer, x.pointer, u.pointer, v.pointer)
     let (steps, rooms) = (counts.pointer, scratch.pointer)

@@ -62,7 +62,7 @@ enum DoublyStochasticResult {
       "Value that the method minimises, added up over the batch; 0 for parametrisations."),
     FieldSpec(
       "residual", .real, .certificate,
-      "Largest error of a sum, and negativity (or norm_residual, where negative entries are allowed)."),
+      "Largest error of a sum, and negativity (norm_residual where entries may be negative)."),
     FieldSpec("row_residual", .real, .certificate, "Largest |row sum - 1| of the batch."),
     FieldSpec("column_residual", .real, .certificate, "Largest |column sum - 1| of the batch."),
     FieldSpec(
@@ -124,35 +124,71 @@ enum DoublyStochasticResult {
     }
     return Result(
       spec: spec, status: status, fields: fields,
-      derivative: derivative(problem, [batch, n, n], proposal.pull))
+      derivative: derivative(problem, proposal))
   }
 
   private static func derivative(
-    _ problem: DoublyStochasticProblem, _ shape: [Int],
-    _ pull: (@Sendable (Buffer<Double>) throws(KantorError) -> Buffer<Double>)?
+    _ problem: DoublyStochasticProblem, _ proposal: MatrixProposal
   ) -> Result.Derivative? {
-    guard let pull else { return nil }
+    guard let pull = proposal.pull else { return nil }
+    let shape = [problem.batch, proposal.n, proposal.n]
     return { (cotangents, wanted) throws(KantorError) in
-      for name in cotangents.keys.sorted() where name != "doubly_stochastic" {
+      let outputs = ["doubly_stochastic", "objective"]
+      for name in cotangents.keys.sorted() where !outputs.contains(name) {
         throw KantorError(
           .name, "no derivative of the result field '\(name.prefix(60))'; cotangents may be given "
-            + "for doubly_stochastic")
+            + "for doubly_stochastic, objective")
       }
       for name in wanted where name != problem.inputName {
         throw KantorError(
           .name, "no gradient with respect to '\(name.prefix(60))'; this problem has "
             + problem.inputName)
       }
-      guard let cotangent = cotangents["doubly_stochastic"] else {
-        throw KantorError(.missing, "a cotangent of 'doubly_stochastic' is needed")
+      let bar: Buffer<Double>
+      if let cotangent = cotangents["doubly_stochastic"] {
+        guard cotangent.shape == shape else {
+          throw KantorError(
+            .shape, "the cotangent of 'doubly_stochastic' has the shape \(cotangent.shapeText); "
+              + "needed is \(Tensor.shapeText(shape))")
+        }
+        bar = try cotangent.doubles()
+      } else {
+        bar = try Buffer(count: proposal.matrices.count)
       }
-      guard cotangent.shape == shape else {
-        throw KantorError(
-          .shape, "the cotangent of 'doubly_stochastic' has the shape \(cotangent.shapeText); "
-            + "needed is \(Tensor.shapeText(shape))")
+      var scale = 0.0
+      if let cotangent = cotangents["objective"], cotangent.count == 1 {
+        let values = try cotangent.doubles()
+        scale = values[0]
       }
-      let gradient = try pull(try cotangent.doubles())
+      let direct = try objective(problem, proposal, scale, adding: bar)
+      let gradient = try pull(bar)
+      if let direct { for k in 0..<gradient.count { gradient.pointer[k] += direct.pointer[k] } }
       return wanted.isEmpty ? [:] : [problem.inputName: Tensor(gradient, shape: problem.shape)]
     }
+  }
+
+  /// What the objective gives: to the cotangent of the matrices, and straight to the data.
+  private static func objective(
+    _ problem: DoublyStochasticProblem, _ proposal: MatrixProposal, _ scale: Double,
+    adding bar: Buffer<Double>
+  ) throws(KantorError) -> Buffer<Double>? {
+    guard scale != 0, let given = problem.matrices else { return nil }
+    let (x, g, out) = (proposal.matrices.pointer, given.pointer, bar.pointer)
+    let direct = try Buffer<Double>(count: bar.count)
+    switch proposal.form {
+    case .sums, .signed: return nil
+    case .squared:
+      for k in 0..<bar.count {
+        out[k] += scale * (x[k] - g[k])
+        direct.pointer[k] = -scale * (x[k] - g[k])
+      }
+    case .entropic(let temperature):
+      for k in 0..<bar.count {
+        // x log x has no slope at 0, where x does not move either.
+        if x[k] > 0 { out[k] += scale * (Double.log(x[k]) + 1 - g[k] / temperature) }
+        direct.pointer[k] = -scale * x[k] / temperature
+      }
+    }
+    return direct
   }
 }

@@ -1,8 +1,8 @@
 import KantorCore
 import KantorNumerics
 
-/// **Solves** H = U_1 x ... x U_q (Kronecker), each U_i a mixture of all n_i! permutations: a doubly
-/// stochastic matrix of n = n_1 ... n_q rows from sum n_i! parameters, for each of a batch.
+/// **Solves** H = U_1 x ... x U_q (Kronecker), each U_i a mixture of all n_i! permutations: a
+/// doubly stochastic matrix of n = n_1 ... n_q rows from sum n_i! parameters, for each of a batch.
 ///
 /// **Method** The product itself.
 ///
@@ -38,6 +38,7 @@ public enum KroneckerProduct: DoublyStochasticMethod {
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(run.threads, batch), room, of: "workspace"))
     let (ts, hs, rooms) = (theta.pointer, h.pointer, scratch.pointer)
+    defer { withExtendedLifetime(scratch) {} }
     let monitor = run.monitor
     BatchLoop(run).run(
       batch, work: 4 * n * n + 20 * width, progress: { _ in monitor.check(iteration: 1) }
@@ -53,6 +54,7 @@ public enum KroneckerProduct: DoublyStochasticMethod {
         let out = try Buffer<Double>(count: theta.count)
         let scratch = try Buffer<Double>(
           count: try checkedProduct(min(threads, batch), room, of: "derivative"))
+        defer { withExtendedLifetime(scratch) {} }
         let (ts, bars, outs, rooms) = (
           theta.pointer, cotangent.pointer, out.pointer, scratch.pointer
         )

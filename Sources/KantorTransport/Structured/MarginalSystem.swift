@@ -137,6 +137,7 @@ enum MarginalDerivative {
     let loop = BatchLoop(monitor: Monitor(), threads: threads)
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(threads, batch), width, of: "derivative"))
+    defer { withExtendedLifetime(scratch) {} }
     let (ws, bars, outs, rooms) = (
       weights.pointer, cotangent.pointer, out.pointer, scratch.pointer
     )

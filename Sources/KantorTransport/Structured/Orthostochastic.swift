@@ -42,6 +42,7 @@ public enum Orthostochastic: DoublyStochasticMethod {
     let room = OrthogonalStep.room(n)
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(run.threads, batch), room, of: "workspace"))
+    defer { withExtendedLifetime(scratch) {} }
     let (ms, hs, rooms, flags) = (
       given.pointer, h.pointer, scratch.pointer, isSingular.pointer
     )
@@ -71,6 +72,7 @@ public enum Orthostochastic: DoublyStochasticMethod {
         let out = try Buffer<Double>(count: given.count)
         let scratch = try Buffer<Double>(
           count: try checkedProduct(min(threads, batch), room, of: "derivative"))
+        defer { withExtendedLifetime(scratch) {} }
         let (ms, bars, outs, rooms) = (
           given.pointer, cotangent.pointer, out.pointer, scratch.pointer
         )

@@ -71,6 +71,7 @@ public enum SinkhornKnopp: DoublyStochasticMethod {
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(run.threads, groups), KnoppPlan.room(n), of: "workspace"))
     let (rooms, done) = (scratch.pointer, counts.pointer)
+    defer { withExtendedLifetime(scratch) {} }
     let monitor = run.monitor
     BatchLoop(run).run(
       groups, work: 100 * each * n * n,

@@ -61,6 +61,7 @@ public enum SpectralSphere: DoublyStochasticMethod {
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(run.threads, batch), room, of: "workspace"))
     let (ps, hs, rooms) = (parameters.pointer, h.pointer, scratch.pointer)
+    defer { withExtendedLifetime(scratch) {} }
     let monitor = run.monitor
     BatchLoop(run).run(
       batch, work: 10 * n * n * n, progress: { _ in monitor.check(iteration: 1) }
@@ -75,6 +76,7 @@ public enum SpectralSphere: DoublyStochasticMethod {
         let out = try Buffer<Double>(count: parameters.count)
         let scratch = try Buffer<Double>(
           count: try checkedProduct(min(threads, batch), room, of: "derivative"))
+        defer { withExtendedLifetime(scratch) {} }
         let (ps, bars, outs, rooms) = (
           parameters.pointer, cotangent.pointer, out.pointer, scratch.pointer
         )

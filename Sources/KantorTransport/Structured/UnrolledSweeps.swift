@@ -18,6 +18,7 @@ struct UnrolledSweeps: Sendable {
     let scratch = try Buffer<Double>(
       count: try checkedProduct(min(threads, batch), width, of: "derivative"))
     let (ls, bars, outs, rooms) = (given.pointer, cotangent.pointer, out.pointer, scratch.pointer)
+    defer { withExtendedLifetime(scratch) {} }
     let loop = BatchLoop(monitor: Monitor(), threads: threads)
     loop.run(batch, work: 40 * n * n * sweeps, progress: { _ in nil }) { part, first, end, _ in
       for b in first..<end {

@@ -19,6 +19,8 @@ func solveMatrices(
   return try catalog.solve(problem, method: method, settings: settings)
 }
 
+func told(_ result: Result) -> String { (try? result.text("message")) ?? "no message" }
+
 /// Reproducible numbers of mean 0 and a spread of about `scale`.
 func spread(_ count: Int, _ scale: Double, seed: UInt64) -> [Double] {
   var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
@@ -103,7 +105,7 @@ func largestSumError(_ x: [Double], _ n: Int) -> Double {
   func sizesAndScales(n: Int, scale: Double) throws {
     let g = spread(n * n, scale, seed: UInt64(n))
     let result = try solveMatrices("birkhoff_projection", g, [n, n])
-    #expect(result.status == .solved, "\(try result.text("message"))")
+    #expect(result.status == .solved, "\(told(result))")
     #expect(try result.real("relative_gap") < 1e-9)
     let x = try result.array("doubly_stochastic").list()
     #expect(x.allSatisfy { $0 >= 0 } && largestSumError(x, n) < 1e-9)
@@ -112,7 +114,7 @@ func largestSumError(_ x: [Double], _ n: Int) -> Double {
   @Test func integersWithManyTies() throws {
     let g = spread(400, 2, seed: 8).map { $0.rounded() }
     let result = try solveMatrices("birkhoff_projection", g, [20, 20])
-    #expect(result.status == .solved, "\(try result.text("message"))")
+    #expect(result.status == .solved, "\(told(result))")
   }
 
   /// Shifts of rows and columns change nothing; permuted rows give permuted rows.
@@ -145,7 +147,7 @@ func largestSumError(_ x: [Double], _ n: Int) -> Double {
   func formAndSums(n: Int, scale: Double) throws {
     let l = spread(3 * n * n, scale, seed: 10)
     let result = try solveMatrices("sinkhorn_knopp", l, [3, n, n])
-    #expect(result.status == .solved, "\(try result.text("message"))")
+    #expect(result.status == .solved, "\(told(result))")
     let x = try result.array("doubly_stochastic").list()
     #expect(largestSumError(x, n) < 1e-8)
     let u = try result.array("dual_row").list()

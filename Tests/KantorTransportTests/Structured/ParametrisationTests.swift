@@ -77,7 +77,7 @@ import Testing
 
   @Test func sphereHasNormOneAndNegativeEntries() throws {
     let result = try parametrised("spectral_sphere", spread(9 * 200, 2, seed: 3), [200, 9])
-    #expect(result.status == .solved, "\(try result.text("message"))")
+    #expect(result.status == .solved, "\(told(result))")
     let x = try matrices(result)
     #expect(largestSumError(x, 4) < 1e-13)
     #expect(try result.real("negativity") > 0.1)
@@ -87,7 +87,11 @@ import Testing
       var y = spread(4, 1, seed: UInt64(b))
       let before = y.map { $0 * $0 }.reduce(0, +)
       for _ in 0..<20 {
-        y = (0..<4).map { i in (0..<4).map { x[b * 16 + i * 4 + $0] * y[$0] }.reduce(0, +) }
+        let old = y
+        for i in 0..<4 {
+          y[i] = 0
+          for j in 0..<4 { y[i] += x[b * 16 + i * 4 + j] * old[j] }
+        }
       }
       #expect(y.map { $0 * $0 }.reduce(0, +) <= before * (1 + 1e-12))
     }
@@ -108,7 +112,7 @@ import Testing
       "orthostochastic", [1, 2, 2, 4, 1, 2, 3, 4, 0, 0, 0, 0], [3, 2, 2])
     #expect(result.status == .solved)
     #expect(try result.int("singular_matrices") == 2)
-    #expect(largestSumError(try matrices(result), 2) < 1e-14)
+    #expect(try largestSumError(matrices(result), 2) < 1e-14)
     let bar = Tensor(try Buffer(spread(12, 1, seed: 4)), shape: [3, 2, 2])
     let failed = error { () throws(KantorError) in
       _ = try result.vjp(cotangents: ["doubly_stochastic": bar], wanted: ["matrices"])
@@ -121,8 +125,8 @@ import Testing
     var m = spread(n * n, 1, seed: 5)
     for i in 0..<n { m[i * n + 1] = m[i * n] + 1e-9 * m[i * n + 1] }
     let result = try solveMatrices("orthostochastic", m, [n, n])
-    #expect(result.status == .solved, "\(try result.text("message"))")
-    #expect(largestSumError(try matrices(result), n) < 1e-13)
+    #expect(result.status == .solved, "\(told(result))")
+    #expect(try largestSumError(matrices(result), n) < 1e-13)
   }
 
   // ---- wrong numbers of parameters ------------------------------------------------------------
