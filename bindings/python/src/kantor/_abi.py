@@ -148,6 +148,7 @@ class ProgressInfo(ctypes.Structure):
 
 STRUCTS = {
     "kantor_array": Array,
+    "kantor_sparse": Sparse,
     "kantor_method_info": MethodInfo,
     "kantor_option_info": OptionInfo,
     "kantor_field_info": FieldInfo,

@@ -80,7 +80,7 @@ def barycenter(
     >>> A = [[0.5, 0.0], [0.5, 0.5], [0.0, 0.5]]
     >>> M = [[0.0, 1.0, 4.0], [1.0, 0.0, 1.0], [4.0, 1.0, 0.0]]
     >>> kantor.ot.barycenter(A, M, 0.1).round(4)
-    array([0.0066, 0.9867, 0.0066])
+    array([0.25, 0.5 , 0.25])
     """
     refuse_unknown("barycenter", kwargs)
     return _on_costs("entropic_barycentre", A, M, reg, weights, method, numItermax, stopThr,
