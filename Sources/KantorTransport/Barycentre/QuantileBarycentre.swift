@@ -13,8 +13,8 @@ import KantorCore
 /// **Stops when** all mass is used up; limits are not consulted.
 ///
 /// **Guarantee** Exact and global. The atoms go to one point of each measure, in order: plans on
-/// the line are then optimal, and the atoms lie at the means of their points, for which the bound of
-/// `PointBarycentreCheck` is attained.
+/// the line are then optimal, and the atoms lie at the means of their points, for which the bound
+/// of `PointBarycentreCheck` is attained.
 ///
 /// **Cost** O(n log n + k m) for n points in all and m <= n atoms.
 ///

@@ -4,7 +4,7 @@ import KantorCore
 public enum BarycentreKind {
   public static let kind = ProblemKind(
     name: "barycentre",
-    summary: "The measure on given points that is least far from k histograms: min sum l_k W(p_k, q).",
+    summary: "The measure on given points least far from k histograms: min sum l_k W(p_k, q).",
     fields: fields, seal: seal, defaultMethod: { _ in "entropic_barycentre" })
 
   static let fields: [FieldSpec] = [
