@@ -47,6 +47,15 @@ def sinkhorn(n, epsilon, tolerance, **more):
         ENTROPIC, tolerance, more=ENTROPIC_MORE, **more)
 
 
+def sparse(kind, title, n, **more):
+    """The settings of the paper on sparse Newton steps: epsilon = 1 / 1200 of the largest cost."""
+    return Case(
+        f"sparse-{kind}", f"{title}, n = {n}, epsilon = 1/1200, to 1e-12", "sparse",
+        {"kind": kind, "n": n, "epsilon": 1 / 1200},
+        ("regot SSNS", "regot SPLR", "Kantor sinkhorn_newton_sparse",
+         "Kantor sinkhorn_newton_sparse, as published", "Kantor plain sweeps"), 1e-12, **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -92,6 +101,9 @@ CASES = [
     sinkhorn(5000, 0.01, 1e-6, is_quick=False),
     sinkhorn(5000, 0.001, 1e-6, is_quick=False),
     sinkhorn(5000, 0.01, 1e-9, is_quick=False),
+    sparse("random_cost", "random costs", 500),
+    sparse("digits_l2", "images of digits, squared Euclidean cost", 784),
+    sparse("digits_l1", "images of digits, L1 cost", 784),
     Case("cloud-20000", "entropic, n = 20 000 points of the unit square, "
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},

@@ -202,6 +202,7 @@ CHECKS = {
     "exact": exact,
     "sinkhorn": entropic,
     "cloud": entropic,
+    "sparse": entropic,
     "line": line,
     "divergence": divergence,
 }

@@ -111,7 +111,27 @@ def separate(task, n, rng):
     task.y = 0.7 * rng.standard_normal((n, 2)) + 0.5
 
 
+def digits(norm):
+    """Two images of digits, enlarged to 28 x 28, under a cost between their pixels of at most 1."""
+
+    def generate(task, n, rng):
+        from scipy.ndimage import zoom
+        from sklearn.datasets import load_digits
+
+        side = 28
+        images = [zoom(load_digits().images[k], side / 8, order=1).clip(0) for k in (3, 5)]
+        task.a, task.b = ((w / w.sum() + 1e-2 / n) / 1.01 for w in map(np.ravel, images))
+        places = np.stack(np.divmod(np.arange(n), side), axis=1) / side
+        steps = np.abs(places[:, None] - places)
+        task.cost = (steps ** 2 if norm == 2 else steps).sum(-1)
+        task.cost /= task.cost.max()
+
+    return generate
+
+
 GENERATORS = {
+    "digits_l1": digits(1),
+    "digits_l2": digits(2),
     "plane": plane,
     "weighted_plane": weighted_plane,
     "gauss16": gauss16,

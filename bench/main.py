@@ -7,6 +7,7 @@ import time
 
 import busy
 import cold
+import course
 import limits
 import machine
 import pictures
@@ -42,7 +43,8 @@ def measure(options):
         chosen = dataclasses.replace(chosen, seconds=options.limit)
     results = {
         "set": "full" if options.full else "quick", "limit_seconds": chosen.seconds,
-        "machine": machine.describe(), "cases": [], "profile": [], "cold": [], "busy": [],
+        "machine": machine.describe(), "cases": [], "profile": [], "course": [],
+        "cold": [], "busy": [],
         "kernels": {},
     }
     for line in report.machine_lines(results["machine"]):
@@ -59,6 +61,8 @@ def measure(options):
         for tolerance in PROFILE.tolerances:
             case = dataclasses.replace(PROFILE.case, tolerance=tolerance, memory=False)
             results["profile"].append(run_case(case, PROFILE.contestants, 1, chosen))
+    if wanted(options, "course"):
+        results["course"] = course.run(CASES, chosen)
     if wanted(options, "cold"):
         results["cold"] = cold.run()
     if wanted(options, "busy"):
@@ -93,7 +97,7 @@ def main():
     if options.list:
         for case in CASES:
             print(f"{case.name:28} {'quick' if case.is_quick else 'full ':6} {case.title}")
-        print("profile, cold, busy, kernels")
+        print("profile, course, cold, busy, kernels")
         return
     began = time.monotonic()
     results = json.loads(RESULTS.read_text()) if options.redraw else measure(options)

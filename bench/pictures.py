@@ -19,7 +19,7 @@ def draw(results):
         sizes(results, "exact-2d", "Exact transport, points of the unit square", "exact_2d.png"),
         sizes(results, "exact-16d", "Exact transport, points of 16 dimensions", "exact_16d.png"),
         sizes(results, "exact-random", "Exact transport, random costs", "exact_random.png"),
-        epsilons(results), profile(results), memory(results),
+        epsilons(results), profile(results), course(results), memory(results),
     ]
     return [name for name in drawn if name]
 
@@ -100,6 +100,27 @@ def profile(results):
              xlabel="L1 error of the marginals, measured", ylabel="seconds, one thread")
     axes.title.set_fontsize(9)
     return finish(figure, axes, "accuracy.png")
+
+
+def course(results):
+    """Error against time while the solves of the sparse family run."""
+    records = results.get("course") or []
+    if not records:
+        return None
+    figure, panels = plt.subplots(1, len(records), figsize=(4 * len(records), 3.6), squeeze=False)
+    for axes, record in zip(panels[0], records):
+        for k, curve in enumerate(record["curves"]):
+            axes.plot(curve["seconds"], curve["errors"], label=curve["name"], linewidth=1.6,
+                      color=COLOURS[2 * k])
+        axes.set(xscale="log", yscale="log", xlabel="seconds, one thread",
+                 ylabel="L1 error of the marginals")
+        axes.set_title(record["title"].split(", n =")[0], fontsize=9)
+        axes.grid(True, which="major", alpha=0.3)
+    panels[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(OUT / "sparse_newton.png", dpi=100)
+    plt.close(figure)
+    return "sparse_newton.png"
 
 
 def memory(results):

@@ -55,6 +55,18 @@ void kn_sparse_sweep(const int64_t *row_start, const int32_t *column, const doub
   }
 }
 
+void kn_sparse_plan(const int64_t *row_start, const int32_t *column, const double *entry_cost,
+                    int64_t row_begin, int64_t row_end, double inv_eps, const double *phi,
+                    const double *gamma, double *value) {
+  for (int64_t i = row_begin; i < row_end; i++) {
+    const int64_t first = row_start[i], end = row_start[i + 1];
+    for (int64_t k = first; k < end; k++) {
+      value[k] = phi[i] + (gamma[column[k]] - entry_cost[k] * inv_eps);
+    }
+    kn_exp_f64(value + first, value + first, end - first);
+  }
+}
+
 void kn_sparse_schur(const int64_t *row_start, const int32_t *column, const double *value,
                      int64_t row_begin, int64_t row_end, const double *inverse_row,
                      const double *x, double *out) {

@@ -16,6 +16,7 @@ extension Catalog {
       Assignment.entry,
       OneDimensional.entry,
       Sinkhorn.entry,
+      SinkhornNewtonSparse.entry,
       SinkhornDivergence.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,

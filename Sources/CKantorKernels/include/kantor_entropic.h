@@ -28,6 +28,11 @@ void kn_sparse_sweep(const int64_t *row_start, const int32_t *column, const doub
                      int64_t row_begin, int64_t row_end, double inv_eps, const double *a,
                      double *phi, const double *gamma, double *value, double *column_sum);
 
+/* value = exp(phi[i] + gamma[j] - entry_cost * inv_eps) of the stored entries. */
+void kn_sparse_plan(const int64_t *row_start, const int32_t *column, const double *entry_cost,
+                    int64_t row_begin, int64_t row_end, double inv_eps, const double *phi,
+                    const double *gamma, double *value);
+
 /* out[j] += sum_i value_ij (sum_k value_ik x[k]) inverse_row[i]: what the rows take away in the
    Schur complement of a plan's Hessian. */
 void kn_sparse_schur(const int64_t *row_start, const int32_t *column, const double *value,

@@ -20,6 +20,11 @@ package struct TransportCertificate: Sendable {
 
   package var marginalResidual: Double { rowResidual + columnResidual }
   package var relativeGap: Double { gap == 0 ? 0 : gap / scale }
+  /// Distance of the bounds of the unregularised optimal cost.
+  package var relativeBoundGap: Double {
+    let distance = upperBound - lowerBound
+    return distance <= 0 ? 0 : distance / scale
+  }
 }
 
 extension Status {

@@ -83,6 +83,15 @@ final class EntropicState {
   @inline(__always)
   func g(_ j: Int) -> Double { epsilon * (gamma.pointer[j] - logB.pointer[j]) }
 
+  /// A copy of the potentials in units of the cost, 0 where there is no mass.
+  func potentials() throws(KantorError) -> (f: Buffer<Double>, g: Buffer<Double>) {
+    let f = try Buffer<Double>(count: n)
+    let g = try Buffer<Double>(count: m)
+    for i in 0..<n where a.pointer[i] > 0 { f.pointer[i] = self.f(i) }
+    for j in 0..<m where b.pointer[j] > 0 { g.pointer[j] = self.g(j) }
+    return (f, g)
+  }
+
   /// L1 distance of the column sums from b relative to the mass; rows are exact after a sweep.
   var columnError: Double {
     var error = CompensatedSum()

@@ -23,6 +23,7 @@ final class NewtonSystem {
   private let value: Buffer<Double>
   /// What was left out of rows (first n) and columns.
   private let excess: Buffer<Double>
+  private let isPartial: Bool
   private let parallel: Parallel
   private let partial: Buffer<Double>
   private var graph: ApproximateCholesky?
@@ -38,10 +39,13 @@ final class NewtonSystem {
   /// Stored entries per vertex beyond which the factorisation would cost too much.
   static let graphDensity = 40
 
+  /// `isPartial`: the plan has mass also where nothing is stored.
   init(
-    _ state: EntropicState, _ plan: RestrictedPlan, threads: Int, wantsGraph: Bool
+    _ state: EntropicState, _ plan: RestrictedPlan, threads: Int, wantsGraph: Bool,
+    isPartial: Bool = false
   ) throws(KantorError) {
     self.wantsGraph = wantsGraph
+    self.isPartial = isPartial
     self.state = state
     self.plan = plan
     let (n, m) = (state.n, state.m)
@@ -101,6 +105,21 @@ final class NewtonSystem {
       left[i] = dropped
     }
     rowStart.pointer[n] = Int64(place)
+    if isPartial { completeExcess() }
+  }
+
+  /// The excess where stored entries alone do not tell it.
+  private func completeExcess() {
+    let (n, left) = (plan.n, excess.pointer)
+    for i in 0..<n { left[i] = state.a.pointer[i] }
+    for j in 0..<plan.m { left[n + j] = state.columnSum.pointer[j] }
+    for i in 0..<n {
+      for k in Int(rowStart.pointer[i])..<Int(rowStart.pointer[i + 1]) {
+        left[i] -= value.pointer[k]
+        left[n + Int(column.pointer[k])] -= value.pointer[k]
+      }
+    }
+    for v in 0..<(n + plan.m) { left[v] = max(0, left[v]) }
   }
 
   private var entryCount: Int { Int(rowStart.pointer[plan.n]) }

@@ -123,6 +123,15 @@ final class RestrictedPlan: EntropicPass {
     Int(rowStart.pointer[row])..<Int(rowStart.pointer[row + 1])
   }
 
+  /// The stored entries of the state's plan as it is, without making rows exact.
+  func evaluate(_ state: EntropicState) {
+    parallel.forEach(n) { _, first, end in
+      kn_sparse_plan(
+        rowStart.pointer, column.pointer, entryCost.pointer, Int64(first), Int64(end),
+        1 / state.epsilon, state.phi.pointer, state.gamma.pointer, value.pointer)
+    }
+  }
+
   func run(_ state: EntropicState) -> PassOutcome {
     let (phi, gamma, a) = (state.phi.pointer, state.gamma.pointer, state.a.pointer)
     let inverse = 1 / state.epsilon

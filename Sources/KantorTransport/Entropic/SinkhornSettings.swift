@@ -11,7 +11,11 @@ struct SinkhornSettings {
   var scalingFactor = 0.25
   var relaxation = Relaxation.Mode.automatic
   var newtonDensity = 0.15
-  var newtonDrop = 0.01
+  var newtonRule = NewtonRule.droppedMass(0.01)
+  /// Sweeps at the target before Newton's method; 0 for as many as the error asks for.
+  var firstSweeps = 0
+  /// Steps that correct the Newton matrix of plans too dense to be stored; 0 for sweeps instead.
+  var lowRank = 0
   var rounds = false
   var planThreshold = 0.0
   var threads: Int
@@ -44,7 +48,7 @@ struct SinkhornSettings {
     let omega = options.real("overrelaxation")
     relaxation = omega == 0 ? .automatic : omega == 1 ? .off : .fixed(omega)
     newtonDensity = options.real("newton_density")
-    newtonDrop = options.real("newton_drop")
+    newtonRule = .droppedMass(options.real("newton_drop"))
     rounds = options.flag("round")
     planThreshold = options.real("plan_threshold")
     threads = run.threads

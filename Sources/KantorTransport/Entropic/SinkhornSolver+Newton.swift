@@ -1,5 +1,13 @@
 import KantorCore
 
+/// Why sweeps were made where Newton's method was wanted.
+enum NewtonFallback: String {
+  /// More pairs matter than may be stored.
+  case dense
+  /// The steps gained nothing, or too little for long.
+  case unfit
+}
+
 /// Newton's method on the pairs that matter: when they are stored, and which.
 extension SinkhornSolver {
   /// What `fewPairs` becomes for problems on which sweeps would take for ever.
@@ -20,13 +28,23 @@ extension SinkhornSolver {
     newtonPause -= 1
     guard settings.usesNewton, newtonPause < 0 else { return }
     if !wasStored {
-      guard state.epsilon == target, error < 0.1 else { return }
+      guard state.epsilon == target, mayStartNewton(error) else { return }
       let sweeps = relaxation.predictedSweeps(from: error, to: goal)
       guard settings.engine == "newton" || sweeps > Self.manySweeps else { return }
       if sweeps.isFinite, sweeps > Self.hopelessSweeps { storeMore() }
     }
     stored = try choose(goal)
-    if stored == nil { newtonPause = Self.longPause }
+    isDense = stored == nil
+    if isDense, settings.lowRank == 0 {
+      fallback = .dense
+      newtonPause = Self.longPause
+    }
+  }
+
+  private func mayStartNewton(_ error: Double) -> Bool {
+    guard settings.firstSweeps > 0 else { return error < 0.1 }
+    sweepsAtTarget += 1
+    return sweepsAtTarget >= settings.firstSweeps
   }
 
   /// For problems on which sweeps would take for ever.
@@ -37,16 +55,39 @@ extension SinkhornSolver {
 
   /// Newton's method on the stored pairs, if there are any.
   func newton(_ goal: Double) throws(KantorError) -> SparseNewton.Outcome {
-    guard let plan = stored else { return .converged }
+    guard let plan = stored else {
+      return isDense && settings.lowRank > 0 && newtonPause < 0
+        ? try lowRankNewton(goal) : .converged
+    }
     let method = try SparseNewton(
-      state, plan, nu0: settings.newtonDrop, threads: settings.threads, isHard: isHard)
+      state, plan, rule: settings.newtonRule, threads: settings.threads, isHard: isHard)
     let outcome = try method.run(
       tolerance: 0.5 * goal, cut: cut(goal),
       goesOn: { (error) throws(KantorError) in record(error) ? try mayGoOn() : false },
       shouldStop: { monitor.heartbeat() != nil })
     newtonSteps += method.steps
     innerIterations += method.innerIterations
+    storedPairs = plan.count
     isHard = method.isHard
+    if outcome == .failed { fallback = .unfit }
+    return outcome
+  }
+
+  /// The same for plans with more pairs than may be stored.
+  private func lowRankNewton(_ goal: Double) throws(KantorError) -> SparseNewton.Outcome {
+    sweep.precision = .double
+    let limit = SinkhornSettings.storedLimit(problem.geometry, density: density)
+    let method = try LowRankNewton(
+      state, sweep, limit: max(limit, fewPairs), memory: settings.lowRank,
+      threads: settings.threads, monitor: monitor)
+    let outcome = try method.run(
+      tolerance: 0.5 * goal, pass: { () throws(KantorError) in try pass(sweep) },
+      goesOn: { (error) throws(KantorError) in record(error) ? try mayGoOn() : false })
+    newtonSteps += method.steps
+    innerIterations += method.innerIterations
+    storedPairs = method.storedPairs
+    isDense = false
+    if outcome == .failed { fallback = .unfit }
     return outcome
   }
 

@@ -10,7 +10,8 @@ final class SinkhornSolver {
   let state: EntropicState
   let sweep: FullSweep
   let relaxation: Relaxation
-  let target: Double
+  /// The epsilon asked for; proximal steps lower it.
+  var target: Double
   let meanCost: Double
   private let warmG: Buffer<Double>?
 
@@ -33,11 +34,16 @@ final class SinkhornSolver {
   var newtonPause = 0
   /// Newton's systems were badly conditioned.
   var isHard = false
+  /// More pairs matter than may be stored.
+  var isDense = false
+  var fallback: NewtonFallback?
+  var sweepsAtTarget = 0
 
   // Figures of the result.
   private(set) var iterations = 0
-  private var passes = 0
+  private(set) var passes = 0
   var newtonSteps = 0
+  var storedPairs = 0
   var innerIterations = 0
 
   /// The ladder of a second attempt.
@@ -75,7 +81,10 @@ final class SinkhornSolver {
   }
 
   /// Down the ladder of epsilon, then to the tolerance asked for.
-  func run() throws(KantorError) {
+  ///
+  /// True when that was reached.
+  @discardableResult
+  func run() throws(KantorError) -> Bool {
     let start = try start()
     var isDone = start == .finished
     if start == .warm { isDone = try descend([target]) }
@@ -87,6 +96,7 @@ final class SinkhornSolver {
       isDone = try descendFromAbove()
     }
     if isDone, settings.gapTolerance > 0 { try closeGap() }
+    return isDone
   }
 
   /// Where the iteration got stuck though nobody stopped it, smaller steps of epsilon may help.
@@ -117,11 +127,7 @@ final class SinkhornSolver {
   private func closeGap() throws(KantorError) {
     var goal = settings.tolerance
     while goal > 1e-15, monitor.stop == nil, ray == nil {
-      let potentials = try EntropicPotentials(state, problem)
-      let check = try EntropicCheck(
-        problem, epsilon: target, f: potentials.f, g: potentials.g,
-        parallel: Parallel(threads: settings.threads))
-      let certificate = try check.certify(isInterrupted: false).certificate
+      let certificate = try certificate()
       if certificate.relativeGap <= settings.gapTolerance { return }
       goal *= 0.1
       guard try reach(goal) else { return }
@@ -143,9 +149,10 @@ final class SinkhornSolver {
   // MARK: Steps
 
   /// Brings the error over all pairs down to `goal`.
-  private func reach(_ goal: Double) throws(KantorError) -> Bool {
+  func reach(_ goal: Double) throws(KantorError) -> Bool {
     relaxation.reset(goal: goal)
     newtonPause = 0
+    isDense = false
     sweep.precision = settings.precision(cost: meanCost, epsilon: state.epsilon)
     kernel = nil
     mayStoreKernel = true
@@ -220,7 +227,7 @@ final class SinkhornSolver {
     kernel = kernelRoom
   }
 
-  private func pass(_ pass: any EntropicPass) throws(KantorError) -> Bool {
+  func pass(_ pass: any EntropicPass) throws(KantorError) -> Bool {
     passes += 1
     switch pass.run(state) {
     case .complete: return true
@@ -293,7 +300,7 @@ final class SinkhornSolver {
     figures.add("passes", passes)
     figures.add("newton_steps", newtonSteps)
     figures.add("inner_iterations", innerIterations)
-    figures.add("stored_pairs", stored?.count ?? 0)
+    figures.add("stored_pairs", storedPairs)
     if let ray {
       return TransportProposal(
         plan: .infeasible, f: ray.f, g: ray.g, figures: figures, tolerance: settings.tolerance)

@@ -14,14 +14,15 @@ import KantorNumerics
 ///
 /// **Iteration**
 /// 1. P, phi, w from gamma by one pass over the stored pairs.
-/// 2. theta = nu0 |b - w|_2 / n; S = {P_ij >= theta}.
+/// 2. theta = nu0 |b - w|_2 / n, or that of another `NewtonRule`; S = {P_ij >= theta}.
 /// 3. ((1 + s) diag(w) - S^T diag(1/a) S) d = b - w by preconditioned conjugate gradients with
 ///    relative residual min(1e-1, E), at least 1e-8; s = mu E.
 /// 4. gamma + t d for the first t in 1, 1/2, 1/4, ... that raises F by 1e-4 of its slope; t is
 ///    also limited so that pairs that are not stored cannot come to matter.
 /// 5. mu by the ratio of the rise to that of the quadratic model.
 ///
-/// **Stops when** E <= tolerance (mass 1), or when a pass gains nothing twice.
+/// **Stops when** E <= tolerance (mass 1), when steps gain nothing four times in a row, or when E
+/// has not been halved for long: then the matrix is unfit.
 ///
 /// **Guarantee** F rises at every step; locally superlinear where the plan of the optimum is
 /// connected by the stored pairs. The caller checks the answer on all pairs.
@@ -34,7 +35,8 @@ final class SparseNewton {
   private(set) var steps = 0
   var innerIterations: Int { system.innerIterations }
   var isHard: Bool { system.wantsGraph }
-  private let nu0: Double
+  private let rule: NewtonRule
+  private let bins: Buffer<Int64>
   private var mu = 0.01
   private let start: Buffer<Double>
   private let startPhi: Buffer<Double>
@@ -52,19 +54,26 @@ final class SparseNewton {
   static let roundingOfF = 1e-14
   /// With less room than this, other pairs have to be stored first.
   static let leastRoom = 1.0
+  /// Steps that may go by until the error has been halved.
+  static let mostSlowSteps = 60
 
   /// `isHard`: earlier systems of this solve were badly conditioned.
   init(
-    _ state: EntropicState, _ plan: RestrictedPlan, nu0: Double, threads: Int, isHard: Bool
+    _ state: EntropicState, _ plan: RestrictedPlan, rule: NewtonRule, threads: Int, isHard: Bool
   ) throws(KantorError) {
     self.state = state
     self.plan = plan
-    self.nu0 = nu0
+    self.rule = rule
     let m = state.m
     start = try Buffer(count: m)
     startPhi = try Buffer(count: state.n)
     gradient = try Buffer(count: m)
     direction = try Buffer(count: m)
+    if case .share = rule {
+      bins = try Buffer(count: NewtonRule.binCount)
+    } else {
+      bins = try Buffer(count: 0)
+    }
     system = try NewtonSystem(state, plan, threads: threads, wantsGraph: isHard)
   }
 
@@ -86,12 +95,15 @@ final class SparseNewton {
     _ = plan.run(state)
     var error = state.columnError
     var failures = 0
+    var (milestone, since) = (error, 0)
     while true {
       guard try goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
       let room = plan.room(state, cut: cut)
       guard room > Self.leastRoom else { return .stale }
-      guard failures < 4 else { return .failed }
+      if error <= 0.5 * milestone { (milestone, since) = (error, 0) }
+      guard failures < 4, since < Self.mostSlowSteps else { return .failed }
+      since += 1
       try findDirection(error, shouldStop)
       let before = error
       if let reached = search(error, longest: min(room, Self.longestStep)) {
@@ -119,8 +131,11 @@ final class SparseNewton {
       g[j] -= w[j] * sum.value
       square += g[j] * g[j]
     }
+    let threshold = rule.threshold(
+      plan.value.pointer, count: plan.count, n: state.n, m: m, gradientNorm: square.squareRoot(),
+      bins: bins.pointer)
     try system.solve(
-      gradient: g, threshold: nu0 * square.squareRoot() / Double(state.n),
+      gradient: g, threshold: threshold,
       shift: mu * min(error, 1), tolerance: max(min(0.1, error), Self.leastTolerance),
       direction: direction, shouldStop: shouldStop)
   }
@@ -139,14 +154,21 @@ final class SparseNewton {
       _ = plan.run(state)
       let reached = state.columnError
       let rise = riseOfDual()
-      let isRising = rise >= 1e-4 * t * slope && t * slope > Self.roundingOfF
-      if isRising || reached <= 0.5 * error {
+      if Self.accepts(reached, error, rise: rise, promised: t * slope) {
         adaptShift(rise / (t * slope * (1 - 0.5 * t)))
         return reached
       }
       t *= 0.5
     }
     return restore()
+  }
+
+  /// Whether a step is good enough, by the rise of F where that can be told from rounding.
+  static func accepts(
+    _ reached: Double, _ error: Double, rise: Double, promised: Double
+  ) -> Bool {
+    if promised > roundingOfF { return rise >= 1e-4 * promised || reached <= 0.5 * error }
+    return reached <= 0.9 * error
   }
 
   /// The slope of F along the direction, and the step that changes no exponent by more than

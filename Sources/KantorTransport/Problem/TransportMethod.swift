@@ -23,6 +23,11 @@ public struct TransportProposal: Sendable {
   public var tolerance: Double
   /// Entropic plans: the relative gap asked for in addition; 0 for none.
   public var gapTolerance = 0.0
+  /// Entropic plans: the relative distance asked for between the bounds of the unregularised
+  /// cost; 0 for none.
+  public var boundTolerance = 0.0
+  /// Entropic plans: target potentials for a better lower bound of that cost.
+  public var boundG: Buffer<Double>?
   /// Entropic plans: whether the plan returned is the feasible rounding.
   public var rounds = false
   /// Entropic plans: smallest mass of the entries listed.

@@ -59,14 +59,17 @@ enum TransportResult {
     let interrupted = run.monitor.stop.map { $0 != .iterationLimit } ?? false
     let answer = try check.certify(isInterrupted: interrupted)
     var certificate = answer.certificate
+    if let g = proposal.boundG, !interrupted { try check.improveBound(of: &certificate, with: g) }
     if proposal.rounds, let rounding = answer.rounding {
       (certificate.transportCost, certificate.objective) = try check.value(of: rounding)
     }
-    let gapTolerance = proposal.gapTolerance > 0 ? proposal.gapTolerance : .infinity
+    // The gap that was asked for, if any: that of the entropic problem, or of the bounds.
+    let asksBounds = proposal.boundTolerance > 0
+    let asked = asksBounds ? proposal.boundTolerance : proposal.gapTolerance
     let status = Status.judge(
       residual: certificate.marginalResidual, tolerance: proposal.tolerance,
-      gap: gapTolerance.isFinite ? certificate.relativeGap : 0, gapTolerance: gapTolerance,
-      stop: run.monitor.stop)
+      gap: asked == 0 ? 0 : asksBounds ? certificate.relativeBoundGap : certificate.relativeGap,
+      gapTolerance: asked > 0 ? asked : .infinity, stop: run.monitor.stop)
     var fields = ResultFields()
     addCertificate(&fields, certificate)
     fields.add("epsilon", epsilon)

@@ -93,6 +93,16 @@ import Testing
     #expect(abs(sums.reduce(0, +) - 1) < 1e-15)
   }
 
+  @Test func storedEntriesOfAPlan() {
+    let starts: [Int64] = [0, 2, 2, 3]
+    let columns: [Int32] = [1, 0, 1]
+    let costs = [0.3, Double.infinity, 0.1]
+    var values = [Double](repeating: -1, count: 3)
+    kn_sparse_plan(starts, columns, costs, 0, 3, 10, [0.5, 1, 2], [-1, -2], &values)
+    let expected = [exp(0.5 - 2 - 3.0), 0, exp(2 - 2 - 1.0)]
+    for k in 0..<3 { #expect(abs(values[k] - expected[k]) < 1e-15) }
+  }
+
   @Test func schurProductAndDiagonal() {
     let starts: [Int64] = [0, 5, 7]
     let columns: [Int32] = [0, 1, 2, 3, 4, 1, 4]

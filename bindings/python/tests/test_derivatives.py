@@ -30,6 +30,7 @@ def contract(gradient, directions):
 METHODS = {
     "network_simplex": {},
     "sinkhorn": {"epsilon": 0.2, "tolerance": 1e-13},
+    "sinkhorn_newton_sparse": {"epsilon": 0.2},
 }
 
 
