@@ -14,8 +14,8 @@ import KantorNumerics
 /// **Guarantee** T = I is the optimality condition, and the objective decreases from step to step.
 /// The checker verifies the maps and T, and bounds the optimum from below by quadratic potentials.
 ///
-/// **Cost** k + 1 eigenvalue problems of d x d per iteration, some 60 d^3 operations each; about ten
-/// iterations.
+/// **Cost** k + 1 eigenvalue problems of d x d per iteration, some 60 d^3 operations each;
+/// about ten iterations.
 ///
 /// **Reference** alvarezesteban2016fixed.
 public enum BuresBarycentre {

@@ -12,8 +12,8 @@ import KantorNumerics
 ///
 /// **Stops when** done; limits are not consulted.
 ///
-/// **Guarantee** T is symmetric and positive semidefinite with T S_0 T = S_1 to the tolerance, which
-/// makes it the gradient of a convex function and so optimal. Quadratic potentials bound the
+/// **Guarantee** T is symmetric and positive semidefinite with T S_0 T = S_1 to the tolerance,
+/// which makes it the gradient of a convex function and so optimal. Quadratic potentials bound the
 /// distance from below.
 ///
 /// **Cost** Some 60 d^3 operations.
@@ -25,8 +25,8 @@ public enum BuresWasserstein {
     summary: "Squared Wasserstein distance of two normal laws and the map, in closed form.",
     source: "C. R. Givens, R. M. Shortt, A class of Wasserstein metrics for probability "
       + "distributions (1984)",
-    guarantee: "A symmetric positive semidefinite map that carries one covariance to the other, and "
-      + "a lower bound by quadratic potentials.",
+    guarantee: "A symmetric positive semidefinite map that carries one covariance to the other, "
+      + "and a lower bound by quadratic potentials.",
     options: [GaussianOutputs.tolerance(1e-8)],
     outputs: GaussianOutputs.outputs(
       objective: "The squared distance.",
@@ -39,7 +39,8 @@ public enum BuresWasserstein {
 
   public static let entry = MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
     guard let problem = sealed as? GaussianProblem else {
-      throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind gaussian_transport")
+      throw KantorError(
+        .unsupported, "'\(spec.name)' solves problems of the kind gaussian_transport")
     }
     let d = problem.dimension
     let map = try Buffer<Double>(count: d * d)

@@ -7,14 +7,14 @@ import KantorCore
 ///
 /// **Symbols** Q_k(t) the quantile functions, steps at the cumulated weights of the sorted points.
 ///
-/// **Iteration** Sort every measure. Walk through the levels t at which any Q_k jumps; between two of
-/// them an atom sits at sum_k lambda_k Q_k, of the levels' distance as weight.
+/// **Iteration** Sort every measure. Walk through the levels t at which any Q_k jumps; between two
+/// of them an atom sits at sum_k lambda_k Q_k, of the levels' distance as weight.
 ///
 /// **Stops when** all mass is used up; limits are not consulted.
 ///
-/// **Guarantee** Exact and global. The atoms go to one point of each measure, in order: plans on the
-/// line are then optimal, and the atoms lie at the means of their points, for which the bound of
-/// `PointBarycentreCheck` is attained.
+/// **Guarantee** Exact and global. The atoms go to one point of each measure, in order: plans on
+/// the line are then optimal, and the atoms lie at the means of their points, for which the bound
+/// of `PointBarycentreCheck` is attained.
 ///
 /// **Cost** O(n log n + k m) for n points in all and m <= n atoms.
 ///

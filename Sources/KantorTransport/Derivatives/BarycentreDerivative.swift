@@ -18,7 +18,7 @@ enum BarycentreDerivative {
         for k in 0..<problem.count {
           let weight = scale * problem.lambda.pointer[k]
           for i in 0..<problem.n {
-            // A point without mass has no finite derivative; the entropy's slope there is -infinity.
+            // A point without mass has no finite derivative: the entropy's slope is infinite.
             let value = f.pointer[k * problem.n + i]
             gradient.pointer[k * problem.n + i] = value.isFinite ? weight * value : 0
           }

@@ -15,7 +15,8 @@ enum EnvelopeCotangent {
         throw KantorError(
           .shape, "the cotangent of 'objective' has the shape \(tensor.shapeText); needed is ()")
       }
-      scale = try tensor.doubles().pointer[0]
+      let values = try tensor.doubles()
+      scale = withExtendedLifetime(values) { values.pointer[0] }
       guard scale.isFinite else {
         throw KantorError(.notFinite, "the cotangent of 'objective' is \(scale)")
       }

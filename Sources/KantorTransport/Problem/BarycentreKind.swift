@@ -4,14 +4,14 @@ import KantorCore
 public enum BarycentreKind {
   public static let kind = ProblemKind(
     name: "barycentre",
-    summary: "The measure q on given points that is least far from k histograms: min sum l_k W(p_k, q).",
+    summary: "The measure on given points least far from k histograms: min sum l_k W(p_k, q).",
     fields: fields, seal: seal, defaultMethod: { _ in "entropic_barycentre" })
 
   static let fields: [FieldSpec] = [
     FieldSpec(
       "histograms", .array, .input, shape: "(k, n) or (k, r, s) or (k, r, s, t)",
       ranks: [2, 3, 4],
-      "The k measures, of equal mass. Without cost and points: on a regular grid of 1, 2 or 3 axes."),
+      "The k measures, of equal mass. Without cost and points: on a grid of 1, 2 or 3 axes."),
     FieldSpec(
       "weights", .array, .input, shape: "(k,)", ranks: [1],
       "Weights of the measures, scaled to sum 1; equal if not set."),

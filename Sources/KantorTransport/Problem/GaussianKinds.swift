@@ -7,9 +7,11 @@ public enum GaussianTransportKind {
     summary: "Squared Wasserstein distance of two normal laws and the linear map between them.",
     fields: [
       FieldSpec(
-        "mean_source", .array, .input, shape: "(d,)", ranks: [1], "Mean of the source; 0 if not set."),
+        "mean_source", .array, .input, shape: "(d,)", ranks: [1],
+        "Mean of the source; 0 if not set."),
       FieldSpec(
-        "mean_target", .array, .input, shape: "(d,)", ranks: [1], "Mean of the target; 0 if not set."),
+        "mean_target", .array, .input, shape: "(d,)", ranks: [1],
+        "Mean of the target; 0 if not set."),
       FieldSpec(
         "covariance_source", .array, .input, shape: "(d, d)", ranks: [2],
         "Covariance of the source, symmetric and positive definite."),

@@ -131,7 +131,7 @@ public enum PointBarycentreKind {
     let own = try MeasureWeights.read(fields, "weights_barycentre", size)
     for i in 0..<size where !(own.pointer[i] > 0) {
       throw KantorError(
-        .range, "weights_barycentre is \(own.pointer[i]) at \(i); points without mass have no place")
+        .range, "weights_barycentre is \(own.pointer[i]) at \(i); all have to be positive")
     }
     return own
   }

@@ -69,7 +69,8 @@ import Testing
   }
 
   @Test func generalLawsAreCertified() throws {
-    let (s, t) = (GaussianSpecimens.covariance(8, seed: 1), GaussianSpecimens.covariance(8, seed: 2))
+    let s = GaussianSpecimens.covariance(8, seed: 1)
+    let t = GaussianSpecimens.covariance(8, seed: 2)
     let result = try pair(8, s, t)
     #expect(result.status == .solved)
     let gap = try result.real("relative_gap")
@@ -116,7 +117,8 @@ import Testing
   }
 
   @Test func derivativesAgreeWithDifferences() throws {
-    let (s, t) = (GaussianSpecimens.covariance(3, seed: 5), GaussianSpecimens.covariance(3, seed: 6))
+    let s = GaussianSpecimens.covariance(3, seed: 5)
+    let t = GaussianSpecimens.covariance(3, seed: 6)
     let result = try pair(3, s, t, means: ([1, 2, 3], [0, 1, 5]))
     let one = Tensor(try Buffer([1.0]), shape: [])
     for name in ["covariance_source", "covariance_target"] {

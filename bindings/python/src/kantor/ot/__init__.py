@@ -13,17 +13,18 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman
+from . import batch, bregman, gaussian, lp
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
 from ._tools import dist, unif
 from ._unified import solve, solve_sample
-from .bregman import sinkhorn, sinkhorn2
+from .bregman import barycenter, sinkhorn, sinkhorn2
 
 __all__ = [
     "LazyPlan",
     "OTResult",
+    "barycenter",
     "batch",
     "bregman",
     "dist",
@@ -31,6 +32,8 @@ __all__ = [
     "emd2",
     "emd2_1d",
     "emd_1d",
+    "gaussian",
+    "lp",
     "sinkhorn",
     "sinkhorn2",
     "solve",

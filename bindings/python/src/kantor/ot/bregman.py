@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from ._barycentre import (
+    barycenter,
+    barycenter_debiased,
+    barycenter_sinkhorn,
+    convolutional_barycenter2d,
+    convolutional_barycenter2d_debiased,
+)
 from ._empirical import (
     empirical_sinkhorn,
     empirical_sinkhorn2,
@@ -17,6 +24,11 @@ from ._variants import (
 )
 
 __all__ = [
+    "barycenter",
+    "barycenter_debiased",
+    "barycenter_sinkhorn",
+    "convolutional_barycenter2d",
+    "convolutional_barycenter2d_debiased",
     "empirical_sinkhorn",
     "empirical_sinkhorn2",
     "empirical_sinkhorn_divergence",

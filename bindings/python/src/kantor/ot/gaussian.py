@@ -1,0 +1,272 @@
+"""Normal laws: the names of ``ot.gaussian``."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+from .. import _abi
+from .._arrays import as_matrix, as_numbers, as_vector
+from .._errors import error
+from .._problem import Problem
+from .._result import Result
+from .._solve import solve
+from ._barycentre import read_lambda
+from ._inputs import float_type, read_count, read_points, refuse, warn_unsolved
+
+__all__ = [
+    "bures_wasserstein_barycenter",
+    "bures_wasserstein_distance",
+    "bures_wasserstein_mapping",
+    "empirical_bures_wasserstein_distance",
+    "empirical_bures_wasserstein_mapping",
+]
+
+
+def bures_wasserstein_distance(
+    ms: Any, mt: Any, Cs: Any, Ct: Any, paired: bool = False, log: bool = False
+) -> Any:
+    """Wasserstein distance of two normal laws (not its square).
+
+    Parameters
+    ----------
+    ms, mt : array_like, shape (d,)
+        Means.
+    Cs, Ct : array_like, shape (d, d)
+        Covariances, one of them positive definite.
+    paired : bool
+        Only False is offered, for one pair of laws.
+    log : bool
+        Return a dictionary as well.
+
+    Returns
+    -------
+    distance : float
+        The distance.
+    log : dict
+        With ``log=True``: ``Cs12``, the root of the source's covariance.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used, or two singular covariances.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> float(kantor.ot.gaussian.bures_wasserstein_distance([0.0], [3.0], [[1.0]], [[25.0]]))
+    5.0
+    """
+    if paired or np.ndim(ms) > 1 or np.ndim(mt) > 1 or np.ndim(Cs) > 2 or np.ndim(Ct) > 2:
+        refuse("several laws at once are not offered; call the function for each pair")
+    source, target = as_matrix(Cs, "Cs"), as_matrix(Ct, "Ct")
+    laws = [(as_vector(ms, "ms"), source), (as_vector(mt, "mt"), target)]
+    if source.shape == target.shape and source.shape[0] == source.shape[1] and _is_flat(source):
+        laws.reverse()  # the distance is symmetric, and the map needs a definite source
+    result = _transport(*laws[0], *laws[1])
+    distance = float_type(ms, mt, Cs, Ct).type(np.sqrt(max(result.objective, 0.0)))
+    return (distance, {"Cs12": _root(source)}) if log else distance
+
+
+def bures_wasserstein_mapping(ms: Any, mt: Any, Cs: Any, Ct: Any, log: bool = False) -> Any:
+    """Optimal map ``x -> x @ A + b`` between two normal laws.
+
+    Parameters
+    ----------
+    ms, mt : array_like, shape (d,)
+        Means.
+    Cs, Ct : array_like, shape (d, d)
+        Covariances; `Cs` positive definite.
+    log : bool
+        Return a dictionary as well.
+
+    Returns
+    -------
+    A : numpy.ndarray, shape (d, d)
+        Symmetric.
+    b : numpy.ndarray, shape (d,)
+        The offset.
+    log : dict
+        With ``log=True``: ``Cs12`` and ``Cs12inv``, the root of `Cs` and its inverse.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used, or a singular `Cs`.
+    """
+    source = as_matrix(Cs, "Cs")
+    result = _transport(as_vector(ms, "ms"), source, as_vector(mt, "mt"), as_matrix(Ct, "Ct"))
+    kind = float_type(ms, mt, Cs, Ct)
+    A, b = np.array(result.map_matrix, dtype=kind), np.array(result.map_offset, dtype=kind)
+    if not log:
+        return A, b
+    root = _root(source)
+    return A, b, {"Cs12": root, "Cs12inv": np.linalg.inv(root)}
+
+
+def bures_wasserstein_barycenter(
+    m: Any,
+    C: Any,
+    weights: Any = None,
+    method: str = "fixed_point",
+    num_iter: int = 1000,
+    eps: float = 1e-7,
+    log: bool = False,
+    step_size: float = 1,
+    batch_size: Optional[int] = None,
+) -> Any:
+    """Wasserstein barycentre of normal laws.
+
+    Parameters
+    ----------
+    m : array_like, shape (k, d)
+        Means.
+    C : array_like, shape (k, d, d)
+        Covariances, positive definite.
+    weights : array_like, shape (k,), optional
+        Weights of the laws, scaled to sum 1; equal if None.
+    method : {"fixed_point"}
+        Only this one is offered.
+    num_iter : int
+        Largest number of iterations.
+    eps : float
+        Largest ``|sum_k w_k T_k - I|_F / sqrt(d)`` of the maps to the laws.
+    log : bool
+        Return a dictionary as well.
+    step_size, batch_size
+        Belong to methods that are not offered; only the defaults are accepted.
+
+    Returns
+    -------
+    mb : numpy.ndarray, shape (d,)
+        Mean of the barycentre.
+    Cb : numpy.ndarray, shape (d, d)
+        Its covariance.
+    log : dict
+        With ``log=True``: ``num_iter`` and ``final_diff``.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used, or singular covariances.
+    """
+    if method != "fixed_point" or step_size != 1 or batch_size is not None:
+        refuse("only method 'fixed_point' is offered, without step_size and batch_size")
+    problem = Problem("gaussian_barycentre", means=as_matrix(m, "m"),
+                      covariances=as_numbers(C, "C"), weights=read_lambda(weights))
+    result = solve(problem, "bures_barycentre", tolerance=float(eps),
+                   max_iterations=read_count(num_iter, "num_iter"))
+    warn_unsolved(result, "raise num_iter or eps")
+    kind = float_type(m, C)
+    mean, covariance = np.array(result.mean, dtype=kind), np.array(result.covariance, dtype=kind)
+    if not log:
+        return mean, covariance
+    told: Dict[str, Any] = {"num_iter": result.iterations, "final_diff": result.stationarity}
+    return mean, covariance, told
+
+
+def empirical_bures_wasserstein_distance(
+    xs: Any, xt: Any, reg: float = 1e-6, ws: Any = None, wt: Any = None, bias: bool = True,
+    log: bool = False,
+) -> Any:
+    """Wasserstein distance of the normal laws fitted to two samples (not its square).
+
+    Parameters
+    ----------
+    xs, xt : array_like, shape (n, d) and (m, d)
+        Samples.
+    reg : float
+        Added to the diagonals of the covariances.
+    ws, wt : array_like, shape (n,) or (n, 1), optional
+        Weights of the samples; equal if None.
+    bias : bool
+        True: the means are those of the samples. False: they are 0 and so is the offset.
+    log : bool
+        Return a dictionary as well.
+
+    Returns
+    -------
+    distance : float
+        The distance.
+    log : dict
+        With ``log=True``: the covariances ``Cs`` and ``Ct``.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used.
+    """
+    source, target = _fit(xs, ws, reg, bias, "xs"), _fit(xt, wt, reg, bias, "xt")
+    distance = bures_wasserstein_distance(source[0], target[0], source[1], target[1])
+    distance = float_type(xs, xt).type(distance)
+    return (distance, {"Cs": source[1], "Ct": target[1]}) if log else distance
+
+
+def empirical_bures_wasserstein_mapping(
+    xs: Any, xt: Any, reg: float = 1e-6, ws: Any = None, wt: Any = None, bias: bool = True,
+    log: bool = False,
+) -> Any:
+    """Optimal map ``x -> x @ A + b`` between the normal laws fitted to two samples.
+
+    Parameters
+    ----------
+    xs, xt, reg, ws, wt, bias, log
+        As for `empirical_bures_wasserstein_distance`.
+
+    Returns
+    -------
+    A : numpy.ndarray, shape (d, d)
+        Symmetric.
+    b : numpy.ndarray, shape (1, d)
+        The offset.
+    log : dict
+        With ``log=True``: the covariances ``Cs`` and ``Ct``, and the root ``Cs12`` of the first
+        with its inverse ``Cs12inv``.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used.
+    """
+    source, target = _fit(xs, ws, reg, bias, "xs"), _fit(xt, wt, reg, bias, "xt")
+    A, b, told = bures_wasserstein_mapping(source[0], target[0], source[1], target[1], log=True)
+    kind = float_type(xs, xt)
+    A, b = A.astype(kind), b.astype(kind)[None, :]
+    return (A, b, {**told, "Cs": source[1], "Ct": target[1]}) if log else (A, b)
+
+
+def _transport(ms: np.ndarray, Cs: np.ndarray, mt: np.ndarray, Ct: np.ndarray) -> Result:
+    problem = Problem("gaussian_transport", mean_source=ms, mean_target=mt, covariance_source=Cs,
+                      covariance_target=Ct)
+    result = solve(problem, "bures_wasserstein")
+    warn_unsolved(result, "the covariances are near singular")
+    return result
+
+
+def _is_flat(covariance: np.ndarray) -> bool:
+    if not np.isfinite(covariance).all() or covariance.size == 0:
+        return False
+    values = np.linalg.eigvalsh(covariance)
+    return bool(values[0] <= 1e-13 * len(values) * max(values[-1], 0.0))
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def _fit(
+    samples: Any, weights: Any, reg: float, bias: bool, name: str
+) -> Tuple[np.ndarray, np.ndarray]:
+    points = read_points(samples, name).astype(float)
+    count, d = points.shape
+    shares = np.full(count, 1.0 / max(count, 1))
+    if weights is not None:
+        shares = as_numbers(weights, "weights").astype(float).reshape(-1)
+        if shares.shape != (count,) or not (shares >= 0).all() or not shares.sum() > 0:
+            raise error(_abi.E_RANGE, f"the weights of {name} are not {count} masses")
+        shares = shares / shares.sum()
+    mean = shares @ points if bias else np.zeros(d)
+    centred = points - mean
+    return mean, (centred * shares[:, None]).T @ centred + reg * np.eye(d)
