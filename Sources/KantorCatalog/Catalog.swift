@@ -13,5 +13,7 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornDivergence.entry,
+      Quadratic.entry,
+      SparsityConstrained.entry,
     ])
 }
