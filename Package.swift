@@ -10,7 +10,8 @@ import PackageDescription
 // left as it is would read memory wrongly.
 let core: [Target.Dependency] = ["CKantorSupport", "KantorCore"]
 let numerics = core + ["CKantorKernels", "KantorNumerics"]
-let transport = numerics + ["KantorTransport"]
+let cone = numerics + ["KantorCone"]
+let transport = cone + ["KantorTransport"]
 let catalog = transport + ["KantorCatalog"]
 
 let package = Package(
@@ -27,7 +28,8 @@ let package = Package(
     .target(name: "CKantorSupport"),
     .target(name: "KantorCore", dependencies: ["CKantorSupport"]),
     .target(name: "KantorNumerics", dependencies: core + ["CKantorKernels"]),
-    .target(name: "KantorTransport", dependencies: numerics),
+    .target(name: "KantorCone", dependencies: numerics),
+    .target(name: "KantorTransport", dependencies: cone),
     .target(name: "KantorCatalog", dependencies: transport),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
@@ -35,6 +37,8 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["CKantorKernels"], path: "Tests/KernelTests"),
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
   ]

@@ -100,6 +100,28 @@ func keep(
   return tensor
 }
 
+/// A copy of the caller's sparse matrix; its indices are checked when the problem is sealed.
+func keep(
+  _ pointer: UnsafePointer<kantor_sparse>?, _ argument: StaticString
+) throws(KantorError) -> SparseTensor {
+  let matrix = try descriptor(pointer, argument)
+  guard let format = SparseTensor.Format(rawValue: matrix.format) else {
+    throw KantorError(
+      .layout, "\(argument)->format is \(matrix.format); 1 (CSC), 2 (CSR) or 3 (COO) is allowed")
+  }
+  guard let rows = Int(exactly: matrix.rows), let columns = Int(exactly: matrix.columns) else {
+    throw KantorError(.tooLarge, "\(argument) has \(matrix.rows) x \(matrix.columns) elements")
+  }
+  let parts = try SparseTensor(
+    format: format, rows: rows, columns: columns,
+    values: try view(matrix.values, "matrix->values"),
+    indices: try view(matrix.indices, "matrix->indices"),
+    offsets: try view(matrix.offsets, "matrix->offsets"))
+  return try SparseTensor(
+    format: format, rows: rows, columns: columns, values: try parts.values.copied(),
+    indices: try parts.indices.copied(), offsets: try parts.offsets.copied())
+}
+
 /// A view for the caller.
 func describe(_ tensor: Tensor) -> kantor_array {
   func four(_ values: [Int]) -> (Int64, Int64, Int64, Int64) {

@@ -58,6 +58,7 @@ func describe(_ field: FieldSpec) -> kantor_field_info {
   case .int: info.type = Int32(KANTOR_INT)
   case .text: info.type = Int32(KANTOR_TEXT)
   case .array: info.type = Int32(KANTOR_ARRAY)
+  case .sparse: info.type = Int32(KANTOR_SPARSE)
   }
   info.is_certificate = field.role == .certificate ? 1 : 0
   info.shape = StaticText.pointer(field.shape)

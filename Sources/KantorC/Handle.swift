@@ -50,13 +50,19 @@ func create<T: HandleObject>(
   call { () throws(KantorError) in
     let out = try need(out, argument)
     out.pointee = nil
-    let object = Unmanaged.passRetained(try make())
-    guard let handle = kn_handle_create(T.handleKind, object.toOpaque()) else {
-      object.release()
-      throw KantorError(.outOfMemory, "out of memory: no room for another handle")
-    }
-    out.pointee = handle
+    out.pointee = try handle(of: try make())
   }
+}
+
+/// A new handle, which keeps the object alive.
+@inline(__always)
+func handle<T: HandleObject>(of object: T) throws(KantorError) -> OpaquePointer {
+  let object = Unmanaged.passRetained(object)
+  guard let handle = kn_handle_create(T.handleKind, object.toOpaque()) else {
+    object.release()
+    throw KantorError(.outOfMemory, "out of memory: no room for another handle")
+  }
+  return handle
 }
 
 /// Ends a handle. A pointer that is no live handle of this kind is left alone.

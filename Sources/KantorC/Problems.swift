@@ -80,6 +80,19 @@ public func kantorProblemSetArray(
   }
 }
 
+@_cdecl("kantor_problem_set_sparse")
+public func kantorProblemSetSparse(
+  _ problem: OpaquePointer?, _ field: UnsafePointer<CChar>?,
+  _ matrix: UnsafePointer<kantor_sparse>?
+) -> Int32 {
+  call { () throws(KantorError) in
+    let problem = try enter(problem, Problem.self)
+    let field = try name(field, "name")
+    try problem.kind.check(field, .sparse)
+    try problem.set(field, .sparse(try keep(matrix, "matrix")))
+  }
+}
+
 @_cdecl("kantor_problem_get_array")
 public func kantorProblemGetArray(
   _ problem: OpaquePointer?, _ field: UnsafePointer<CChar>?,
@@ -100,7 +113,7 @@ extension ProblemKind {
     guard let field = fields.first(where: { $0.name == name }) else {
       throw unknownName("field of a \(self.name) problem", name, among: fields.map(\.name))
     }
-    guard field.type == type else {
+    guard field.accepts(type) else {
       throw KantorError(
         .type, "field '\(name)' is of type \(field.type.rawValue), not \(type.rawValue)")
     }

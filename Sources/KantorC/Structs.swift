@@ -25,6 +25,7 @@ private func size(
 
 /// The sizes that version 0.1 had; smaller ones never existed.
 extension kantor_array { static var firstSize: Int { 88 } }
+extension kantor_sparse { static var firstSize: Int { 56 } }
 extension kantor_method_info { static var firstSize: Int { 72 } }
 extension kantor_option_info { static var firstSize: Int { 80 } }
 extension kantor_field_info { static var firstSize: Int { 56 } }
@@ -35,6 +36,15 @@ func descriptor(
 ) throws(KantorError) -> kantor_array {
   let pointer = try need(pointer, argument)
   _ = try size(UnsafeRawPointer(pointer), first: kantor_array.firstSize, argument)
+  return pointer.pointee
+}
+
+/// A sparse matrix of the caller, checked to be one.
+func descriptor(
+  _ pointer: UnsafePointer<kantor_sparse>?, _ argument: StaticString
+) throws(KantorError) -> kantor_sparse {
+  let pointer = try need(pointer, argument)
+  _ = try size(UnsafeRawPointer(pointer), first: kantor_sparse.firstSize, argument)
   return pointer.pointee
 }
 

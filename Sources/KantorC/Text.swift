@@ -5,7 +5,7 @@ import Synchronization
 /// Longest name and longest text that are read from the caller: memory that is not terminated
 /// must not be read to its end.
 private let nameBytes = 255
-private let textBytes = 65_535
+private let textBytes = 1_048_575
 
 /// A name from C; invalid UTF-8 is repaired, so that it can be shown in a message.
 func name(

@@ -52,9 +52,11 @@ extension JSONWriter {
       json.member("name", field.name)
       json.member("type", field.type.rawValue)
       json.member("role", field.role.rawValue)
-      if field.type == .array {
+      if field.type == .array || field.type == .sparse {
         json.member("shape", field.shape)
-        if field.role == .input { json.member("ranks", field.ranks) { $0.number(Int64($1)) } }
+        if field.role == .input {
+          json.member("ranks", field.allowedRanks) { $0.number(Int64($1)) }
+        }
       }
       if !field.choices.isEmpty { json.member("choices", field.choices) { $0.string($1) } }
       json.member("unit", field.unit)

@@ -208,7 +208,7 @@ static void test_setters(void)
     FAILS(name->code, kantor_settings_set_parse(settings, name->text, "1"));
     if (name->text != NULL) {
       FAILS(name->code, kantor_settings_reset(settings, name->text));
-      int32_t code = strlen(name->text) > 65535 ? KANTOR_E_RANGE : KANTOR_E_TYPE;
+      int32_t code = strlen(name->text) > 1048575 ? KANTOR_E_RANGE : KANTOR_E_TYPE;
       FAILS(code, kantor_settings_set_text(settings, "threads", name->text));
       FAILS(code, kantor_settings_set_parse(settings, "threads", name->text));
     }

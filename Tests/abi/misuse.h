@@ -124,7 +124,7 @@ typedef struct bad_name {
 
 static inline const bad_name *bad_names(void)
 {
-  static char endless[100001];
+  static char endless[1100001];
   memset(endless, 'x', sizeof endless - 1);
   static bad_name list[9];
   bad_name fixed[] = {

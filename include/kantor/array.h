@@ -27,6 +27,27 @@ typedef struct kantor_array {
   int64_t stride[4];
 } kantor_array;
 
+/* How a sparse matrix is stored. */
+enum {
+  KANTOR_CSC = 1, /* compressed columns: indices are rows, offsets has columns + 1 elements */
+  KANTOR_CSR = 2, /* compressed rows: indices are columns, offsets has rows + 1 elements */
+  KANTOR_COO = 3  /* coordinates: indices are rows, offsets the columns of the same entries */
+};
+
+/* A view of a sparse matrix, indices counted from 0, entries in any order; entries of the same
+   place are added up. The struct grows at its end only; struct_size tells which fields the caller
+   knows. */
+typedef struct kantor_sparse {
+  size_t struct_size;          /* sizeof(kantor_sparse) */
+  int32_t format;              /* KANTOR_CSC, ... */
+  int32_t reserved;            /* 0 */
+  int64_t rows;
+  int64_t columns;
+  const kantor_array *values;  /* f64 or f32, rank 1 */
+  const kantor_array *indices; /* i64 or i32, as many as values */
+  const kantor_array *offsets; /* i64 or i32 */
+} kantor_sparse;
+
 /* Who keeps an array that is set. */
 enum {
   KANTOR_COPY = 0,  /* the library copies; the caller's memory is free after the call */

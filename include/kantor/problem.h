@@ -66,6 +66,16 @@ KANTOR_API int32_t kantor_problem_set_array(kantor_problem *problem, const char 
                                             const kantor_array *array, int32_t ownership,
                                             kantor_release_fn release, void *owner);
 
+/* Sets a matrix from its entries.
+   problem: [in] not sealed. name: [in] a field of type sparse, which kantor_problem_set_array
+   sets too, from a dense array of rank 2.
+   matrix: [in] copied. Its indices are checked when the problem is sealed.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_STATE, KANTOR_E_NAME,
+   KANTOR_E_TYPE, KANTOR_E_SHAPE, KANTOR_E_LAYOUT, KANTOR_E_VERSION, KANTOR_E_TOO_LARGE,
+   KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
+KANTOR_API int32_t kantor_problem_set_sparse(kantor_problem *problem, const char *name,
+                                             const kantor_sparse *matrix);
+
 /* Reads an array field back.
    problem: [in] any problem. name: [in] a field of type array that was set.
    array: [out] a view, [borrowed] from the problem and not to be written to; valid until the

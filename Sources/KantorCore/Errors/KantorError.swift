@@ -41,3 +41,11 @@ public func checkedProduct(_ a: Int, _ b: Int, of what: String) throws(KantorErr
   }
   return product
 }
+
+public func checkedSum(_ a: Int, _ b: Int, of what: String) throws(KantorError) -> Int {
+  let (sum, overflow) = a.addingReportingOverflow(b)
+  if overflow || a < 0 || b < 0 {
+    throw KantorError(.tooLarge, "\(what): \(a) + \(b) elements do not fit in memory")
+  }
+  return sum
+}

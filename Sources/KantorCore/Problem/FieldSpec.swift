@@ -2,6 +2,8 @@
 public struct FieldSpec: Sendable {
   public enum FieldType: String, Sendable {
     case real, int, text, array
+    /// A matrix as a sparse one or as an array of rank 2.
+    case sparse
   }
 
   public enum Role: String, Sendable {
@@ -35,12 +37,21 @@ public struct FieldSpec: Sendable {
   }
 }
 
+extension FieldSpec {
+  public func accepts(_ given: FieldType) -> Bool {
+    given == type || (type == .sparse && given == .array)
+  }
+
+  public var allowedRanks: [Int] { type == .sparse ? [2] : ranks }
+}
+
 /// The value of a problem's field.
 public enum FieldValue: Sendable {
   case real(Double)
   case int(Int64)
   case text(String)
   case array(Tensor)
+  case sparse(SparseTensor)
 
   public var type: FieldSpec.FieldType {
     switch self {
@@ -48,6 +59,7 @@ public enum FieldValue: Sendable {
     case .int: return .int
     case .text: return .text
     case .array: return .array
+    case .sparse: return .sparse
     }
   }
 }

@@ -33,6 +33,16 @@ public struct ProblemFields: Sendable {
     if case .array(let tensor)? = values[name] { return tensor }
     return nil
   }
+  /// The integer of a field, or nil.
+  public func int(_ name: String) -> Int64? {
+    if case .int(let k)? = values[name] { return k }
+    return nil
+  }
+  /// A matrix field that was given as a sparse matrix; `tensor` gives one that came dense.
+  public func sparse(_ name: String) -> SparseTensor? {
+    if case .sparse(let matrix)? = values[name] { return matrix }
+    return nil
+  }
   public func text(_ name: String) -> String? {
     if case .text(let text)? = values[name] { return text }
     return nil
@@ -49,11 +59,11 @@ public struct ProblemFields: Sendable {
     guard let spec = kind.fields.first(where: { $0.name == name }) else {
       throw unknownName("field of a \(kind.name) problem", name, among: kind.fields.map(\.name))
     }
-    guard spec.type == value.type else {
+    guard spec.accepts(value.type) else {
       throw KantorError(
         .type, "field '\(name)' is of type \(spec.type.rawValue), not \(value.type.rawValue)")
     }
-    if case .array(let tensor) = value, !spec.ranks.contains(tensor.rank) {
+    if case .array(let tensor) = value, !spec.allowedRanks.contains(tensor.rank) {
       throw KantorError(
         .shape, "field '\(name)' has the shape \(tensor.shapeText); allowed is \(spec.shape)")
     }

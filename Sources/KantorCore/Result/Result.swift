@@ -24,11 +24,16 @@ public final class Result: Sendable {
   public let spec: MethodSpec
   public let status: Status
   public let fields: [Field]
+  /// What a solve that starts from this result may use again, such as the analysis of a sparsity
+  /// pattern; immutable. A method takes it only after comparing it with its own problem.
+  public let reusable: (any Sendable)?
   private let derivative: Derivative?
 
   public init(
-    spec: MethodSpec, status: Status, fields: ResultFields, derivative: Derivative? = nil
+    spec: MethodSpec, status: Status, fields: ResultFields, derivative: Derivative? = nil,
+    reusable: (any Sendable)? = nil
   ) {
+    self.reusable = reusable
     self.spec = spec
     self.status = status
     self.fields = fields.list
@@ -39,7 +44,8 @@ public final class Result: Sendable {
   public func adding(_ further: ResultFields) -> Result {
     var all = ResultFields(fields)
     for field in further.list where !has(field.name) { all.append(field) }
-    return Result(spec: spec, status: status, fields: all, derivative: derivative)
+    return Result(
+      spec: spec, status: status, fields: all, derivative: derivative, reusable: reusable)
   }
 
   public func has(_ name: String) -> Bool { fields.contains { $0.name == name } }

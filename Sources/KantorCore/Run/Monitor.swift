@@ -93,8 +93,8 @@ public final class Monitor: @unchecked Sendable {
 
   private func decide(at now: Double) -> Status? {
     if stop == nil {
-      if cancel.isCancelled {
-        stop = .cancelled
+      if let reason = cancel.reason {
+        stop = reason
       } else if now - start > timeLimit {
         stop = .timeLimit
       }

@@ -26,6 +26,9 @@ public struct WarmStart: Sendable {
 
   public var isEmpty: Bool { result == nil && arrays.isEmpty }
 
+  /// What the result to start from kept for further solves.
+  public var reusable: (any Sendable)? { result?.reusable }
+
   /// The start values of a vector field, if there are any; refused when of another length.
   public func vector(_ name: String, count: Int) throws(KantorError) -> Buffer<Double>? {
     var tensor = arrays[name]

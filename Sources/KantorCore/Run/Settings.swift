@@ -7,13 +7,29 @@ public final class Settings: Sendable {
   public let method: MethodSpec?
   public let cancel = CancelToken()
 
-  private struct State {
-    var values: [String: OptionValue] = [:]
-    var hooks = Hooks()
-    var startResult: Result?
-    var startArrays: [String: Tensor] = [:]
+  /// The settings at one moment.
+  public struct Snapshot: Sendable {
+    public fileprivate(set) var values: [String: OptionValue] = [:]
+    public fileprivate(set) var hooks = Hooks()
+    fileprivate var startResult: Result?
+    fileprivate var startArrays: [String: Tensor] = [:]
+
+    /// A solve that is part of a larger one: threads, time, cancel and hooks are the larger one's.
+    public func run(
+      for spec: MethodSpec, threads: Int, timeLimit: Double, cancel: CancelToken, hooks: Hooks
+    ) -> Run {
+      var values = values
+      values["threads"] = .int(Int64(threads))
+      values["time_limit"] = .real(timeLimit)
+      let options = OptionValues(specs: spec.options, set: values)
+      return Run(
+        options: options, monitor: Monitor(options: options, cancel: cancel, hooks: hooks),
+        start: WarmStart(result: startResult, arrays: startArrays))
+    }
   }
-  private let state = Mutex(State())
+  private let state = Mutex(Snapshot())
+
+  public func snapshot() -> Snapshot { state.withLock { $0 } }
 
   public init(method: MethodSpec?) { self.method = method }
 

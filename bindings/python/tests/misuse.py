@@ -47,6 +47,8 @@ TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
 #: Pointers that may be NULL.
 OPTIONAL = {
     ("kantor_solve", "method"), ("kantor_solve", "settings"),
+    ("kantor_solve_batch", "method"), ("kantor_solve_batch", "settings"),
+    ("kantor_solve_batch", "codes"),
     ("kantor_settings_create", "method"), ("kantor_settings_reset", "name"),
     ("kantor_settings_set_progress", "progress"), ("kantor_settings_set_progress", "user"),
     ("kantor_settings_set_log", "log"), ("kantor_settings_set_log", "user"),
@@ -129,11 +131,16 @@ class World:
                 return self.disposable(wanted)
             return self.problem if function == "kantor_solve" and wanted == "problem" else (
                 self.handle(wanted))
+        if (function, name) == ("kantor_solve_batch", "problems"):
+            self._batch = (c_void_p * 1)(self.problem)
+            return self._batch
         if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**"):
             self.made.append((bare[len("kantor_"):-2], c_void_p(12345)))
             return self.made[-1][1]
         special = {
             ("kantor_solve", "method"): b"sinkhorn",
+            ("kantor_solve_batch", "method"): b"sinkhorn",
+            ("kantor_solve_batch", "codes"): (ctypes.c_int32 * 1)(),
             ("kantor_settings_set_start", "array"): self.start,
             ("kantor_result_copy", "values"): self.memory.ctypes.data,
             ("kantor_transport_exact", "cost"): COST.ctypes.data,

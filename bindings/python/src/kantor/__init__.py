@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, List
 
+from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
 from ._errors import (
     InternalError,
@@ -63,6 +64,7 @@ __all__ = [
     "ot",
     "plot",
     "solve",
+    "solve_batch",
 ]
 
 

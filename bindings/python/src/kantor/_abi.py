@@ -15,7 +15,8 @@ VERSION_NUMBER = 100
 
 F64, F32, I64, I32, U8 = 1, 2, 3, 4, 5
 COPY, BORROW = 0, 1
-REAL, INT, FLAG, TEXT, ARRAY = 1, 2, 3, 4, 5
+REAL, INT, FLAG, TEXT, ARRAY, SPARSE = 1, 2, 3, 4, 5, 6
+CSC, CSR, COO = 1, 2, 3
 LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG = 1, 2, 3, 4
 
 OK = 0
@@ -63,6 +64,21 @@ class Array(ctypes.Structure):
         ("data", c_void_p),
         ("shape", c_int64 * 4),
         ("stride", c_int64 * 4),
+    ]
+
+
+class Sparse(ctypes.Structure):
+    """``kantor_sparse``: a sparse matrix, indices from 0."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("format", c_int32),
+        ("reserved", c_int32),
+        ("rows", c_int64),
+        ("columns", c_int64),
+        ("values", POINTER(Array)),
+        ("indices", POINTER(Array)),
+        ("offsets", POINTER(Array)),
     ]
 
 
@@ -155,6 +171,7 @@ _text = c_char_p
 _texts = POINTER(c_char_p)
 _array = POINTER(Array)
 _real_out = POINTER(c_double)
+_codes_out = POINTER(c_int32)
 _int_out = POINTER(c_int64)
 _numbers = c_void_p  # const double *, double *, int64_t *: addresses of caller's memory
 _memory = c_void_p  # char *: caller's memory
@@ -183,6 +200,7 @@ PROTOTYPES = {
     "kantor_problem_free": (None, (_handle,)),
     "kantor_problem_set_real": (c_int32, (_handle, _text, c_double)),
     "kantor_problem_set_int": (c_int32, (_handle, _text, c_int64)),
+    "kantor_problem_set_sparse": (c_int32, (_handle, _text, _sparse)),
     "kantor_problem_set_text": (c_int32, (_handle, _text, _text)),
     "kantor_problem_set_array": (
         c_int32,
@@ -210,6 +228,9 @@ PROTOTYPES = {
     "kantor_settings_uncancel": (c_int32, (_handle,)),
     # solve.h
     "kantor_solve": (c_int32, (_handle, _text, _handle, _handle_out)),
+    "kantor_solve_batch": (
+        c_int32, (_handle_out, c_int64, _text, _handle, _handle_out, _codes_out)
+    ),
     # result.h
     "kantor_result_free": (None, (_handle,)),
     "kantor_result_status": (c_int32, (_handle,)),

@@ -17,6 +17,7 @@ _TYPE_NAMES = {
     _abi.FLAG: "flag",
     _abi.TEXT: "text",
     _abi.ARRAY: "array",
+    _abi.SPARSE: "sparse",
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _abi
 from ._arrays import NO_RELEASE, as_numbers, can_lend, encode, from_view, lend, view_of
+from ._sparse import is_sparse, sparse_view
 from ._catalog import problem_fields
 from ._errors import check, error
 from ._library import lib
@@ -115,7 +116,8 @@ class Problem:
         name : str
             A field of the kind, or a short name.
         value : object
-            An array, a number or a word, as the field needs; None leaves it as it is.
+            An array, a number or a word, as the field needs; None leaves it as it is. Matrix
+            fields also take sparse matrices of SciPy.
 
         Returns
         -------
@@ -134,7 +136,9 @@ class Problem:
         name = full_name(self.kind, name)
         type_name = problem_fields(self.kind).get(name, {}).get("type", "array")
         pointer, path = self._handle.pointer, encode(name, "field")
-        if type_name == "array":
+        if type_name == "sparse" and is_sparse(value):
+            self._set_sparse(path, name, value)
+        elif type_name in ("array", "sparse"):
             self._set_array(path, name, value)
         elif type_name == "text":
             check(lib.kantor_problem_set_text(pointer, path, encode(value, f"field '{name}'")))
@@ -169,6 +173,12 @@ class Problem:
             )
         check(code)
         self._shapes[name] = array.shape
+
+    def _set_sparse(self, path: bytes, name: str, value: Any) -> None:
+        matrix, owners = sparse_view(value, name)
+        check(lib.kantor_problem_set_sparse(self._handle.pointer, path, byref(matrix)))
+        del owners
+        self._shapes[name] = tuple(value.shape)
 
     def get(self, name: str) -> np.ndarray:
         """Read an array field back.

@@ -13,7 +13,7 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import bregman
+from . import batch, bregman
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
@@ -24,6 +24,7 @@ from .bregman import sinkhorn, sinkhorn2
 __all__ = [
     "LazyPlan",
     "OTResult",
+    "batch",
     "bregman",
     "dist",
     "emd",

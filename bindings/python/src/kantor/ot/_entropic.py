@@ -135,6 +135,28 @@ def solve_entropic(
             "reg could help",
             stacklevel=4,
         )
+    return scalings(result, epsilon, log_a, log_b)
+
+
+def scalings(
+    result: Result, epsilon: float, log_a: np.ndarray, log_b: np.ndarray
+) -> Entropic:
+    """Translate the potentials of a result into logarithms of scaling vectors.
+
+    Parameters
+    ----------
+    result : Result
+        Of an entropic solve.
+    epsilon : float
+        Strength of the regularisation.
+    log_a, log_b : numpy.ndarray
+        Logarithms of the weights.
+
+    Returns
+    -------
+    Entropic
+        The solution.
+    """
     log_u = log_a + result.potential_source / epsilon
     log_v = log_b + result.potential_target / epsilon
     # The pair is free up to a constant; equal peaks keep exp() of both in range longest.
