@@ -170,6 +170,7 @@ _handle_out = POINTER(c_void_p)
 _text = c_char_p
 _texts = POINTER(c_char_p)
 _array = POINTER(Array)
+_sparse = POINTER(Sparse)
 _real_out = POINTER(c_double)
 _codes_out = POINTER(c_int32)
 _int_out = POINTER(c_int64)
