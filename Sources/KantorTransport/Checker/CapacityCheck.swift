@@ -1,7 +1,7 @@
 import KantorCore
 
 /// Certifies that no plan has at most k entries in each line, by a set S of points on the other
-/// side: each of them with mass needs an entry, but the lines that may hold one have room for fewer.
+/// side: each of them with mass needs an entry, but the lines open to them have room for fewer.
 package struct CapacityCheck {
   /// `chosen` marks S: sources for a capacity of columns, targets for one of rows.
   package static func holds(

@@ -258,7 +258,8 @@ final class SmoothDual {
       if line.proximal > 0 { linear -= 0.5 * line.proximal * y * y }
     }
     if line.proximal > 0, let prior {
-      linear += line.proximal * prior.product(i, entries, answer.count, pulled.pointer + part * room)
+      linear += line.proximal
+        * prior.product(i, entries, answer.count, pulled.pointer + part * room)
     }
     let omega = 0.5 * line.gamma * square + 0.5 * answer.cut * middle
     lineValue.pointer[i] = linear - omega

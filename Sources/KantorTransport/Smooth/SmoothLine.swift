@@ -9,14 +9,14 @@ struct LineEntry: BitwiseCopyable {
 /// The best distribution of a mass over one line of a plan,
 ///     max_y <x, y> - Omega(y),   y >= 0, sum y = mass,
 /// for three forms of Omega:
-///  - `limit` at least the length, `proximal` 0: gamma/2 |y|^2, whose solution is [x + f]_+ / gamma;
-///  - a smaller `limit` k, `proximal` 0: the same with at most k entries, which are the k largest x
-///    (ties: the lowest index);
+///  - `limit` at least the length, `proximal` 0: gamma/2 |y|^2, solved by [x + f]_+ / gamma;
+///  - a smaller `limit` k, `proximal` 0: the same with at most k entries: those of the k largest
+///    x (ties: the lowest index);
 ///  - a smaller k, `proximal` tau > 0: the convex hull of the former plus tau/2 |y|^2. The hull is
 ///    gamma/2 times the squared k-support norm,
 ///        min { gamma/2 sum y_i^2 / theta_i : 0 <= theta <= 1, sum theta <= k },
-///    so with z = x + f the solution is theta_i = clip(gamma (z_i/s - 1)/tau, 0, 1), s such that sum
-///    theta = k: z_i/(gamma + tau) where theta_i = 1 ("top"), (z_i - s)/tau between ("middle").
+///    so with z = x + f the solution has theta_i = clip(gamma (z_i/s - 1)/tau, 0, 1), s such that
+///    sum theta = k: z_i/(gamma + tau) where theta_i = 1 ("top"), (z_i - s)/tau between ("middle").
 ///
 /// Source: for the first two M. Blondel, V. Seguy, A. Rolet (2018) and T. Liu, J. Puigcerver,
 /// M. Blondel (2023); for the k-support norm A. Argyriou, R. Foygel, N. Srebro (2012).

@@ -41,6 +41,9 @@ final class SmoothNewton {
   private let parallel: Parallel
 
   private static let maxInner = 500
+  /// Halvings of a step before more damping is tried instead.
+  private static let longestSearch = 6
+  private static let longestTrouble = 12
   private static let slowInner = 60
   private static let graphDensity = 40
   /// Entries of the plan below which another thread costs more than it brings.
@@ -74,7 +77,7 @@ final class SmoothNewton {
       let error = dual.error
       guard goesOn(error) else { return .stopped }
       if error <= tolerance { return .converged }
-      guard failures < 6 else { return .stalled }
+      guard failures < Self.longestTrouble else { return .stalled }
       try findDirection(error)
       let reached = try search(error)
       if let trouble = reached.trouble { return trouble }
@@ -87,7 +90,7 @@ final class SmoothNewton {
   /// Full steps ask for less damping, short ones for more.
   private func adapt(to step: Double) {
     if step == 1 { damping = max(damping / 4, 1e-6) }
-    if step < 0.2 { damping = min(damping * 8, 1e6) }
+    if step < 0.2 { damping = min(damping * (step > 0 ? 8 : 30), 1e8) }
   }
 
   private func evaluate() throws(KantorError) -> Outcome? {
@@ -114,7 +117,7 @@ final class SmoothNewton {
     let rise = slope.value
     var step = 1.0
     if rise > 0, rise.isFinite {
-      for _ in 0..<30 {
+      for _ in 0..<Self.longestSearch {
         for j in 0..<m where b[j] > 0 { g[j] = start.pointer[j] + step * d[j] }
         if let trouble = try evaluate() { return (false, 0, trouble) }
         // Where the rise of F drowns in rounding, the error decides.

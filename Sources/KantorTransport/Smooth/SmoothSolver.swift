@@ -13,6 +13,8 @@ final class SmoothSolver {
   private let gamma: Double
   private(set) var iterations = 0
   private(set) var proximalSteps = 0
+  /// L1 error of the marginals that the dual's own plan had at the end.
+  private(set) var error = Double.infinity
   /// The plan that is proposed, of mass 1, and what the lines' potentials are.
   private(set) var plan: LinePlan
   /// The plan with at most `limit` entries a line that the dual's maximiser gives.
@@ -70,6 +72,7 @@ final class SmoothSolver {
     dual.line = SmoothLine(gamma: gamma, proximal: 0, limit: problem.m)
     let outcome = try newton.run(tolerance: goal, goesOn: record)
     takePotentials()
+    error = dual.error
     return outcome
   }
 
@@ -133,6 +136,8 @@ final class SmoothSolver {
     takePotentials()
     plan = try dual.plan.copied()
     sparsePlan = plan
+    error = dual.error
+    dual.given = nil
   }
 
   private(set) var evaluations = 0

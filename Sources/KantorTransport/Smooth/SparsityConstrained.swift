@@ -27,7 +27,7 @@ import KantorNumerics
 ///
 /// **Reference** liu2023sparsity (problem, dual, L-BFGS); argyriou2012sparse (k-support norm).
 /// Deviation: proximal steps instead of L-BFGS alone. The dual has kinks below the natural support
-/// size; L-BFGS ends near one, with the marginals missed by some percent and no bound that is tight.
+/// size; L-BFGS ends near one, with the marginals missed by some percent and no tight bound.
 public enum SparsityConstrained {
   public static let spec = MethodSpec(
     name: "sparsity_constrained", kind: TransportKind.kind.name,
@@ -95,7 +95,7 @@ public enum SparsityConstrained {
     figures.add("proximal_steps", solver.proximalSteps)
     var proposal = try input.proposal(
       solver, try chosenPlan(solver, run), term, figures: figures)
-    let isExact = solver.proximalSteps == 0 && solver.dual.error <= solver.tolerance
+    let isExact = solver.proximalSteps == 0 && solver.error <= solver.tolerance
     if run.options.text("repair") == "support", !isExact, run.monitor.stop == nil {
       proposal.plan = try SupportRepair.plan(problem, on: proposal.plan, run.monitor)
       proposal.remark = "; the plan moves what its support can carry"
@@ -117,12 +117,14 @@ public enum SparsityConstrained {
   }
 
   private static func solve(_ solver: SmoothSolver, _ run: Run) throws(KantorError) {
-    if run.options.text("solver") == "lbfgs" {
-      return try SmoothOptions.maximise(solver, run)
-    }
     try SmoothOptions.maximise(solver, run)
-    guard run.monitor.stop == nil, !solver.isWithinLimit else { return }
-    try solver.solveHull()
+    guard run.monitor.stop == nil else { return }
+    if run.options.text("solver") == "lbfgs" {
+      let isDone = solver.error <= solver.tolerance
+      if !isDone && run.options.text("repair") == "ties" { try solver.solveHull() }
+    } else if !solver.isWithinLimit {
+      try solver.solveHull()
+    }
   }
 
   private static func chosenPlan(
