@@ -1,8 +1,9 @@
 """Sends tokens to experts of limited capacity: python experts.py
 
-A router gives every token a score for every expert. Letting each token take its best expert overloads
-some of them. Transport with at most k tokens per expert balances the load; with k times the number of
-experts equal to the number of tokens, every token goes to one expert and none is dropped.
+A router gives every token a score for every expert. Letting each token take its best expert
+overloads some of them. Transport with at most k tokens per expert balances the load; with k times
+the number of experts equal to the number of tokens, every token goes to one expert and none is
+dropped.
 """
 
 import numpy as np

@@ -10,7 +10,8 @@ import Testing
     _ f: [Double], _ g: [Double]
   ) throws -> SmoothCheck.Answer {
     let plan = SparsePlan(
-      rows: try Buffer(entries.map { Int64($0.0) }), columns: try Buffer(entries.map { Int64($0.1) }),
+      rows: try Buffer(entries.map { Int64($0.0) }),
+      columns: try Buffer(entries.map { Int64($0.1) }),
       values: try Buffer(entries.map(\.2)), count: entries.count)
     let (bufferF, bufferG) = (try Buffer(f), try Buffer(g))
     return try SmoothCheck(problem, term).certify(
