@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Case:
     name: str
     title: str
-    family: str  # which check examines the answers: exact, sinkhorn, cloud, line, divergence
+    family: str  # which check examines the answers: exact, sinkhorn, quadratic, cloud, ...
     data: dict  # for data.make_task
     contestants: tuple
     tolerance: float
@@ -55,6 +55,22 @@ def sparse(kind, title, n, **more):
         {"kind": kind, "n": n, "epsilon": 1 / 1200},
         ("regot SSNS", "regot SPLR", "Kantor sinkhorn_newton_sparse",
          "Kantor sinkhorn_newton_sparse, as published", "Kantor plain sweeps"), 1e-12, **more)
+
+
+QUADRATIC = (
+    "POT smooth_ot_dual", "POT smooth_ot_semi_dual", "regot semismooth Newton",
+    "Kantor solve quadratic", "Kantor solve quadratic, lbfgs",
+)
+LIMITED = (
+    "POT smooth_ot_dual", "POT smooth_ot_semi_dual", "Kantor solve sparsity_constrained",
+)
+
+
+def quadratic(n, gamma, **more):
+    return Case(
+        f"sparse-quadratic-{n}-{gamma:g}",
+        f"quadratic regularisation, normal clouds of the plane, n = {n}, gamma = {gamma:g}",
+        "quadratic", {"kind": "gauss", "n": n, "epsilon": gamma}, QUADRATIC, 1e-6, **more)
 
 
 CASES = [
@@ -105,6 +121,13 @@ CASES = [
     sparse("random_cost", "random costs", 500),
     sparse("digits_l2", "images of digits, squared Euclidean cost", 784),
     sparse("digits_l1", "images of digits, L1 cost", 784),
+    quadratic(500, 1.0),
+    quadratic(500, 10.0),
+    quadratic(1000, 1.0, is_quick=False),
+    quadratic(1000, 10.0),
+    Case("sparse-capacity-500-4", "quadratic regularisation, gamma = 1, at most 4 entries in a "
+         "column, n = 500", "quadratic",
+         {"kind": "gauss", "n": 500, "epsilon": 1.0, "max_nz": 4}, LIMITED, 1e-6),
     Case("cloud-20000", "entropic, n = 20 000 points of the unit square, "
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},

@@ -179,6 +179,46 @@ def entropic_gap(task, plan, rows):
     return {"cost": cost, "gap": (primal - dual) / abs(primal)}
 
 
+def quadratic(task, answer):
+    """Marginal error, and gap between the plan's value and the dual value at its potentials.
+
+    Columns with more entries than `max_nz` count by the convex hull, the k-support norm.
+    """
+    plan = np.maximum(dense(task, answer), 0)
+    f = np.asarray(answer.f, dtype=float)
+    if not (np.isfinite(plan).all() and np.isfinite(f).all()):
+        return {"error": np.nan, "note": "plan or potentials are not finite"}
+    most = task.extra.get("max_nz", len(task.a))
+    error = marginal_error(task, plan.sum(1), plan.sum(0))
+    primal = float((plan * task.cost).sum()) + 0.5 * task.epsilon * sum(
+        support_norm(column, most) for column in plan.T)
+    dual = float(task.a @ f) - sum(
+        column_conjugate(f - task.cost[:, j], task.b[j], task.epsilon, most)
+        for j in range(len(task.b)))
+    gap = abs(primal - dual) / abs(primal)
+    return {"error": max(error, gap), "marginal_error": error, "gap": gap}
+
+
+def support_norm(column, most):
+    """Squared k-support norm of a non-negative vector."""
+    y = np.sort(column[column > 0])[::-1]
+    if len(y) <= most:
+        return float(y @ y)
+    for head in range(most - 1, -1, -1):
+        share = y[head:].sum() / (most - head)
+        if head == 0 or y[head - 1] > share:
+            return float(y[:head] @ y[:head]) + share * share * (most - head)
+
+
+def column_conjugate(x, mass, strength, most):
+    """max x.y - strength/2 |y|^2 over y >= 0 of the given sum with at most `most` entries."""
+    x = np.sort(x)[::-1][:most]
+    shifts = (np.cumsum(x) - strength * mass) / np.arange(1, len(x) + 1)
+    last = np.nonzero(x > shifts)[0][-1]
+    y = np.maximum(x - shifts[last], 0) / strength
+    return float(x @ y - 0.5 * strength * (y @ y))
+
+
 def line(task, answer):
     """Relative error of the squared 2-Wasserstein distance of equally many samples."""
     difference = np.sort(task.x) - np.sort(task.y)
@@ -203,6 +243,7 @@ CHECKS = {
     "sinkhorn": entropic,
     "cloud": entropic,
     "sparse": entropic,
+    "quadratic": quadratic,
     "line": line,
     "divergence": divergence,
 }

@@ -54,7 +54,7 @@ def make_task(spec, threads):
     GENERATORS[kind](task, n, rng)
     if task.a is None:
         task.a, task.b = uniform(n), uniform(n)
-    if spec.pop("matrix", task.family in ("exact", "sinkhorn")) and task.cost is None:
+    if spec.pop("matrix", task.family in ("exact", "sinkhorn", "quadratic")) and task.cost is None:
         task.cost = squared_distances(task.x, task.y)
     relative = spec.pop("epsilon_of_median", None)
     if relative is not None:
@@ -87,6 +87,13 @@ def weighted_plane(task, n, rng):
 def gauss16(task, n, rng):
     """Standard normal points of 16 dimensions."""
     task.x, task.y = rng.standard_normal((n, 16)), rng.standard_normal((n, 16))
+
+
+def gauss(task, n, rng):
+    """Two normal clouds of the plane; costs scaled to at most 1."""
+    task.x, task.y = rng.standard_normal((n, 2)), rng.standard_normal((n, 2)) + 1
+    task.cost = squared_distances(task.x, task.y)
+    task.cost /= task.cost.max()
 
 
 def random_cost(task, n, rng):
@@ -134,6 +141,7 @@ GENERATORS = {
     "digits_l2": digits(2),
     "plane": plane,
     "weighted_plane": weighted_plane,
+    "gauss": gauss,
     "gauss16": gauss16,
     "random_cost": random_cost,
     "line": line,

@@ -12,8 +12,8 @@ extension Catalog {
       GaussianTransportKind.kind,
       GaussianBarycentreKind.kind,
       DoublyStochasticKind.kind,
-      ConeKind.kind,
       GromovKind.kind,
+      ConeKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -23,6 +23,9 @@ extension Catalog {
       SinkhornNewtonSparse.entry,
       Greenkhorn.entry,
       SinkhornDivergence.entry,
+      Quadratic.entry,
+      SparsityConstrained.entry,
+      GromovConditionalGradient.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,
@@ -37,6 +40,5 @@ extension Catalog {
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
-      GromovConditionalGradient.entry,
     ])
 }

@@ -37,5 +37,5 @@ def is_ours(name):
     return name.startswith("Kantor")
 
 
-for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse"):
+for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic"):
     importlib.import_module(f"contestants.{module}")

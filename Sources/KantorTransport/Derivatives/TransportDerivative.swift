@@ -144,6 +144,9 @@ final class DerivativeAnswer {
     costDerivative?.add(i, row, pointsSource?.pointer, pointsTarget?.pointer)
   }
 
+  /// The cotangent of one cost, for the matrix only.
+  func addCost(_ i: Int, _ j: Int, _ value: Double) { cost?.pointer[i * problem.m + j] += value }
+
   /// The cotangent of one cost, for the points only.
   func addPair(_ i: Int, _ j: Int, _ value: Double) {
     guard pointsSource != nil || pointsTarget != nil else { return }

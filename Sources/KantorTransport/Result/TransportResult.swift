@@ -88,7 +88,7 @@ enum TransportResult {
         problem, epsilon: epsilon, f: proposal.f, g: proposal.g))
   }
 
-  private static func infeasible(
+  static func infeasible(
     _ spec: MethodSpec, _ problem: TransportProblem, _ proposal: TransportProposal, _ run: Run
   ) throws(KantorError) -> Result {
     let holds = try InfeasibilityCheck.holds(
@@ -111,7 +111,7 @@ enum TransportResult {
 
   // MARK: Fields
 
-  private static func addCertificate(
+  static func addCertificate(
     _ fields: inout ResultFields, _ certificate: TransportCertificate
   ) {
     fields.add("objective", certificate.objective)
@@ -126,7 +126,7 @@ enum TransportResult {
     fields.certify("upper_bound", certificate.upperBound)
   }
 
-  private static func addFigures(
+  static func addFigures(
     _ fields: inout ResultFields, _ problem: TransportProblem, _ proposal: TransportProposal,
     _ run: Run
   ) {
@@ -140,7 +140,7 @@ enum TransportResult {
     }
   }
 
-  private static func addPlanArrays(
+  static func addPlanArrays(
     _ fields: inout ResultFields, _ view: PlanView, _ problem: TransportProblem,
     _ proposal: TransportProposal
   ) {
@@ -152,11 +152,11 @@ enum TransportResult {
     }
   }
 
-  private static func addTrace(_ fields: inout ResultFields, _ run: Run) throws(KantorError) {
+  static func addTrace(_ fields: inout ResultFields, _ run: Run) throws(KantorError) {
     if run.monitor.keepsTrace { try fields.add(run.monitor.trace) }
   }
 
-  private static func message(
+  static func message(
     _ status: Status, _ certificate: TransportCertificate, _ tolerance: Double, _ run: Run
   ) -> String {
     "\(status.name): marginal residual \(shortText(certificate.marginalResidual)), relative gap "

@@ -165,7 +165,8 @@ import Testing
       return value
     }
     let (outcome, x) = try run(
-      [Double](repeating: 1, count: count), [Double](repeating: 0, count: count), function: function)
+      [Double](repeating: 1, count: count), [Double](repeating: 0, count: count),
+      function: function)
     #expect(outcome.end == .converged, "\(outcome)")
     let (point, gradient) = (try Buffer(x), try Buffer<Double>(count: count))
     _ = function(point.pointer, gradient.pointer)

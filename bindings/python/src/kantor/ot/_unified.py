@@ -18,6 +18,7 @@ from ._inputs import float_type, read_count, read_points, read_start, refuse, wa
 from ._line import wasserstein_1d
 from ._outcome import OTResult
 from ._tools import POINT_METRICS, dist
+from .smooth import solve_quadratic
 
 _GRADIENTS = ("autodiff", "envelope", "last_step", "detach")
 
@@ -40,7 +41,7 @@ def solve(
     verbose: bool = False,
     grad: str = "autodiff",
 ) -> OTResult:
-    """Solve a transport problem with a cost matrix, exact or entropic.
+    """Solve a transport problem with a cost matrix, exact, entropic or quadratic.
 
     Parameters
     ----------
@@ -52,9 +53,10 @@ def solve(
         Strength of the entropic regularisation; None or 0: exact.
     c : None
         Other reference measures than that of `reg_type` are not offered.
-    reg_type : {"KL", "entropy"}
+    reg_type : {"KL", "entropy", "L2"}
         Regularise relative to the product of the weights, or by the entropy; the plan is the same
-        and the value differs by a constant. ``"L2"`` and functions are not offered.
+        and the value differs by a constant. ``"L2"``: the plan of half the squared norm; as in
+        POT, ``value`` counts the whole squared norm. Functions are not offered.
     unbalanced : None or infinity
         Relaxed marginals are not offered.
     unbalanced_type : str
@@ -104,6 +106,8 @@ def solve(
         if method is not None:
             refuse(f"method {method!r} is not offered for exact problems; leave it out")
         return _exact(problem, weights, M.shape, kind, n_threads, max_iter, potentials_init)
+    if isinstance(reg_type, str) and reg_type.lower() == "l2":
+        return _quadratic(problem, M.shape, kind, reg, method, n_threads, max_iter, tol, verbose)
     _check_entropic(reg_type, method, ("sinkhorn", "sinkhorn_log"))
     found = solve_entropic(
         problem, weights, M.shape, reg, max_iter or 1000, tol or 1e-9, verbose=verbose,
@@ -236,6 +240,8 @@ def _on_the_fly(
         if method is not None:
             refuse(f"method {method!r} is not offered for exact problems; leave it out")
         return _exact(problem, weights, shape, kind, n_threads, max_iter, start)
+    if isinstance(reg_type, str) and reg_type.lower() == "l2":
+        return _quadratic(problem, shape, kind, reg, method, n_threads, max_iter, tol, verbose)
     _check_entropic(reg_type, method, ("sinkhorn", "sinkhorn_log"))
     found = solve_entropic(
         problem, weights, shape, reg, max_iter or 1000, tol or 1e-9, verbose=verbose,
@@ -274,6 +280,27 @@ def _exact(
     return OTResult(
         result.objective, result.objective, (u.astype(kind), v.astype(kind)), shape,
         result.status if status else "Converged", kind, result, is_sparse=True,
+    )
+
+
+def _quadratic(
+    problem: Problem, shape: Tuple[int, int], kind: np.dtype, reg: float, method: Optional[str],
+    n_threads: int, max_iter: Optional[int], tol: Optional[float], verbose: bool,
+) -> OTResult:
+    if method is not None:
+        refuse(f"method {method!r} is not offered with reg_type 'L2'; leave it out")
+    result = solve_quadratic(
+        problem, reg, max_iter or 1000, tol or 1e-9, verbose=verbose,
+        threads=read_count(n_threads, "n_threads"),
+    )
+    if result.status_code == _abi.INFEASIBLE:
+        return OTResult(np.inf, np.inf, None, shape, "infeasible", kind, result, is_sparse=True)
+    square = float(result.plan_value @ result.plan_value)
+    return OTResult(
+        result.transport_cost + reg * square, result.transport_cost,
+        (result.potential_source.astype(kind), result.potential_target.astype(kind)), shape,
+        "Converged" if result.status_code == _abi.SOLVED else result.status, kind, result,
+        is_sparse=True,
     )
 
 
@@ -335,7 +362,7 @@ def _refuse_more(c: Any, unbalanced: Any, plan_init: Any, grad: str) -> None:
 
 def _check_entropic(reg_type: Any, method: Optional[str], offered: Tuple[str, ...]) -> None:
     if not isinstance(reg_type, str) or reg_type.lower() not in ("kl", "entropy"):
-        refuse(f"reg_type {reg_type!r} is not offered; use 'KL' or 'entropy'")
+        refuse(f"reg_type {reg_type!r} is not offered; use 'KL', 'entropy' or 'L2'")
     if method is not None and method not in offered:
         refuse(f"method {method!r} is not offered; use one of {', '.join(offered)}")
 
