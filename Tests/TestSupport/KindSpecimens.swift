@@ -14,7 +14,8 @@ public struct KindSpecimens: Sendable {
 
   public init(
     ordinary: [Specimen], extreme: [Specimen] = [], infeasible: [Specimen] = [],
-    unbounded: [Specimen] = [], differentiable: [String] = [], refusals: [KantorError.Code] = [.unsupported]
+    unbounded: [Specimen] = [], differentiable: [String] = [],
+    refusals: [KantorError.Code] = [.unsupported]
   ) {
     self.refusals = refusals
     self.ordinary = ordinary
