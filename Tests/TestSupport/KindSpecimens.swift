@@ -53,6 +53,7 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
+    case "map": return MapSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
