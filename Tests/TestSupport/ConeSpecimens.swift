@@ -21,6 +21,32 @@ enum ConeSpecimens {
           .init("q", [2], [-2, -3]), .init("A", [4, 2], [1, 1, 1, 3, -1, 0, 0, -1]),
           .init("b", [4], [4, 6, 0, 0]),
         ], cones: "nonnegative 4"),
+      specimen(
+        "second-order cones, one of them rotated",
+        [
+          .init("q", [3], [1, 0.5, -0.5]),
+          .init(
+            "A", [9, 3],
+            [
+              0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, -1, 0, -1, 0, 0, 0, 0, -1,
+            ]),
+          .init("b", [9], [2, 0, 0, 0, 0.5, 0.5, 1, 2, 0.5]),
+        ], cones: "second_order 6, rotated_second_order 3"),
+      specimen(
+        "a psd cone",
+        [
+          .init("q", [1], [-1]), .init("A", [3, 1], [1, 0, 1]),
+          .init("b", [3], [2, 1.4142135623730951, 3]),
+        ], cones: "psd 2"),
+      specimen(
+        "exponential and power cones",
+        [
+          .init("q", [3], [1, 1, -1]),
+          .init(
+            "A", [9, 3], [0, 0, -1, 0, 0, 0, -1, 0, 0, -1, 0, 0, 0, -1, 0, 0, 0, 0, 0, -1, 0, -1, 0,
+              0, 0, 0, 0]),
+          .init("b", [9], [0, 1, 0, 0, 0, 1, 0, 0, 1]),
+        ], cones: "exponential, power 0.4, generalized_power 1 0.25 0.75"),
     ],
     infeasible: [
       specimen(
@@ -28,7 +54,12 @@ enum ConeSpecimens {
         [
           .init("q", [2], [1, 1]), .init("A", [3, 2], [1, 1, -1, 0, 0, -1]),
           .init("b", [3], [-1, 0, 0]),
-        ], cones: "nonnegative 3")
+        ], cones: "nonnegative 3"),
+      specimen(
+        "a second-order cone that a row stays outside of",
+        [
+          .init("q", [1], [1]), .init("A", [3, 1], [0, -1, 0]), .init("b", [3], [1, 0, 2]),
+        ], cones: "second_order 3")
     ],
     unbounded: [
       specimen(

@@ -7,7 +7,8 @@ import KantorNumerics
 /// then has 1 <= -x'A'z <= |x| |A'z|: no point with |x| < R = 1/|A'z| is feasible. For a feasible
 /// problem R cannot exceed the length of its smallest point, whatever z; for an infeasible one R
 /// grows without bound. Absolute thresholds depend on the units of the data, so R is compared with
-/// the length |b|'|z| / | |A|'|z| | that the same weights z would give if nothing cancelled.
+/// the length |b|'|z| / | |A|'|z| | that the same weights z would give if nothing cancelled, with
+/// the largest weight of each cone that is not linear.
 ///
 /// Deviation: solvers usually ask for |A'z| <= tolerance |b'z| with z as it comes, a test that
 /// holds for feasible problems whose solutions are large.
@@ -50,7 +51,8 @@ extension ConeCheck {
       if side.isFinite { size += abs(side * z.pointer[i]) }
     }
     let terms = try Buffer<Double>(count: problem.n)
-    Self.addMagnitudes(problem.a, z.pointer, transposed: true, into: terms.pointer)
+    let weights = try blockWeights(z)
+    Self.addMagnitudes(problem.a, weights.pointer, transposed: true, into: terms.pointer)
     certificate.advantage = Self.ratio(
       size * az.length, ConeDistance.length(terms.pointer, problem.n))
     return certificate
@@ -87,6 +89,18 @@ extension ConeCheck {
     for j in 0..<n { size += abs(problem.q.pointer[j] * x.pointer[j]) }
     certificate.advantage = Self.ratio(size * rest, ConeDistance.length(terms.pointer, n + m))
     return certificate
+  }
+
+  /// |z|, and the largest of it in a cone whose rows have one unit: the weight of a row on the
+  /// boundary of such a cone may vanish as a ray's should, which is a cancellation too.
+  private func blockWeights(_ z: Buffer<Double>) throws(KantorError) -> Buffer<Double> {
+    let weights = try Buffer<Double>(count: problem.m)
+    for (k, cone) in problem.cones.enumerated() {
+      let (first, end) = (problem.rowStarts[k], problem.rowStarts[k + 1])
+      let top = Self.largest(z.pointer + first, end - first)
+      for i in first..<end { weights.pointer[i] = cone.isLinear ? abs(z.pointer[i]) : top }
+    }
+    return weights
   }
 
   /// Moves z into the dual cone by the inner points of `ConeDistance`; clips boxes.

@@ -4,19 +4,23 @@ import KantorNumerics
 /// **Solves** min 1/2 x'Px + q'x subject to Ax + s = b, s in K, and its dual.
 ///
 /// **Method** A primal-dual interior-point method on the sparse quasidefinite system of the
-/// optimality conditions, inside a proximal method of multipliers (`ProximalLoop`). Takes linear
-/// cones: zero, nonnegative, box; others are refused.
+/// optimality conditions. Programs whose cones are all linear (zero, nonnegative, box) run inside
+/// a proximal method of multipliers (`ProximalLoop`); the others, and those on which that stalls,
+/// on the homogeneous embedding (`EmbeddingLoop`).
 ///
-/// **Symbols** z multipliers of the rows; mu = s'z / pairs; rho, delta strengths of the proximal
-/// terms of x and z.
+/// **Symbols** z multipliers of the rows; mu = s'z / degree; rho, delta strengths of the proximal
+/// terms of x and z; tau, kappa the scale of the embedding and its slack; H = W'W the scaling of
+/// the cones, s/z on half-lines.
 ///
 /// **Iteration**
-/// 1. Factor [P + rho I + bounds, A'; A, -(s/z + delta)].
+/// 1. Factor [P + rho I + bounds, A'; A, -(H + delta)]; on the embedding rho = delta = 0, with a
+///    shift that refinement takes back.
 /// 2. Predictor: the Newton direction towards mu = 0; from its step lengths sigma, the part of mu
 ///    that is kept.
-/// 3. Corrector: the direction towards sigma mu, with the predictor's second-order term.
-/// 4. 0.99 of the way to the boundary, for s and z separately; then the proximal centres follow
-///    and their strengths fall with the residuals.
+/// 3. Corrector: the direction towards sigma mu, with the predictor's second-order term (of third
+///    order for cones that are not symmetric).
+/// 4. 0.99 of the way to the boundary, in the proximal loop for s and z separately; there the
+///    centres then follow, and their strengths fall with the residuals.
 ///
 /// **Stops when** primal and dual residuals and the gap are at most `tolerance`, relative to the
 /// terms that they are made of; when an iterate has become a ray; or when nothing improves.
@@ -25,14 +29,16 @@ import KantorNumerics
 /// checker. An `infeasible` or `unbounded` one carries a ray.
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
+/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it.
 ///
-/// **Reference** schwan2023piqp; mehrotra1992implementation; ruiz2001scaling.
+/// **Reference** schwan2023piqp; goulart2024clarabel; mehrotra1992implementation; ruiz2001scaling.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: ConeKind.kind.name,
-    summary: "Proximal interior-point method for linear and quadratic programs.",
+    summary: "Interior-point method for linear, quadratic and conic programs with all cones.",
     source: "R. Schwan and others, PIQP: a proximal interior-point quadratic programming solver "
-      + "(2023)",
+      + "(2023); P. J. Goulart, Y. Chen, Clarabel: an interior-point solver for conic programs "
+      + "with quadratic objectives (2024)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
     options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
@@ -56,10 +62,7 @@ public enum InteriorPoint: ConeMethod {
   ) throws(KantorError) -> ConeProposal {
     let start = try ConeStart(problem, run)
     try Convexity.check(problem.p, Interruption(run.monitor))
-    guard problem.isLinear else {
-      throw KantorError(
-        .unsupported, "'interior_point' takes zero, nonnegative and box cones")
-    }
+    guard problem.isLinear else { return try EmbeddingSolve(problem, run, start).propose() }
     return try LinearSolve(problem, run, start).propose()
   }
 }
@@ -85,6 +88,7 @@ struct ConeStart {
 /// What one solve leaves to the next.
 struct ConeReuse: Sendable {
   var linear: KKTAnalysis?
+  var embedding: KKTAnalysis?
 }
 
 /// One solve of a program with linear cones.
@@ -134,11 +138,29 @@ struct LinearSolve {
       return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
     case .converged, .stalled, .stopped:
       let (x, s, z) = try state.answer(problem)
+      if outcome == .stalled, let better = try embedded(x, s, z) { return better }
       var proposal = ConeProposal(
         claim: .point, x: x, s: s, z: z, figures: figures, tolerance: tolerance)
       proposal.reusable = reuse
       return proposal
     }
+  }
+
+  /// What the homogeneous embedding makes of a program that the proximal loop could not solve; nil
+  /// when that is no better.
+  private func embedded(
+    _ x: Buffer<Double>, _ s: Buffer<Double>, _ z: Buffer<Double>
+  ) throws(KantorError) -> ConeProposal? {
+    if run.monitor.stop != nil { return nil }
+    let other = try EmbeddingSolve(problem, run, ConeStart()).propose()
+    guard other.claim == .point else { return other }
+    let check = ConeCheck(problem)
+    let mine = try check.certify(x: x.pointer, s: s.pointer, z: z.pointer).worst
+    let its = try check.certify(
+      x: other.x.pointer, s: other.s.pointer, z: other.z.pointer
+    ).worst
+    let isBetter = its < mine || mine.isNaN
+    return withExtendedLifetime((x, s, z, other)) { isBetter ? other : nil }
   }
 
   /// A direction in which the objective falls says nothing when no point is feasible: the program

@@ -229,8 +229,5 @@ import Testing
     #expect(try refusal(crossed)?.code == .range)
     #expect(try refusal(ConeSample(p: [[1, 2], [0, 5]], q: [0, 0])) == nil)
     #expect(try refusal(ConeSample(p: [[5, 2], [1, 5]], q: [0, 0]))?.code == .range)
-    #expect(
-      try refusal(ConeSample(q: [1], a: [[1], [1]], b: [1, 1], cones: "second_order 2"))?.code
-        == .unsupported)
   }
 }

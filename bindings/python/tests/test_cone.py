@@ -84,3 +84,169 @@ def test_infeasible_and_unbounded():
     result = solve(A[:1], np.array([1.0]), q)
     assert result.status == "unbounded" and result.objective == -np.inf
     assert q @ result.ray_primal == pytest.approx(-1)
+
+
+def conic(q, A, b, cones, **more):
+    return kantor.solve(kantor.Problem("cone", q=q, A=A, b=b, cones=cones, **more))
+
+
+def test_robust_linear_program():
+    """min c'x with a'x <= 1 for all a in balls around the a_i: second-order cones."""
+    rng = np.random.default_rng(7)
+    n, rows, radius = 6, 8, 0.2
+    centres = rng.normal(size=(rows, n))
+    c = -centres.T @ rng.uniform(0.5, 1, rows)
+    A = [np.vstack([a, -radius * np.eye(n)]) for a in centres]
+    b = np.tile(np.r_[1.0, np.zeros(n)], rows)
+    cones = ", ".join([f"second_order {n + 1}"] * rows)
+    result = conic(c, sparse.csc_matrix(np.vstack(A)), b, cones)
+    assert result.status == "solved"
+    reference = optimize.minimize(
+        lambda x: c @ x, result.x * 0.9, jac=lambda x: c, method="SLSQP",
+        constraints=[
+            dict(type="ineq", fun=lambda x: 1 - centres @ x - radius * np.linalg.norm(x))],
+        options=dict(ftol=1e-12, maxiter=500))
+    assert result.objective == pytest.approx(reference.fun, rel=1e-6)
+    assert np.all(centres @ result.x + radius * np.linalg.norm(result.x) <= 1 + 1e-7)
+
+
+def test_group_lasso():
+    """1/2 |Xw - y|^2 + lam sum |w_g|: the optimality conditions of the groups."""
+    rng = np.random.default_rng(8)
+    groups, size = 5, 3
+    n = groups * size
+    X, lam = rng.normal(size=(20, n)), 4.0
+    y = X[:, :size] @ np.ones(size) + 0.1 * rng.normal(size=20)
+    P = np.zeros((n + groups, n + groups))
+    P[:n, :n] = X.T @ X
+    q = np.r_[-X.T @ y, lam * np.ones(groups)]
+    A = np.zeros((groups * (size + 1), n + groups))
+    for g in range(groups):
+        A[g * (size + 1), n + g] = -1
+        A[g * (size + 1) + 1:(g + 1) * (size + 1), g * size:(g + 1) * size] = -np.eye(size)
+    result = conic(
+        q, sparse.csc_matrix(A), np.zeros(len(A)), f"{groups} * second_order {size + 1}", P=P)
+    assert result.status == "solved"
+    w = result.x[:n].reshape(groups, size)
+    gradient = (X.T @ (X @ result.x[:n] - y)).reshape(groups, size)
+    zero = 0
+    for part, slope in zip(w, gradient):
+        length = np.linalg.norm(part)
+        if length > 1e-4:
+            np.testing.assert_allclose(slope, -lam * part / length, atol=1e-4)
+        else:
+            zero += 1
+            assert np.linalg.norm(slope) <= lam * (1 + 1e-6)
+    assert 0 < zero < groups
+
+
+def triangle(S):
+    """The upper triangle by columns, off-diagonals times the root of 2."""
+    i, j = np.triu_indices(len(S))
+    order = np.lexsort((i, j))
+    i, j = i[order], j[order]
+    return np.where(i == j, 1, np.sqrt(2)) * S[i, j]
+
+
+@pytest.mark.parametrize("side", [4, 25])
+def test_maximum_cut(side):
+    """max <L, X>/4 with a unit diagonal, and its dual: y with diag(y) - L/4 psd."""
+    rng = np.random.default_rng(side)
+    W = np.triu(rng.random((side, side)) < 0.5, 1).astype(float)
+    W += W.T
+    L = np.diag(W.sum(axis=1)) - W
+    size = side * (side + 1) // 2
+    diagonal = [k * (k + 3) // 2 for k in range(side)]
+    rows = sparse.csc_matrix((np.ones(side), (range(side), diagonal)), (side, size))
+    A = sparse.vstack([rows, -sparse.identity(size)]).tocsc()
+    b = np.r_[np.ones(side), np.zeros(size)]
+    result = conic(-triangle(L) / 4, A, b, f"zero {side}, psd {side}")
+    assert result.status == "solved"
+    y = result.z[:side]
+    least = np.linalg.eigvalsh(np.diag(y) - L / 4)[0]
+    bound = y.sum() - side * min(least, 0)
+    assert -result.objective <= bound + 1e-5
+    assert bound == pytest.approx(-result.objective, rel=1e-6)
+    # The dual program, an inequality between matrices, has the same value.
+    units = np.array([triangle(np.diag(np.eye(side)[k])) for k in range(side)]).T
+    dual = conic(np.ones(side), sparse.csc_matrix(-units), -triangle(L) / 4, f"psd {side}")
+    assert dual.status == "solved"
+    assert dual.objective == pytest.approx(-result.objective, rel=1e-6)
+
+
+def test_logistic_regression():
+    """sum log(1 + exp(-y a'w)) + lam/2 |w|^2: two exponential cones for each sample."""
+    rng = np.random.default_rng(9)
+    samples, n, lam = 25, 4, 0.1
+    X = rng.normal(size=(samples, n))
+    y = np.sign(X @ np.ones(n) + rng.normal(size=samples))
+    # Variables w, t, u, v: u + v <= 1, exp(-y a'w - t) <= u, exp(-t) <= v.
+    total = n + 3 * samples
+    rows, b = [], []
+
+    def row(entries, right):
+        line = np.zeros(total)
+        for k, value in entries:
+            line[k] = value
+        rows.append(line)
+        b.append(right)
+
+    t, u, v = n, n + samples, n + 2 * samples
+    for i in range(samples):
+        row([(u + i, 1), (v + i, 1)], 1)
+    for i in range(samples):
+        row([*enumerate(y[i] * X[i]), (t + i, 1)], 0)
+        row([], 1)
+        row([(u + i, -1)], 0)
+        row([(t + i, 1)], 0)
+        row([], 1)
+        row([(v + i, -1)], 0)
+    q = np.zeros(total)
+    q[t:u] = 1
+    P = sparse.diags(np.r_[lam * np.ones(n), np.zeros(3 * samples)]).tocsc()
+    result = conic(
+        q, sparse.csc_matrix(np.array(rows)), np.array(b),
+        f"nonnegative {samples}, {2 * samples} * exponential", P=P)
+    assert result.status == "solved"
+
+    def loss(w):
+        return np.logaddexp(0, -y * (X @ w)).sum() + lam / 2 * w @ w
+
+    reference = optimize.minimize(loss, np.zeros(n), method="BFGS", options=dict(gtol=1e-9))
+    assert result.objective == pytest.approx(reference.fun, rel=1e-7)
+    np.testing.assert_allclose(result.x[:n], reference.x, atol=1e-4)
+
+
+def test_power_cones():
+    """The p-norm: min sum r_i with r_i^(1/p) t^(1-1/p) >= |x_i|, sum r = t, is |x|_p."""
+    p, x = 3.0, np.array([1.0, -2.0, 0.5])
+    n = len(x)
+    rows, b = [np.r_[np.ones(n), -1]], [0.0]
+    for i in range(n):
+        unit = np.zeros(n + 1)
+        unit[i] = -1
+        rows += [unit, np.r_[np.zeros(n), -1], np.zeros(n + 1)]
+        b += [0, 0, x[i]]
+    result = conic(
+        np.r_[np.zeros(n), 1], np.array(rows), np.array(b), f"zero 1, {n} * power {1 / p!r}")
+    assert result.status == "solved"
+    assert result.objective == pytest.approx(np.linalg.norm(x, p), rel=1e-7)
+
+
+@pytest.mark.parametrize("cones", [
+    "second_order 5", "rotated_second_order 5", "psd 5", "exponential", "power 0.7",
+    "generalized_power 2 0.25 0.35 0.4"])
+def test_infeasible_and_unbounded_cones(cones):
+    """The cone's inner point e: e x - e with x <= 0 is outside; along e it goes on for ever."""
+    inner = {
+        "second_order 5": [1, 0, 0, 0, 0], "rotated_second_order 5": [1, 1, 0, 0, 0],
+        "psd 5": triangle(np.eye(5)), "exponential": [-1, 1, 1], "power 0.7": [1, 1, 0],
+        "generalized_power 2 0.25 0.35 0.4": [1, 1, 1, 0, 0]}[cones]
+    e = np.asarray(inner, float)
+    result = conic(
+        np.array([1.0]), np.r_[1.0, -e][:, None], np.r_[0.0, -e], "nonnegative 1, " + cones)
+    assert result.status == "infeasible"
+    assert result.radius > 1e6
+    result = conic(np.array([-1.0]), -e[:, None], np.zeros(len(e)), cones)
+    assert result.status == "unbounded"
+    np.testing.assert_allclose(result.ray_primal, [1.0])

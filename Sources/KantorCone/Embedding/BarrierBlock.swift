@@ -1,0 +1,215 @@
+import Glibc
+import KantorCore
+import KantorNumerics
+
+/// A cone that is not symmetric, known by barriers: f* of the dual cone at z, and the gradient of
+/// its conjugate f at s.
+///
+/// In three dimensions H is the primal-dual scaling that takes z to s and the gradient of f to that
+/// of f*; else, and when the two are too close to tell apart, H = mu Hess f*(z).
+///
+/// Source: L. Tuncel, "Generalization of primal-dual interior-point methods to convex optimization
+/// problems in conic form", Found. Comput. Math. 1 (2001); J. Dahl, E. D. Andersen, "A primal-dual
+/// interior-point algorithm for nonsymmetric exponential-cone optimization", Math. Program. 194
+/// (2022); P. J. Goulart, Y. Chen, "Clarabel: an interior-point solver for conic programs with
+/// quadratic objectives" (2024).
+class BarrierBlock: ConeBlock {
+  /// Gradient and Hessian of f* at z.
+  let gradient: Buffer<Double>
+  let hessian: Buffer<Double>
+  private let scaling: Buffer<Double>
+  private let factor: Buffer<Double>
+  private let work: Buffer<Double>
+  private var hasFactor = false
+  private var slots = 0..<0
+
+  init(row: Int, size: Int) throws(KantorError) {
+    let square = try checkedProduct(size, size, of: "cone")
+    gradient = try Buffer(count: size)
+    hessian = try Buffer(count: square)
+    scaling = try Buffer(count: square)
+    factor = try Buffer(count: square)
+    work = try Buffer(count: 5 * size)
+    super.init(row: row, count: size)
+  }
+
+  // MARK: What a cone tells
+
+  func holdsPrimal(_ s: Given) -> Bool { false }
+  func holdsDual(_ z: Given) -> Bool { false }
+  /// f* at z.
+  func dualValue(_ z: Given) -> Double { .infinity }
+  /// Fills `gradient` and `hessian`, by columns.
+  func derive(_ z: Given) {}
+  /// The gradient of f at s: its negative is the point of the dual cone whose gradient is -s.
+  func primalGradient(_ s: Given, into out: Entries) {}
+  /// Half the third derivative of f* at z along u and v.
+  func third(_ z: Given, _ u: Given, _ v: Given, into out: Entries) {}
+
+  // MARK: The same for all
+
+  override var isSymmetric: Bool { false }
+  override var hasPrimalDualScaling: Bool { count == 3 }
+  override var needsCommonScale: Bool { true }
+  override func margin(_ v: Given, isDual: Bool) -> (least: Double, sum: Double) { (.nan, 0) }
+  override func shift(_ v: Entries, _ t: Double, isDual: Bool) {}
+
+  override func updateScaling(_ s: Given, _ z: Given, mu: Double, dual: Bool) -> Bool {
+    guard holdsPrimal(s), holdsDual(z) else { return false }
+    derive(z)
+    hasFactor = makeFactor()
+    if dual || count != 3 || !primalDual(s, z) {
+      for e in 0..<(count * count) { scaling.pointer[e] = mu * hessian.pointer[e] }
+    }
+    for e in 0..<(count * count) where !scaling.pointer[e].isFinite { return false }
+    return true
+  }
+
+  /// False when H cannot be told from mu Hess f*.
+  private func primalDual(_ s: Given, _ z: Given) -> Bool {
+    let (g, h, out) = (gradient.pointer, hessian.pointer, scaling.pointer)
+    let (zt, hzt, y, ds, dz) = (
+      work.pointer, work.pointer + 3, work.pointer + 6, work.pointer + 9, work.pointer + 12)
+    primalGradient(s, into: zt)
+    var (sz, gz) = (0.0, 0.0)
+    for i in 0..<3 {
+      sz += s[i] * z[i]
+      gz += g[i] * zt[i]
+    }
+    let (mu, inverse) = (sz / 3, gz / 3)
+    var product = 0.0
+    for i in 0..<3 {
+      ds[i] = s[i] + mu * g[i]
+      dz[i] = z[i] + mu * zt[i]
+      hzt[i] = h[i] * zt[0] + h[3 + i] * zt[1] + h[6 + i] * zt[2]
+      product += zt[i] * hzt[i]
+    }
+    let (first, second) = (mu * inverse - 1, product - 3 * inverse * inverse)
+    var dsdz = 0.0
+    for i in 0..<3 {
+      dsdz += ds[i] * dz[i]
+      y[i] = inverse * g[i] - hzt[i]
+    }
+    guard abs(first) > 1.5e-8, abs(second) > 2.3e-16, sz > 0, dsdz > 0, dsdz.isFinite else {
+      return false
+    }
+    var square = 0.0
+    for j in 0..<3 {
+      for i in 0..<3 {
+        let rest = h[j * 3 + i] - g[i] * g[j] / 3 - y[i] * y[j] / second
+        square += rest * rest
+      }
+    }
+    let t = mu * square.squareRoot()
+    // What is orthogonal to z and to zt.
+    let a = y
+    a[0] = z[1] * zt[2] - z[2] * zt[1]
+    a[1] = z[2] * zt[0] - z[0] * zt[2]
+    a[2] = z[0] * zt[1] - z[1] * zt[0]
+    let length = (a[0] * a[0] + a[1] * a[1] + a[2] * a[2]).squareRoot()
+    guard length > 0, t.isFinite else { return false }
+    for i in 0..<3 { a[i] /= length }
+    for j in 0..<3 {
+      for i in 0..<3 {
+        out[j * 3 + i] = s[i] * s[j] / sz + ds[i] * ds[j] / dsdz + t * a[i] * a[j]
+      }
+    }
+    return true
+  }
+
+  override func apply(_ v: Given, into out: Entries) {
+    let (n, h) = (count, scaling.pointer)
+    for i in 0..<n { out[i] = 0 }
+    for j in 0..<n {
+      for i in 0..<n { out[i] += h[j &* n &+ i] * v[j] }
+    }
+  }
+
+  override func combined(
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double
+  ) {
+    for i in 0..<count { c[i] = s[i] + sigmaMu * gradient.pointer[i] }
+    guard hasFactor else { return }
+    let (u, correction) = (work.pointer, work.pointer + count)
+    solveFactor(ds, into: u)
+    third(z, u, dz, into: correction)
+    for i in 0..<count where !correction[i].isFinite { return }
+    for i in 0..<count { c[i] -= correction[i] }
+  }
+
+  /// Cholesky factor of the Hessian.
+  private func makeFactor() -> Bool {
+    let (n, l) = (count, factor.pointer)
+    l.update(from: hessian.pointer, count: n * n)
+    for j in 0..<n {
+      for k in 0..<j {
+        let t = l[k &* n &+ j]
+        for i in j..<n { l[j &* n &+ i] -= t * l[k &* n &+ i] }
+      }
+      let pivot = l[j &* n &+ j]
+      guard pivot > 0, pivot.isFinite else { return false }
+      let root = pivot.squareRoot()
+      for i in j..<n { l[j &* n &+ i] /= root }
+    }
+    return true
+  }
+
+  private func solveFactor(_ b: Given, into x: Entries) {
+    let (n, l) = (count, factor.pointer)
+    for i in 0..<n { x[i] = b[i] }
+    for j in 0..<n {
+      x[j] /= l[j &* n &+ j]
+      for i in (j + 1)..<max(n, j + 1) { x[i] -= l[j &* n &+ i] * x[j] }
+    }
+    for j in stride(from: n - 1, through: 0, by: -1) {
+      for i in (j + 1)..<max(n, j + 1) { x[j] -= l[j &* n &+ i] * x[i] }
+      x[j] /= l[j &* n &+ j]
+    }
+  }
+
+  // MARK: Steps
+
+  override func step(s: Given, z: Given, ds: Given, dz: Given, limit: Double) -> Double {
+    let first = backtrack(s, ds, limit) { holdsPrimal($0) }
+    return backtrack(z, dz, first) { holdsDual($0) }
+  }
+
+  private func backtrack(
+    _ v: Given, _ d: Given, _ limit: Double, _ holds: (Given) -> Bool
+  ) -> Double {
+    var t = limit
+    let trial = work.pointer
+    while t > 1e-5 {
+      for i in 0..<count { trial[i] = v[i] + t * d[i] }
+      if holds(trial) { return t }
+      t *= 0.8
+    }
+    return 0
+  }
+
+  override func barrier(_ s: Given, _ z: Given) -> Double {
+    guard holdsPrimal(s), holdsDual(z) else { return .infinity }
+    let g = work.pointer
+    primalGradient(s, into: g)
+    for i in 0..<count { g[i] = -g[i] }
+    return dualValue(z) - dualValue(g) - Double(degree)
+  }
+
+  // MARK: The sparse system
+
+  override func append(
+    _ assembly: inout SymmetricAssembly, at: Int, extra: Int
+  ) throws(KantorError) {
+    slots = try assembly.appendTriangle(at: at, order: count)
+  }
+
+  override func write(_ system: KKTSystem, at: Int) {
+    var slot = slots.lowerBound
+    for j in 0..<count {
+      for i in 0...j {
+        system.set(slot, -scaling.pointer[j &* count &+ i])
+        slot += 1
+      }
+    }
+  }
+}

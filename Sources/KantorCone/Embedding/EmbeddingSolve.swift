@@ -1,0 +1,167 @@
+import KantorCore
+import KantorNumerics
+
+/// One solve by the homogeneous embedding.
+struct EmbeddingSolve {
+  let problem: ConeProblem
+  let run: Run
+  let start: ConeStart
+  private let tolerance: Double
+
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+    self.problem = problem
+    self.run = run
+    self.start = start
+    tolerance = run.options.real("tolerance")
+  }
+
+  func propose() throws(KantorError) -> ConeProposal {
+    let interruption = Interruption(run.monitor)
+    let form = try EmbeddingForm(problem)
+    guard
+      let system = try SparseEmbeddingSystem(
+        form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
+    else { return try origin() }
+    // The checker rounds differently and measures the units of the caller.
+    let loop = try EmbeddingLoop(
+      problem, form, system, run.monitor, tolerance: 0.5 * tolerance,
+      iterations: run.monitor.iterations)
+    let warm = try EmbeddingWarmStart(problem, form, start)
+    let outcome = try loop.run(from: warm)
+    var proposal: ConeProposal
+    switch outcome {
+    case .infeasible:
+      proposal = try blank(.infeasible)
+      proposal.z = try loop.state.multipliers(1)
+    case .unbounded:
+      if let ray = try contradiction() {
+        proposal = try blank(.infeasible)
+        proposal.z = ray
+      } else {
+        proposal = try blank(.unbounded)
+        proposal.x = try loop.state.variables(1)
+      }
+    case .converged, .stalled, .stopped:
+      let (x, s, z) = try loop.state.answer(problem)
+      proposal = ConeProposal(claim: .point, x: x, s: s, z: z, tolerance: tolerance)
+    }
+    proposal.figures.add("factor_entries", system.entries)
+    proposal.reusable = ConeReuse(linear: start.reuse?.linear, embedding: system.analysis)
+    return proposal
+  }
+
+  /// A direction in which the objective falls says nothing when no point is feasible: the program
+  /// without its objective tells, by a ray of its dual.
+  private func contradiction() throws(KantorError) -> Buffer<Double>? {
+    let n = problem.n
+    let bare = ConeProblem(
+      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
+      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
+    let inner = EmbeddingSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
+    let proposal = try inner.propose()
+    return proposal.claim == .infeasible ? proposal.z : nil
+  }
+
+  private func blank(_ claim: ConeProposal.Claim) throws(KantorError) -> ConeProposal {
+    ConeProposal(
+      claim: claim, x: try Buffer(count: problem.n), s: try Buffer(count: problem.m),
+      z: try Buffer(count: problem.m), tolerance: tolerance)
+  }
+
+  /// Stopped before anything was known.
+  private func origin() throws(KantorError) -> ConeProposal {
+    var proposal = try blank(.point)
+    proposal.s = try LinearSlack.make(problem, proposal.x)
+    return proposal
+  }
+}
+
+/// Where a solve starts when the caller has an earlier solution.
+struct EmbeddingWarmStart {
+  private let form: EmbeddingForm
+  private let x: Buffer<Double>
+  private let s: Buffer<Double>
+  private let z: Buffer<Double>
+
+  /// Nil where x or z is not given.
+  init?(
+    _ problem: ConeProblem, _ form: EmbeddingForm, _ start: ConeStart
+  ) throws(KantorError) {
+    guard let givenX = start.x, let givenZ = start.z else { return nil }
+    self.form = form
+    x = try Buffer(count: form.n)
+    s = try Buffer(count: form.m)
+    z = try Buffer(count: form.m)
+    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.scale.objective)
+    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / d[j] }
+    // The rows of a box share a multiplier: its positive part belongs to the lower side.
+    for i in 0..<problem.m {
+      let isSplit: Bool
+      if case .box = Self.cone(problem, i) { isSplit = true } else { isSplit = false }
+      form.rows.forEach(i) { row, factor in
+        let t = factor * givenZ.pointer[i]
+        z.pointer[row] += isSplit && row >= Self.equations(form) ? max(t, 0) : t
+      }
+    }
+    for i in 0..<form.m { z.pointer[i] *= c / e[i] }
+    s.pointer.update(from: form.b.pointer, count: form.m)
+    form.a.multiply(x.pointer, into: s.pointer, scale: -1)
+  }
+
+  private static func equations(_ form: EmbeddingForm) -> Int {
+    guard let block = form.blocks.first, block.degree == 0 else { return 0 }
+    return block.count
+  }
+
+  private static func cone(_ problem: ConeProblem, _ i: Int) -> Cone {
+    var (low, high) = (0, problem.cones.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if problem.rowStarts[middle] <= i { low = middle } else { high = middle }
+    }
+    return problem.cones[low]
+  }
+
+  /// False where the cold start is better.
+  func place(_ state: EmbeddingState, tolerance: Double) -> Bool {
+    // What rounding left outside goes back in; the residuals then tell whether that is a solution.
+    for block in form.blocks { repair(block) }
+    state.x.pointer.update(from: x.pointer, count: form.n)
+    state.s.pointer.update(from: s.pointer, count: form.m)
+    state.z.pointer.update(from: z.pointer, count: form.m)
+    (state.tau, state.kappa) = (1, 0)
+    let worst = state.refresh().worst
+    if worst <= tolerance { return true }
+    guard form.isSymmetric, worst.isFinite else { return false }
+    return pushInside(state, worst)
+  }
+
+  private func repair(_ block: ConeBlock) {
+    let (s, z) = (s.pointer + block.row, z.pointer + block.row)
+    if block.degree == 0 {
+      for i in 0..<block.count { s[i] = 0 }
+      return
+    }
+    guard block.isSymmetric else { return }
+    let (first, second) = (block.margin(s, isDual: false), block.margin(z, isDual: true))
+    if first.least < 0 { block.shift(s, -first.least, isDual: false) }
+    if second.least < 0 { block.shift(z, -second.least, isDual: true) }
+  }
+
+  /// Moves s and z so far inside that their product is of the size of what is wrong with them.
+  private func pushInside(_ state: EmbeddingState, _ worst: Double) -> Bool {
+    let mu = max(1e-4, min(worst, 1))
+    for block in form.blocks where block.degree > 0 {
+      for (v, isDual) in [(state.s, false), (state.z, true)] {
+        let p = v.pointer + block.row
+        let margin = block.margin(p, isDual: isDual)
+        let typical = margin.sum / Double(block.degree)
+        let wanted = max(mu.squareRoot(), 1e-3 * typical)
+        if !margin.least.isFinite { return false }
+        if margin.least < wanted { block.shift(p, wanted - margin.least, isDual: isDual) }
+      }
+    }
+    (state.tau, state.kappa) = (1, mu)
+    return true
+  }
+}
