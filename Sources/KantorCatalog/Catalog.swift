@@ -40,5 +40,6 @@ extension Catalog {
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
+      FirstOrder.entry,
     ])
 }
