@@ -141,7 +141,8 @@ package enum ConeDistance {
         high *= 16
         if !high.isFinite { return .infinity }
       }
-      while high - low > 1e-3 * high {
+      // Below normal numbers halving does not get on.
+      while high - low > 1e-3 * high && high > .leastNormalMagnitude {
         let middle = low + 0.5 * (high - low)
         if holdsAt(middle) { high = middle } else { low = middle }
       }
