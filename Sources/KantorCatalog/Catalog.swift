@@ -14,6 +14,7 @@ extension Catalog {
       DoublyStochasticKind.kind,
       GromovKind.kind,
       MapKind.kind,
+      MapFitKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -28,6 +29,7 @@ extension Catalog {
       SparsityConstrained.entry,
       GromovConditionalGradient.entry,
       MongeGap.entry,
+      FitMap.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -54,6 +54,7 @@ public struct KindSpecimens: Sendable {
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
     case "map": return MapSpecimens.all
+    case "map_fit": return MapFitSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

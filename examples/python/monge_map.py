@@ -1,7 +1,8 @@
-"""Judges maps by their Monge gap: python monge_map.py [FOLDER]
+"""Judges maps by their Monge gap, and fits one: python monge_map.py [FOLDER]
 
-A cloud is turned by an angle: the identity is optimal, everything beyond is not. With matplotlib, a
-picture is written to FOLDER (default build/out).
+A cloud is turned by an angle: the identity is optimal, everything beyond is not. Then a radial map
+is fitted from a normal cloud to a bent one, and takes new points there. With matplotlib, pictures
+are written to FOLDER (default build/out).
 """
 
 import pathlib
@@ -34,6 +35,31 @@ def gaps(angles: np.ndarray) -> dict:
     }
 
 
+def clouds(count: int, seed: int) -> tuple:
+    """A normal cloud and a bent one."""
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(count, 2)), rng.normal(size=(count, 2))
+    return X, np.c_[1.5 * Y[:, 0] + 6, 0.5 * Y[:, 1] + Y[:, 0] ** 2 - 1]
+
+
+def draw_map(fitted: monge.FittedMap, path: pathlib.Path) -> None:
+    """Write the picture of a map on points that it was not fitted to."""
+    from matplotlib import pyplot
+
+    X, Y = clouds(150, seed=9)
+    images = fitted.transform(X)
+    figure, axes = pyplot.subplots(figsize=(6, 3.2))
+    for start, end in list(zip(X, images))[:60]:
+        axes.plot([start[0], end[0]], [start[1], end[1]], color="0.85", linewidth=0.5, zorder=0)
+    for points, name in ((X, "new points"), (Y, "targets"), (images, "images")):
+        axes.scatter(points[:, 0], points[:, 1], s=6, label=name)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
+    print(f"wrote {path}")
+
+
 def draw(angles: np.ndarray, curves: dict, path: pathlib.Path) -> None:
     """Write the picture of the gaps."""
     import matplotlib
@@ -61,6 +87,10 @@ def main() -> None:
     few = np.radians([0, 30, 90, 180])
     for name, values in gaps(few).items():
         print(f"{name:9s}", *(f"{value:8.4f}" for value in values))
+    fitted = monge.fit_map(*clouds(250, seed=3), family="radial", centres=25)
+    result = fitted.result
+    print(f"radial map: {result.status}, fitting loss {result.fitting_loss:.3f}, Monge gap "
+          f"{result.monge_gap:.3f}")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -68,6 +98,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     many = np.linspace(0, np.pi, 31)
     draw(many, gaps(many), folder / "monge_gap.png")
+    draw_map(fitted, folder / "fit_map.png")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ struct InnerRun {
   let run: Run
 
   /// A monitor that passes heartbeats on and stops when the outer one does.
-  func monitor() -> Monitor {
+  func monitor(iterationLimit: Int = .max) -> Monitor {
     let outer = run.monitor
     return Monitor(
-      timeLimit: outer.timeLimit - outer.seconds, heartbeatSeconds: 0.002, cancel: outer.cancel,
+      timeLimit: outer.timeLimit - outer.seconds, iterationLimit: iterationLimit,
+      heartbeatSeconds: 0.002, cancel: outer.cancel,
       hooks: Hooks(progress: { _ in outer.heartbeat() == nil ? 0 : 1 }))
   }
 

@@ -7,6 +7,7 @@ import pytest
 from support import highs
 
 import kantor
+from kantor import ot
 from kantor.ot import monge
 
 
@@ -66,3 +67,51 @@ def test_gap_refuses(cloud):
         monge.monge_gap(cloud * np.nan, cloud)
     with pytest.raises(kantor.InvalidValueError, match="metric"):
         monge.monge_gap(cloud, cloud, metric="chebyshev")
+
+
+@pytest.mark.smoke
+def test_affine_map_is_that_of_the_normal_laws(cloud):
+    images = cloud @ np.array([[2.0, 0.5], [0.5, 1.0]]) + [1, -2]
+    fitted = monge.fit_map(cloud, images, epsilon=0.02)
+    assert fitted.result.status == "solved"
+    assert fitted.matrix == pytest.approx(np.array([[2.0, 0.5], [0.5, 1.0]]), abs=0.02)
+    A, b = ot.gaussian.empirical_bures_wasserstein_mapping(cloud, images, reg=0)
+    assert fitted.matrix == pytest.approx(A.T, abs=0.02)
+    assert fitted.offset == pytest.approx(np.ravel(b), abs=0.02)
+    assert fitted.transform(cloud) == pytest.approx(fitted.mapped)
+    assert fitted.transform(cloud[:3].astype(np.float32)).shape == (3, 2)
+    assert "affine" in repr(fitted) and np.isnan(fitted.width)
+
+
+def test_radial_map_and_new_points(cloud):
+    target = np.c_[cloud[:, 0], cloud[:, 1] + cloud[:, 0] ** 2]
+    fitted = monge.fit_map(cloud, target, family="radial", centres=9)
+    assert fitted.centres.shape == fitted.weights.shape == (9, 2)
+    assert fitted.transform(cloud) == pytest.approx(fitted.mapped)
+    again = monge.fit_map(cloud, target, family="radial", centres=fitted.centres,
+                          width=fitted.width)
+    assert again.mapped == pytest.approx(fitted.mapped, abs=1e-4)
+    problem = kantor.Problem(
+        "map_fit", points_source=cloud, points_target=target, points_new=cloud[:4] + 1)
+    result = kantor.solve(problem)
+    assert result.mapped_new == pytest.approx((cloud[:4] + 1) @ result.matrix.T + result.offset)
+    assert "radial" in repr(fitted)
+
+
+def test_line_and_weights():
+    x = np.linspace(-1, 1, 25)
+    fitted = monge.fit_map(x, 3 * x + 2, np.full(25, 4.0), np.full(25, 0.5), epsilon=0.01)
+    assert fitted.transform([0.0, 1.0]) == pytest.approx([2, 5], abs=0.02)
+
+
+def test_fit_refuses(cloud):
+    with pytest.raises(kantor.KantorError, match="affine"):
+        monge.fit_map(cloud, cloud, width=1.0)
+    with pytest.raises(kantor.InvalidShapeError, match="dimension"):
+        monge.fit_map(cloud, cloud[:, :1])
+    with pytest.raises(kantor.InvalidValueError, match="gap_weight"):
+        monge.fit_map(cloud, cloud, gap_weight=-1)
+    with pytest.raises(kantor.InvalidShapeError, match="dimension 2"):
+        monge.fit_map(cloud, cloud).transform([[1.0]])
+    with pytest.warns(UserWarning, match="iteration_limit"):
+        monge.fit_map(cloud, cloud**3, max_iter=1)
