@@ -13,6 +13,7 @@ extension Catalog {
       GaussianBarycentreKind.kind,
       DoublyStochasticKind.kind,
       GromovKind.kind,
+      SlicedKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -26,6 +27,8 @@ extension Catalog {
       Quadratic.entry,
       SparsityConstrained.entry,
       GromovConditionalGradient.entry,
+      SlicedTransport.entry,
+      MaxSliced.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -13,13 +13,14 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, lp, smooth
+from . import batch, bregman, gaussian, lp, sliced, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
 from ._tools import dist, unif
 from ._unified import solve, solve_sample
 from .bregman import barycenter, sinkhorn, sinkhorn2
+from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 
 __all__ = [
     "LazyPlan",
@@ -34,8 +35,11 @@ __all__ = [
     "emd_1d",
     "gaussian",
     "lp",
+    "max_sliced_wasserstein_distance",
     "sinkhorn",
     "sinkhorn2",
+    "sliced",
+    "sliced_wasserstein_distance",
     "smooth",
     "solve",
     "solve_sample",
