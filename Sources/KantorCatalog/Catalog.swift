@@ -15,6 +15,7 @@ extension Catalog {
       GromovKind.kind,
       MapKind.kind,
       MapFitKind.kind,
+      SlicedKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -30,6 +31,8 @@ extension Catalog {
       GromovConditionalGradient.entry,
       MongeGap.entry,
       FitMap.entry,
+      SlicedTransport.entry,
+      MaxSliced.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -70,8 +70,11 @@ package struct LinePlanCheck {
   ) throws(KantorError) -> Walk? {
     let (n, m) = (problem.n, problem.m)
     let (a, b) = (problem.a.pointer, problem.b.pointer)
-    let seen = try Buffer<UInt8>(count: n + m)
-    let (seenRow, seenColumn) = (seen.pointer, seen.pointer + n)
+    // One bit for each point keeps the marks in the cache, and equal weights need no look-up.
+    let seen = try Buffer<UInt64>(count: n / 64 + m / 64 + 2)
+    let (seenRow, seenColumn) = (seen.pointer, seen.pointer + n / 64 + 1)
+    let isUniform = problem.hasUniformWeights
+    let (share, part) = (a[0], b[0])
     var walk = Walk()
     var (row, column) = (-1, -1)
     var (source, target) = (-Double.infinity, -Double.infinity)
@@ -83,16 +86,14 @@ package struct LinePlanCheck {
       let (movesDown, movesRight) = (i != row, j != column)
       let (above, left) = ((source, u), (target, v))
       if movesDown {
-        guard seenRow[i] == 0, x[i] >= source else { return nil }
-        seenRow[i] = 1
+        guard Self.marks(seenRow, i), x[i] >= source else { return nil }
         walk.rowError.add(abs(supply))
-        (row, source, u, supply) = (i, x[i], f[i], a[i])
+        (row, source, u, supply) = (i, x[i], f[i], isUniform ? share : a[i])
       }
       if movesRight {
-        guard seenColumn[j] == 0, y[j] >= target else { return nil }
-        seenColumn[j] = 1
+        guard Self.marks(seenColumn, j), y[j] >= target else { return nil }
         walk.columnError.add(abs(demand))
-        (column, target, v, demand) = (j, y[j], g[j], b[j])
+        (column, target, v, demand) = (j, y[j], g[j], isUniform ? part : b[j])
       }
       if k > 0 && movesDown && movesRight {
         // A diagonal step passes through one of its two corners: the better one.
@@ -113,9 +114,18 @@ package struct LinePlanCheck {
     }
     walk.rowError.add(abs(supply))
     walk.columnError.add(abs(demand))
-    for i in 0..<n where seenRow[i] == 0 && a[i] > 0 { return nil }
-    for j in 0..<m where seenColumn[j] == 0 && b[j] > 0 { return nil }
+    for i in 0..<n where a[i] > 0 && Self.marks(seenRow, i) { return nil }
+    for j in 0..<m where b[j] > 0 && Self.marks(seenColumn, j) { return nil }
     return walk
+  }
+
+  /// Marks a point; false if it was marked before.
+  @inline(__always)
+  private static func marks(_ seen: UnsafeMutablePointer<UInt64>, _ i: Int) -> Bool {
+    let bit: UInt64 = 1 << UInt64(i & 63)
+    guard seen[i >> 6] & bit == 0 else { return false }
+    seen[i >> 6] |= bit
+    return true
   }
 
   /// <weights, potential> and the size of its terms.

@@ -13,7 +13,7 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, gromov, lp, monge, smooth
+from . import batch, bregman, gaussian, gromov, lp, monge, sliced, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
@@ -24,6 +24,7 @@ from .bregman import barycenter, sinkhorn, sinkhorn2
 from .gromov import (
     fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
 )
+from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 
 __all__ = [
     "LazyPlan",
@@ -43,9 +44,12 @@ __all__ = [
     "gromov_wasserstein",
     "gromov_wasserstein2",
     "lp",
+    "max_sliced_wasserstein_distance",
     "monge",
     "sinkhorn",
     "sinkhorn2",
+    "sliced",
+    "sliced_wasserstein_distance",
     "smooth",
     "solve",
     "solve_gromov",
