@@ -54,6 +54,9 @@ class ConeBlock {
   /// out = H v.
   func apply(_ v: Given, into out: Entries) { for i in 0..<count { out[i] = 0 } }
 
+  /// out = H^-1 v where there is one; for half-lines and matrices.
+  func applyInverse(_ v: Given, into out: Entries) { for i in 0..<count { out[i] = 0 } }
+
   /// c of the predictor.
   func affine(_ c: Entries, s: Given) { for i in 0..<count { c[i] = s[i] } }
 
@@ -126,6 +129,10 @@ final class NonnegativeBlock: ConeBlock {
 
   override func apply(_ v: Given, into out: Entries) {
     for i in 0..<count { out[i] = square.pointer[i] * v[i] }
+  }
+
+  override func applyInverse(_ v: Given, into out: Entries) {
+    for i in 0..<count { out[i] = v[i] / square.pointer[i] }
   }
 
   override func combined(

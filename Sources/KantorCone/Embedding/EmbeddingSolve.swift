@@ -18,10 +18,7 @@ struct EmbeddingSolve {
   func propose() throws(KantorError) -> ConeProposal {
     let interruption = Interruption(run.monitor)
     let form = try EmbeddingForm(problem)
-    guard
-      let system = try SparseEmbeddingSystem(
-        form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
-    else { return try origin() }
+    guard let system = try system(form, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
       problem, form, system, run.monitor, tolerance: 0.5 * tolerance,
@@ -48,6 +45,17 @@ struct EmbeddingSolve {
     proposal.figures.add("factor_entries", system.entries)
     proposal.reusable = ConeReuse(linear: start.reuse?.linear, embedding: system.analysis)
     return proposal
+  }
+
+  /// The condensed system where that is cheaper; nil when the host asked to stop.
+  private func system(
+    _ form: EmbeddingForm, _ interruption: Interruption
+  ) throws(KantorError) -> (any EmbeddingSystem)? {
+    if let condensation = try SchurCondensation.best(form) {
+      return try SchurSystem(form, condensation, threads: run.threads)
+    }
+    return try SparseEmbeddingSystem(
+      form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
   }
 
   /// A direction in which the objective falls says nothing when no point is feasible: the program

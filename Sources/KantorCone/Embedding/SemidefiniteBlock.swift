@@ -11,7 +11,9 @@ final class SemidefiniteBlock: ConeBlock {
   let side: Int
   /// R R', by columns: H takes X to (RR') X (RR').
   let gram: Buffer<Double>
-  private let kernels: SquareKernels
+  /// Its inverse.
+  let inverseGram: Buffer<Double>
+  let kernels: SquareKernels
   private let r: Buffer<Double>
   private let inverse: Buffer<Double>
   private let lambda: Buffer<Double>
@@ -23,6 +25,7 @@ final class SemidefiniteBlock: ConeBlock {
     let size = try checkedProduct(side, side, of: "psd cone")
     kernels = try SquareKernels(order: side)
     gram = try Buffer(count: size)
+    inverseGram = try Buffer(count: size)
     r = try Buffer(count: size)
     inverse = try Buffer(count: size)
     lambda = try Buffer(count: side)
@@ -89,7 +92,7 @@ final class SemidefiniteBlock: ConeBlock {
   // MARK: Scaling
 
   override func resetScaling() {
-    for v in [gram, r, inverse] {
+    for v in [gram, inverseGram, r, inverse] {
       v.fill(0)
       for i in 0..<side { v.pointer[i * side + i] = 1 }
     }
@@ -115,6 +118,7 @@ final class SemidefiniteBlock: ConeBlock {
       }
     }
     kernels.multiply(r.pointer, by: r.pointer, turnedRight: true, into: gram.pointer)
+    kernels.multiply(inverse.pointer, turned: true, by: inverse.pointer, into: inverseGram.pointer)
     return true
   }
 
@@ -125,9 +129,13 @@ final class SemidefiniteBlock: ConeBlock {
     kernels.multiply(f, turned: !turned, by: spare, into: out)
   }
 
-  override func apply(_ v: Given, into out: Entries) {
+  override func apply(_ v: Given, into out: Entries) { sandwich(gram, v, out) }
+
+  override func applyInverse(_ v: Given, into out: Entries) { sandwich(inverseGram, v, out) }
+
+  private func sandwich(_ g: Buffer<Double>, _ v: Given, _ out: Entries) {
     let (a, b) = (work[0].pointer, work[1].pointer)
-    sandwich(gram.pointer, v, turned: false, a, into: b)
+    sandwich(g.pointer, v, turned: false, a, into: b)
     pack(b, out)
   }
 

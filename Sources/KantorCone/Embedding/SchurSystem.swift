@@ -1,0 +1,276 @@
+import KantorCore
+import KantorNumerics
+
+/// Solves the system of the embedding through a small dense one (`SchurCondensation`), refined
+/// against the whole.
+final class SchurSystem: EmbeddingSystem {
+  private let form: EmbeddingForm
+  private let plan: SchurCondensation
+  private let matrices: [SchurMatrices]
+  private let factor: DenseLDL
+  private let signs: Buffer<Int8>
+  private let scale: Buffer<Double>
+  private let right: Buffer<Double>
+  /// Rows of A by rows, where that is needed.
+  private let rows: SparseMatrix
+  private let rowWork: [Buffer<Double>]
+  private let columnWork: [Buffer<Double>]
+
+  private static let rounds = 8
+
+  init(
+    _ form: EmbeddingForm, _ plan: SchurCondensation, threads: Int
+  ) throws(KantorError) {
+    self.form = form
+    self.plan = plan
+    rows = try form.a.transposed().matrix
+    var list: [SchurMatrices] = []
+    for case let block as SemidefiniteBlock in form.blocks {
+      list.append(try Self.matrices(form, plan, rows, block))
+    }
+    matrices = list
+    let order = plan.order + plan.border
+    factor = try DenseLDL(order: order, threads: threads)
+    signs = try Buffer(count: order, repeating: 1)
+    for i in plan.order..<order { signs.pointer[i] = -1 }
+    scale = try Buffer(count: order, repeating: 1)
+    right = try Buffer(count: order)
+    var (long, short): ([Buffer<Double>], [Buffer<Double>]) = ([], [])
+    for _ in 0..<5 {
+      long.append(try Buffer(count: form.m))
+      short.append(try Buffer(count: form.n))
+    }
+    (rowWork, columnWork) = (long, short)
+  }
+
+  private static func matrices(
+    _ form: EmbeddingForm, _ plan: SchurCondensation, _ rows: SparseMatrix,
+    _ block: SemidefiniteBlock
+  ) throws(KantorError) -> SchurMatrices {
+    let inside = block.row..<(block.row + block.count)
+    /// Visits (i, place in the triangle, coefficient).
+    func visit(_ body: (Int, Int, Double) -> Void) {
+      if !plan.byRows {
+        let a = form.a
+        for j in 0..<form.n {
+          for k in a.starts.pointer[j]..<a.starts.pointer[j + 1] {
+            let i = Int(a.indices.pointer[k])
+            if inside.contains(i) { body(j, i - block.row, a.values.pointer[k]) }
+          }
+        }
+        return
+      }
+      for i in 0..<plan.order {
+        for k in rows.starts.pointer[i]..<rows.starts.pointer[i + 1] {
+          let at = place[Int(rows.indices.pointer[k])]
+          if at >= 0 {
+            body(
+              i, Int(at), rows.values.pointer[k] / plan.coefficient.pointer[block.row + Int(at)])
+          }
+        }
+      }
+    }
+    let places = try Buffer<Int32>(count: form.n, repeating: -1)
+    let place = places.pointer
+    if plan.byRows {
+      for i in inside {
+        place[Int(plan.variable.pointer[i])] = Int32(truncatingIfNeeded: i - block.row)
+      }
+    }
+    var count = 0
+    visit { _, _, _ in count += 1 }
+    let made = try SchurMatrices(block, order: plan.order, count: count, entries: visit)
+    return withExtendedLifetime(places) { made }
+  }
+
+  var entries: Int {
+    let order = factor.order
+    return order * (order + 1) / 2
+  }
+  var analysis: KKTAnalysis? { nil }
+
+  // MARK: Factorisation
+
+  func refactor(_ interruption: Interruption) -> Bool {
+    let (n, order, leading, m) = (plan.order, factor.order, factor.leading, factor.entries)
+    for j in 0..<order {
+      for i in j..<order { m[j * leading + i] = 0 }
+    }
+    for item in matrices {
+      let g = plan.byRows ? item.block.gram : item.block.inverseGram
+      guard item.add(g.pointer, to: m, leading: leading, interruption) else { return false }
+    }
+    addHalfLines()
+    addBorder()
+    // A unit diagonal; what is left is the condition that scales cannot change.
+    for i in 0..<n {
+      let x = m[i * leading + i]
+      scale.pointer[i] = x > 0 && x.isFinite ? 1 / x.squareRoot() : 1
+    }
+    for j in 0..<n {
+      for i in j..<order { m[j * leading + i] *= scale.pointer[i] * scale.pointer[j] }
+      m[j * leading + j] += 1e-15
+    }
+    for j in n..<order { m[j * leading + j] = -1e-9 }
+    return factor.factor(
+      signs: signs.pointer, rule: PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-8),
+      interruption: interruption
+    ).isUsable
+  }
+
+  private func addHalfLines() {
+    let (leading, m) = (factor.leading, factor.entries)
+    for case let block as NonnegativeBlock in form.blocks {
+      for t in 0..<block.count {
+        let (i, h) = (block.row + t, block.square.pointer[t])
+        if plan.byRows {
+          m[i * leading + i] += h
+          continue
+        }
+        let (first, end) = (rows.starts.pointer[i], rows.starts.pointer[i + 1])
+        for k in first..<end {
+          let x = rows.values.pointer[k] / h
+          let column = m + Int(rows.indices.pointer[k]) * leading
+          for l in k..<end { column[Int(rows.indices.pointer[l])] += x * rows.values.pointer[l] }
+        }
+      }
+    }
+  }
+
+  private func addBorder() {
+    let (n, leading, m) = (plan.order, factor.leading, factor.entries)
+    for i in 0..<(plan.byRows ? n : plan.border) {
+      for k in rows.starts.pointer[i]..<rows.starts.pointer[i + 1] {
+        let (j, x) = (Int(rows.indices.pointer[k]), rows.values.pointer[k])
+        if !plan.byRows {
+          m[j * leading + n + i] = x
+        } else if plan.place.pointer[j] >= 0 {
+          m[i * leading + n + Int(plan.place.pointer[j])] = -x
+        }
+      }
+    }
+  }
+
+  // MARK: Solves
+
+  func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool {
+    let (n, m) = (form.n, form.m)
+    // The caller may ask for the answer where the question stands.
+    let (t, b) = (columnWork[0].pointer, rowWork[0].pointer)
+    t.update(from: top, count: n)
+    b.update(from: bottom, count: m)
+    let (rt, rb) = (columnWork[1].pointer, rowWork[1].pointer)
+    let (dx, dz) = (columnWork[2].pointer, rowWork[2].pointer)
+    var size = 0.0
+    for j in 0..<n { size = max(size, abs(t[j])) }
+    for i in 0..<m { size = max(size, abs(b[i])) }
+    condensed(t, b, x, z)
+    var residual = remainder(t, b, x, z, rt, rb)
+    guard residual.isFinite else { return false }
+    let goal = 1e-12 + 1e-13 * size
+    for _ in 0..<Self.rounds where residual > goal {
+      condensed(rt, rb, dx, dz)
+      for j in 0..<n { dx[j] += x[j] }
+      for i in 0..<m { dz[i] += z[i] }
+      let next = remainder(t, b, dx, dz, rt, rb)
+      guard next < residual else { break }
+      x.update(from: dx, count: n)
+      z.update(from: dz, count: m)
+      let gain = residual / next
+      residual = next
+      if gain < 3 { break }
+    }
+    return true
+  }
+
+  /// r = (t - A'z, b - Ax + Hz); its largest entry.
+  private func remainder(
+    _ t: Given, _ b: Given, _ x: Given, _ z: Given, _ rt: Entries, _ rb: Entries
+  ) -> Double {
+    for block in form.blocks { block.apply(z + block.row, into: rb + block.row) }
+    for j in 0..<form.n { rt[j] = t[j] }
+    for i in 0..<form.m { rb[i] += b[i] }
+    form.a.multiplyTransposed(z, into: rt, scale: -1)
+    form.a.multiply(x, into: rb, scale: -1)
+    var (top, sum) = (0.0, 0.0)
+    for j in 0..<form.n {
+      top = max(top, abs(rt[j]))
+      sum += rt[j]
+    }
+    for i in 0..<form.m {
+      top = max(top, abs(rb[i]))
+      sum += rb[i]
+    }
+    return sum.isFinite ? top : .nan
+  }
+
+  private func condensed(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
+    if plan.byRows { condensedByRows(t, b, x, z) } else { condensedByVariables(t, b, x, z) }
+  }
+
+  private func solveDense() {
+    let v = right.pointer
+    for i in 0..<factor.order { v[i] *= scale.pointer[i] }
+    factor.solve(v)
+    for i in 0..<factor.order { v[i] *= scale.pointer[i] }
+  }
+
+  /// M x + E'z_E = t + A'H^-1 b, E x = b_E; z = H^-1 (A x - b).
+  private func condensedByVariables(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
+    let (n, w, v) = (form.n, rowWork[3].pointer, right.pointer)
+    for block in form.blocks { block.applyInverse(b + block.row, into: w + block.row) }
+    for j in 0..<n { v[j] = t[j] }
+    form.a.multiplyTransposed(w, into: v)
+    for i in 0..<plan.border { v[n + i] = b[i] }
+    solveDense()
+    for j in 0..<n { x[j] = v[j] }
+    for i in 0..<form.m { w[i] = -b[i] }
+    form.a.multiply(x, into: w)
+    for block in form.blocks { block.applyInverse(w + block.row, into: z + block.row) }
+    for i in 0..<plan.border { z[i] = v[n + i] }
+  }
+
+  /// M z_R - F x_F = A_R u - b_R with u = D^-1 (b_S + H D^-1 t), F'z_R = t_F; then
+  /// z_S = D^-1 (t - A_R'z_R), x = D^-1 (b_S + H z_S).
+  private func condensedByRows(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
+    let (n, order, v) = (form.n, plan.order, right.pointer)
+    let (w, y, u) = (rowWork[3].pointer, rowWork[4].pointer, columnWork[3].pointer)
+    spread(t, into: w)
+    for j in 0..<n { u[j] = 0 }
+    gather(w, b, y, into: u)
+    for i in 0..<form.m { w[i] = 0 }
+    form.a.multiply(u, into: w)
+    for i in 0..<order { v[i] = w[i] - b[i] }
+    for j in 0..<n where plan.place.pointer[j] >= 0 {
+      v[order + Int(plan.place.pointer[j])] = -t[j]
+    }
+    solveDense()
+    for i in 0..<form.m { w[i] = i < order ? v[i] : 0 }
+    for j in 0..<n { u[j] = t[j] }
+    form.a.multiplyTransposed(w, into: u, scale: -1)
+    spread(u, into: z)
+    for i in 0..<order { z[i] = v[i] }
+    for j in 0..<n {
+      let at = plan.place.pointer[j]
+      x[j] = at >= 0 ? v[order + Int(at)] : 0
+    }
+    gather(z, b, y, into: x)
+  }
+
+  /// The psd rows of D^-1 t.
+  private func spread(_ t: Given, into w: Entries) {
+    for i in plan.order..<form.m {
+      w[i] = t[Int(plan.variable.pointer[i])] / plan.coefficient.pointer[i]
+    }
+  }
+
+  /// x = D^-1 (b + H z) of the psd rows.
+  private func gather(_ z: Given, _ b: Given, _ y: Entries, into x: Entries) {
+    for item in matrices {
+      item.block.apply(z + item.block.row, into: y + item.block.row)
+    }
+    for i in plan.order..<form.m {
+      x[Int(plan.variable.pointer[i])] = (b[i] + y[i]) / plan.coefficient.pointer[i]
+    }
+  }
+}
