@@ -42,5 +42,6 @@ extension Catalog {
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
+      ActiveSet.entry,
     ])
 }
