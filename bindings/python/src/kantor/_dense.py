@@ -181,7 +181,7 @@ def attempt(
         return None
     if given is None:
         return None
-    n, m = given[1].size, 0 if given[2] is None else len(given[2])
+    n, m = np.size(given[1]), 0 if given[2] is None else len(given[2])
     x, y = np.empty(n), np.empty(m + n)
     fits = start is not None and start.size == m + n
     active = np.array(start) if fits else np.zeros(m + n, dtype=np.int32)
@@ -201,7 +201,7 @@ def attempt(
 
 def _read(
     P: Any, q: Any, blocks: Sequence[Block], lb: Any, ub: Any
-) -> Optional[List[Optional[np.ndarray]]]:
+) -> Optional[List[Any]]:
     q = _plain(q)
     n = q.size
     if q.ndim != 1 or not 0 < n <= MOST_VARIABLES:
