@@ -140,6 +140,7 @@ class DenseProgram:
 #: Largest number of variables and of rows that `attempt` takes.
 MOST_VARIABLES, MOST_ROWS = 50, 200
 
+_F64 = np.dtype(np.float64)
 _PLAIN = (np.ndarray, list, tuple, float, int)
 Block = Tuple[Any, Any, Any]
 
@@ -219,21 +220,27 @@ def _read(
         rows = _plain(rows)
         if rows.ndim != 2 or rows.shape[1] != n or (low is None and high is None):
             return None
-        count = len(rows)
-        parts.append((rows, _side(low, count, -np.inf), _side(high, count, np.inf)))
+        parts.append((rows, low, high))
     lower, upper = (None if v is None else _side(v, n, 0.0) for v in (lb, ub))
     if not parts:
         return [P, q, None, None, None, lower, upper]
+    sides: List[List[Any]] = [
+        [None if v is None else _side(v, len(rows), 0.0) for v in both] for rows, *both in parts]
     if len(parts) == 1:
-        rows, low, high = parts[0]
+        (rows, (low, high)) = (parts[0][0], sides[0])
     else:
-        rows, low, high = (np.concatenate([part[k] for part in parts]) for k in range(3))
+        rows = np.concatenate([part[0] for part in parts])
+        low, high = (
+            np.concatenate([_side(side[k], len(part[0]), free) for part, side in zip(parts, sides)])
+            for k, free in ((0, -np.inf), (1, np.inf)))
     if len(rows) > MOST_ROWS:
         return None
     return [P, q, rows if len(rows) else None, low, high, lower, upper]
 
 
 def _plain(value: Any) -> np.ndarray:
+    if type(value) is np.ndarray and value.dtype is _F64 and value.flags.c_contiguous:
+        return value
     if type(value) not in _PLAIN:
         raise TypeError
     array = np.asarray(value)
