@@ -73,6 +73,16 @@ def quadratic(n, gamma, **more):
         "quadratic", {"kind": "gauss", "n": n, "epsilon": gamma}, QUADRATIC, 1e-6, **more)
 
 
+PROGRAM = ("PIQP", "Clarabel", "OSQP", "SCS", "ProxQP", "Kantor interior_point")
+SMALL = ("PIQP", "Clarabel", "DAQP", "quadprog", "Kantor qp.solve_two_sided",
+         "Kantor DenseProgram", "Kantor DenseProgram, again")
+
+
+def program(name, title, kind, n, contestants=PROGRAM, **more):
+    return Case(f"cone-{name}-{n}", f"{title}, n = {n}, to 1e-6", "program",
+                {"kind": kind, "n": n}, contestants, 1e-6, **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -103,6 +113,24 @@ CASES = [
          {"kind": "line", "n": 1_000_000},
          ("NumPy sort of both", "POT wasserstein_1d", "POT emd2_1d", "Kantor wasserstein_1d",
           "Kantor emd2_1d"), 1e-9),
+
+    program("tiny", "small dense quadratic program, 2 n rows", "dense_qp", 10, SMALL,
+            memory=False),
+    program("tiny", "small dense quadratic program, 2 n rows", "dense_qp", 30, SMALL,
+            memory=False),
+    program("qp-dense", "dense quadratic program, 2 n rows", "dense_qp", 200,
+            (*PROGRAM, "DAQP", "Kantor active_set")),
+    program("qp-random", "random quadratic program, 10 n rows", "random_qp", 100),
+    program("qp-equality", "equations only, n / 2 rows", "equality_qp", 500),
+    program("qp-portfolio", "portfolio, n factors, 100 n assets", "portfolio", 20),
+    program("qp-lasso", "lasso, 100 n observations", "lasso", 50),
+    program("qp-svm", "support vector machine, 100 n observations", "svm", 50),
+    program("qp-huber", "Huber regression, 100 n observations", "huber", 30),
+    program("qp-control", "control, n states, 10 steps", "control", 40),
+    program("lp-transport", "transport of n to 5/4 n places", "transport_lp", 40,
+            (*PROGRAM, "HiGHS")),
+    program("lp-transport", "transport of n to 5/4 n places", "transport_lp", 80,
+            (*PROGRAM, "HiGHS")),
 
     sinkhorn(1000, 0.05, 1e-6),
     sinkhorn(1000, 0.01, 1e-6),

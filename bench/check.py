@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import program_data
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -19,7 +20,7 @@ class Answer:
 
     plan: np.ndarray = None  # dense
     entries: tuple = None  # (rows, columns, values) of a sparse plan
-    f: np.ndarray = None  # dual potentials of the exact problem, or
+    f: np.ndarray = None  # dual potentials of the exact problem; x and y of a program; or
     g: np.ndarray = None
     phi: np.ndarray = None  # plan = exp(phi_i + gamma_j - cost_ij / epsilon)
     gamma: np.ndarray = None
@@ -245,5 +246,6 @@ CHECKS = {
     "sparse": entropic,
     "quadratic": quadratic,
     "line": line,
+    "program": program_data.examine,
     "divergence": divergence,
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from program_data import PROGRAMS
+
 
 @dataclass
 class Task:
@@ -20,6 +22,7 @@ class Task:
     cost: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
+    program: tuple = None  # P, q, A, l, u of a linear or quadratic program
     extra: dict = field(default_factory=dict)
 
     def cost_rows(self, first, last):
@@ -137,6 +140,7 @@ def digits(norm):
 
 
 GENERATORS = {
+    **PROGRAMS,
     "digits_l1": digits(1),
     "digits_l2": digits(2),
     "plane": plane,

@@ -48,5 +48,6 @@ extension Catalog {
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
       FirstOrder.entry,
+      ActiveSet.entry,
     ])
 }

@@ -107,73 +107,101 @@ public struct DenseCheck {
   /// max that keeps NaN, so that rubbish never passes for an answer.
   @inline(__always) private func larger(_ a: Double, _ b: Double) -> Double { b <= a ? a : b }
 
-  /// A ray y proves that no feasible x has max |x_j| below the radius returned: for feasible x,
-  /// x'(A'y) <= support(y) = -s, so max |x_j| >= s / |A'y|_1. 0 if it proves nothing. The
-  /// residual is first charged to finite bounds of variables.
-  public func infeasibleRadius(_ y: UnsafePointer<Double>) -> Double {
+  /// Of a ray y. For feasible x, x'(A'y) <= support(y) = -s, so max |x_j| >= s / |A'y|_1 = radius.
+  /// What is left of A'y is first charged to finite bounds of variables.
+  public func infeasible(_ y: UnsafePointer<Double>) -> DenseRay {
     let (n, m) = (problem.n, problem.m)
     for j in 0..<n {
       gradient[j] = y[m + j]
-      size[j] = 0
+      size[j] = abs(y[m + j])
     }
-    products(y, y)
-    var support = 0.0
+    for i in 0..<m where y[i] != 0 {
+      guard let a = problem.a else { break }
+      for j in 0..<n {
+        let t = a[i * n + j] * y[i]
+        gradient[j] += t
+        size[j] += abs(t)
+      }
+    }
+    var (support, terms) = (0.0, 0.0)
     for c in 0..<(m + n) where y[c] != 0 {
       let side = y[c] > 0 ? problem.high(c) : problem.low(c)
-      if !side.isFinite { return 0 }
+      if !side.isFinite { return DenseRay() }
       support += y[c] * side
+      terms += abs(y[c] * side)
     }
-    var left = 0.0
-    for j in 0..<n {
+    var (left, relative) = (0.0, 0.0)
+    for j in 0..<n where gradient[j] != 0 {
       // x'r <= support for all feasible x; a bound of x_j bounds its term from below.
       let side = gradient[j] > 0 ? problem.low(m + j) : problem.high(m + j)
-      if side.isFinite && abs(gradient[j] * side) <= 0.1 * abs(support) {
+      let charge = abs(gradient[j] * side)
+      if side.isFinite && charge <= 0.1 * abs(support) {
         support -= gradient[j] * side
+        terms += charge
       } else {
         left += abs(gradient[j])
+        relative = larger(relative, abs(gradient[j]) / size[j])
       }
     }
-    if !(support < 0) { return 0 }
-    return left == 0 ? .infinity : -support / left
+    return DenseRay(value: -support, terms: terms, left: left, relative: relative)
   }
 
-  /// A ray x along which the objective falls by 1: every multiplier that certifies a bound of it
-  /// has a size of at least the radius returned. 0 if the objective does not fall.
-  public func unboundedRadius(_ x: UnsafePointer<Double>) -> Double {
+  /// Of a ray x along which the objective falls: every multiplier that certifies a bound of it has
+  /// a size of at least the radius.
+  public func unbounded(_ x: UnsafePointer<Double>) -> DenseRay {
     let (n, m) = (problem.n, problem.m)
+    var ray = DenseRay()
     var slope = 0.0
-    var residual = 0.0
     for j in 0..<n {
       slope += problem.q[j] * x[j]
+      ray.terms += abs(problem.q[j] * x[j])
       guard let p = problem.p else { continue }
-      var sum = 0.0
-      for k in 0..<n { sum += p[j * n + k] * x[k] }
-      residual = larger(residual, abs(sum))
+      count(p + j * n, x, true, true, &ray)
     }
+    ray.value = -slope
     for c in 0..<(m + n) {
-      var value = 0.0
-      if c >= m {
-        value = x[c - m]
-      } else if let a = problem.a {
-        for j in 0..<n { value += a[c * n + j] * x[j] }
+      let (up, down) = (problem.high(c).isFinite, problem.low(c).isFinite)
+      if c < m {
+        if let a = problem.a { count(a + c * n, x, up, down, &ray) }
+      } else if (up && x[c - m] > 0) || (down && x[c - m] < 0) {
+        ray.left = .infinity
       }
-      if problem.low(c).isFinite { residual = larger(residual, -value) }
-      if problem.high(c).isFinite { residual = larger(residual, value) }
     }
-    if !(slope < 0) { return 0 }
-    return residual == 0 ? .infinity : -slope / residual
+    return ray
   }
 
-  /// Sizes that a radius has to exceed by far to be believed.
-  public var boundSize: Double {
-    var size = 1.0
-    for c in 0..<(problem.m + problem.n) {
-      if problem.low(c).isFinite { size = max(size, abs(problem.low(c))) }
-      if problem.high(c).isFinite { size = max(size, abs(problem.high(c))) }
+  /// Takes a row into account in which x may not go up, or not down.
+  private func count(
+    _ row: UnsafePointer<Double>, _ x: UnsafePointer<Double>, _ up: Bool, _ down: Bool,
+    _ ray: inout DenseRay
+  ) {
+    var (sum, size) = (0.0, 0.0)
+    for j in 0..<problem.n {
+      sum += row[j] * x[j]
+      size += abs(row[j] * x[j])
     }
-    return size
+    guard (up && !(sum <= 0)) || (down && !(sum >= 0)) else { return }
+    ray.left = larger(ray.left, abs(sum))
+    ray.relative = larger(ray.relative, abs(sum) / size)
   }
-  public var objectiveSize: Double {
-    (0..<problem.n).reduce(1.0) { max($0, abs(problem.q[$1])) }
+}
+
+/// What a ray proves. Units of the data do not matter to whether it holds.
+public struct DenseRay: Sendable {
+  /// How far the support lies below zero, or the objective falls.
+  public var value = 0.0
+  /// The sum of the sizes of the terms of `value`.
+  public var terms = 0.0
+  /// What should be zero.
+  public var left = 0.0
+  /// The same over the size of what cancels, the largest of all.
+  public var relative = 0.0
+
+  public var radius: Double { left == 0 ? .infinity : value / left }
+
+  /// The value is no rounding error; and a solution, if there were one, would be 1e7 times as long
+  /// as the data suggest.
+  public var holds: Bool {
+    value > 1e-10 * terms && value.isFinite && left.isFinite && value >= 1e7 * relative * terms
   }
 }

@@ -345,10 +345,15 @@ struct DualActiveSet {
   }
 
   /// From a W with feasible multipliers to the optimum.
-  mutating func solve() -> Outcome {
+  mutating func solve(_ monitor: Monitor? = nil) -> Outcome {
     var refinements = 0
     while true {
       while let (c, sign, violation) = select() {
+        if let monitor, monitor.check(iteration: steps) != nil
+          || monitor.reachesIterationLimit(steps)
+        {
+          return .limit
+        }
         switch enter(c, sign, violation) {
         case .optimal: break
         case .infeasible: return .infeasible
@@ -373,7 +378,8 @@ struct DualActiveSet {
       let (beyond, all) = split()
       solveR(d)
       var (longest, leaves) = (Double.infinity, -1)
-      for i in 0..<k where step[i] > 0 && !isEquality(Int(working[i])) {
+      let noise = stepNoise()
+      for i in 0..<k where step[i] > noise && !isEquality(Int(working[i])) {
         let ratio = lambda[i] / step[i]
         if ratio < longest { (longest, leaves) = (ratio, i) }
       }
@@ -400,13 +406,24 @@ struct DualActiveSet {
     }
   }
 
-  /// The ray (1, -r) as multipliers y.
+  /// What of r is rounding, and would let a multiplier of no size decide.
+  private func stepNoise() -> Double {
+    var size = 0.0
+    for i in 0..<k { size = max(size, abs(step[i])) }
+    return 1e-13 * size
+  }
+
+  /// The ray (1, -r) as multipliers y; entries that are rounding are left out.
   private func record(_ c: Int, _ sign: Double) {
     for i in 0..<(m + n) { ray[i] = 0 }
     ray[c] = -sign
+    var largest = 1 / weight[c]
+    for i in 0..<k { largest = max(largest, abs(step[i]) / weight[Int(working[i])]) }
     for i in 0..<k {
       let other = Int(working[i])
-      ray[other] = Double(state[other]) * step[i]
+      if abs(step[i]) <= 1e-12 * largest * weight[other] { continue }
+      let weight = isEquality(other) ? step[i] : min(step[i], 0)
+      ray[other] = Double(state[other]) * weight
     }
   }
 }

@@ -7,32 +7,41 @@ import KantorCore
 /// solved for a centre c that moves to the solution: the proximal point method, whose steps all
 /// start from the working set of the one before. For linear programs it ends after finitely many
 /// steps (Ferris, "Finite termination of the proximal point algorithm", Math. Program. 50, 1991).
-/// If the objective has no bound, the centres move along a ray in the end.
+/// If the objective has no bound, the centres move along a ray in the end. A program whose answer
+/// does not stand the check is tried again with larger rho.
 struct ProximalActiveSet {
   typealias Numbers = UnsafeMutablePointer<Double>
 
   enum Outcome {
+    /// `x` and `y` hold the point, in the caller's units.
     case point
-    /// `core.ray` has multipliers.
+    /// `y` has the ray.
     case infeasible
-    /// `direction` has the ray.
+    /// `x` has the ray.
     case unbounded
     case limit
   }
 
   let problem: DenseQP
   var core: DualActiveSet
-  /// The solution's multipliers, rows first.
+  private var scaling: DenseScaling
+  /// The answer in the caller's units; multipliers of rows first.
+  let x: Numbers
   let y: Numbers
-  let centre: Numbers
-  let direction: Numbers
+  private let centre: Numbers
+  private let direction: Numbers
   let check: DenseCheck
-  private(set) var rounds = 0
+  /// Largest entry of q and largest diagonal entry of P, as scaled.
+  private var linearSize = 0.0
+  private var diagonalSize = 0.0
+  private var boundSize = 0.0
+  private var linear: Numbers
 
   /// Doubles that a solve of this size works in.
   static func room(_ n: Int, _ m: Int) throws(KantorError) -> Int {
     let core = try DualActiveSet.room(n, m)
-    return try checkedSum(core, 8 * n + 4 * m + 32, of: "m")
+    let scaling = DenseScaling.room(n, m)
+    return try checkedSum(core, 8 * n + 3 * m + scaling + 32, of: "m")
   }
 
   init(_ problem: DenseQP, memory: Numbers, coreRoom: Int) {
@@ -44,9 +53,12 @@ struct ProximalActiveSet {
       defer { next += count }
       return next
     }
+    x = take(n)
     y = take(n + m)
     centre = take(n)
     direction = take(n)
+    linear = take(n)
+    scaling = DenseScaling(n: n, m: m, memory: take(DenseScaling.room(n, m)))
     check = DenseCheck(problem, memory: take(DenseCheck.count(n, m)))
   }
 
@@ -71,8 +83,14 @@ struct ProximalActiveSet {
         throw DenseQP.rubbish("a", a, rows: m, columns: n)
       }
     }
+    scaling.scale(p: core.h, a: core.a, q: core.g, leading: core.leading)
     for c in 0..<(m + n) {
       (core.low[c], core.high[c], core.weight[c]) = (problem.low(c), problem.high(c), 1)
+      if scaling.isOn {
+        let factor = scaling.bound(c)
+        core.low[c] *= factor
+        core.high[c] *= factor
+      }
       core.state[c] = 0
       if let active {
         guard abs(active[c]) <= 1 else {
@@ -89,88 +107,122 @@ struct ProximalActiveSet {
     }
   }
 
-  mutating func solve(_ monitor: Monitor?) throws(KantorError) -> Outcome {
-    if problem.p != nil && core.factor(shift: 0).done == problem.n {
+  /// `attempt` 0 is the quick way; 1 and 2 begin anew with stronger proximal terms.
+  mutating func solve(
+    _ attempt: Int, _ monitor: Monitor?
+  ) throws(KantorError) -> Outcome {
+    if monitor?.check(iteration: core.steps) != nil { return .limit }
+    if attempt == 0 && problem.p != nil && core.factor(shift: 0).done == problem.n {
       core.start()
-      switch core.solve() {
-      case .optimal:
-        writeMultipliers()
-        return .point
-      case .infeasible: return .infeasible
-      case .limit: return .limit
-      }
+      return finish(core.solve(monitor))
     }
-    return try proximal(monitor)
+    measure()
+    if attempt > 0 { for c in 0..<(problem.m + problem.n) { core.state[c] = 0 } }
+    return try proximal(attempt, monitor)
+  }
+
+  /// One more step of refinement of the point.
+  mutating func refine() {
+    core.refine()
+    writePoint()
+  }
+
+  private func finish(_ outcome: DualActiveSet.Outcome) -> Outcome {
+    switch outcome {
+    case .optimal:
+      writePoint()
+      return .point
+    case .infeasible:
+      y.update(from: core.ray, count: problem.m + problem.n)
+      scaling.restoreMultipliers(y)
+      return .infeasible
+    case .limit:
+      writePoint()
+      return .limit
+    }
   }
 
   // MARK: Semidefinite objectives
 
-  private func firstShift() -> Double {
-    let n = problem.n
-    var (diagonal, linear) = (0.0, 0.0)
-    for i in 0..<n {
-      diagonal = max(diagonal, abs(core.h[i * core.leading + i]))
-      linear = max(linear, abs(problem.q[i]))
+  /// Sizes of the scaled data. The core's linear term is the proximal one from here on.
+  private mutating func measure() {
+    let (n, m) = (problem.n, problem.m)
+    (linearSize, diagonalSize, boundSize) = (0, 0, 0)
+    for j in 0..<n {
+      linear[j] = problem.q[j]
+      if scaling.isOn { linear[j] *= scaling.columns[j] * scaling.objective }
+      linearSize = max(linearSize, abs(linear[j]))
+      diagonalSize = max(diagonalSize, abs(core.h[j * core.leading + j]))
     }
-    if diagonal > 0 { return 1e-6 * diagonal }
-    return linear > 0 ? 1e-3 * linear : 1
+    for c in 0..<(m + n) {
+      for bound in [core.low[c], core.high[c]] where bound.isFinite {
+        boundSize = max(boundSize, abs(bound) * core.weight[c])
+      }
+    }
   }
 
-  private mutating func proximal(_ monitor: Monitor?) throws(KantorError) -> Outcome {
+  private func firstShift(_ attempt: Int) -> Double {
+    if diagonalSize > 0 { return [1e-6, 1e-3, 1e-1][min(attempt, 2)] * diagonalSize }
+    if linearSize == 0 { return 1 }
+    let length = boundSize > 0 ? min(max(boundSize, 1e-6), 1e6) : 1
+    return [1e-2, 1e-1, 1][min(attempt, 2)] * linearSize / length
+  }
+
+  private mutating func proximal(
+    _ attempt: Int, _ monitor: Monitor?
+  ) throws(KantorError) -> Outcome {
     let n = problem.n
-    var shift = firstShift()
+    let first = firstShift(attempt)
+    // Where P has entries, its rounding is larger than smaller terms.
+    let least = diagonalSize > 0 ? 1e-9 * diagonalSize : 1e-9 * first
+    var shift = first
     try refactor(shift)
     for i in 0..<n { (centre[i], core.x[i], direction[i]) = (0, 0, 0) }
-    var length = 0.0
+    var force = Double.infinity
     var isFresh = true
-    while true {
-      if monitor?.heartbeat() != nil { return .limit }
-      for i in 0..<n { core.g[i] = problem.q[i] - shift * centre[i] }
+    for round in 1...500 {
+      if monitor?.check(iteration: core.steps) != nil { return .limit }
+      for i in 0..<n { core.g[i] = linear[i] - shift * centre[i] }
       if isFresh { core.start() } else { core.settle() }
       isFresh = false
-      switch core.solve() {
-      case .optimal: break
-      case .infeasible: return .infeasible
-      case .limit: return .limit
-      }
-      rounds += 1
-      let before = length
-      var (turn, size) = (0.0, 0.0)
-      length = 0
+      let outcome = core.solve(monitor)
+      guard outcome == .optimal else { return finish(outcome) }
+      var (length, size, gradient) = (0.0, 0.0, linearSize)
       for i in 0..<n {
-        let move = core.x[i] - centre[i]
-        turn = max(turn, abs(move - direction[i]))
-        length = max(length, abs(move))
+        direction[i] = core.x[i] - centre[i]
+        length = max(length, abs(direction[i]))
         size = max(size, abs(core.x[i]))
-        direction[i] = move
+        gradient = max(gradient, abs(core.h[i * core.leading + i] * core.x[i]))
         centre[i] = core.x[i]
       }
-      if shift * length <= 1e-13 * objectiveSize() || length <= 1e-15 * size {
-        writeMultipliers()
+      if shift * length <= 1e-13 * gradient || length <= 1e-15 * size {
+        writePoint()
         return .point
       }
-      if length >= before && turn <= 1e-6 * length
-        && check.unboundedRadius(direction) >= 1e6 * check.objectiveSize
-      {
-        return .unbounded
-      }
-      if rounds >= 500 {
-        writeMultipliers()
-        return .limit
-      }
-      // Larger steps if many are needed.
-      if rounds % 4 == 0 && shift > 1e-12 * firstShift() {
+      // The pull of the centre stays what it is along a ray, and falls towards a solution.
+      if shift * length > 0.3 * force && writeRay(length) { return .unbounded }
+      force = shift * length
+      if round % 4 == 0 && shift > least {
         shift *= 0.1
         try refactor(shift)
         isFresh = true
       }
     }
+    writePoint()
+    return .limit
   }
 
-  private func objectiveSize() -> Double {
-    (0..<problem.n).reduce(1e-300) {
-      max($0, abs(problem.q[$1]), abs(core.h[$1 * core.leading + $1] * core.x[$1]))
+  /// Writes the last move as a ray; true if it is one.
+  private func writeRay(_ length: Double) -> Bool {
+    for j in 0..<problem.n {
+      let d = direction[j] / length
+      // What stays where it is moves by rounding.
+      let c = problem.m + j
+      let isHeld = (d < 0 && core.low[c].isFinite) || (d > 0 && core.high[c].isFinite)
+      x[j] = abs(d) < 1e-11 || (isHeld && abs(d) < 1e-8) ? 0 : d
     }
+    scaling.restorePoint(x)
+    return check.unbounded(x).holds
   }
 
   private mutating func refactor(_ shift: Double) throws(KantorError) {
@@ -179,15 +231,18 @@ struct ProximalActiveSet {
       throw KantorError(
         .range,
         "p is not positive semidefinite: its leading block of \(done + 1) rows has a pivot of "
-          + "\(shortText(pivot - shift))")
+          + "\(shortText(pivot - shift))\(scaling.isOn ? " after scaling" : "")")
     }
   }
 
-  private func writeMultipliers() {
+  private func writePoint() {
+    x.update(from: core.x, count: problem.n)
+    scaling.restorePoint(x)
     for c in 0..<(problem.m + problem.n) { y[c] = 0 }
     for i in 0..<core.k {
       let c = Int(core.working[i])
       y[c] = -Double(core.state[c]) * core.lambda[i]
     }
+    scaling.restoreMultipliers(y)
   }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -15,6 +16,8 @@ import kantor
 MODULES = sorted(
     ["kantor", *(entry.name for entry in pkgutil.walk_packages(kantor.__path__, "kantor."))]
 )
+if importlib.util.find_spec("cvxpy") is None:
+    MODULES.remove("kantor.cvxpy")
 
 
 @pytest.mark.parametrize("name", MODULES)

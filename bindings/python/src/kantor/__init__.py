@@ -11,7 +11,8 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
 `methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
 POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
 matrices; `kantor.cone` and `kantor.qp` have cone programs, and linear and quadratic ones in the
-forms of other packages; `kantor.plot` draws couplings and convergence (matplotlib).
+forms of other packages; importing `kantor.cvxpy` makes the solver "KANTOR" known to CVXPY;
+`kantor.plot` draws couplings and convergence (matplotlib).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Linear and quadratic programs, in the forms of qpsolvers and of OSQP.
 
 `solve_qp` and `solve_lp` take inequalities, equalities and bounds apart; `solve_two_sided` takes
-rows ``l <= Ax <= u``. Matrices are dense or sparse (scipy.sparse)::
+rows ``l <= Ax <= u``. Matrices are dense or sparse (scipy.sparse). `DenseProgram` solves a small
+dense program again and again, in microseconds::
 
     import kantor.qp
 
@@ -12,11 +13,12 @@ rows ``l <= Ax <= u``. Matrices are dense or sparse (scipy.sparse)::
 from __future__ import annotations
 
 import warnings
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _abi
+from ._dense import DenseProgram, attempt
 from ._errors import error
 from ._problem import Problem
 from ._result import Result
@@ -24,7 +26,7 @@ from ._rows import Stack, column, matrix, objective
 from ._solve import solve as _solve
 from .cone import method_for
 
-__all__ = ["Solution", "solve_lp", "solve_qp", "solve_two_sided"]
+__all__ = ["DenseProgram", "Solution", "solve_lp", "solve_qp", "solve_two_sided"]
 
 
 class Solution:
@@ -47,6 +49,8 @@ class Solution:
         The direction of an unbounded problem.
     result : kantor.Result or None
         What the library gave.
+    active : numpy.ndarray or None
+        Active sides, from which a next solve may start.
 
     Attributes
     ----------
@@ -72,17 +76,19 @@ class Solution:
     certificate : dict of str to float
         Residuals and gap on the data as given.
     result : kantor.Result or None
-        All the rest, such as ``result.iterations``.
+        All the rest, such as ``result.iterations``; None after the short way of small dense
+        programs.
     """
 
     def __init__(
         self, status: str, objective: float, x: Optional[np.ndarray],
         parts: Dict[str, np.ndarray], certificate: Dict[str, float],
         ray: Optional[np.ndarray] = None, result: Optional[Result] = None,
+        active: Optional[np.ndarray] = None,
     ) -> None:
         self.status, self.objective, self.x, self.ray = status, objective, x, ray
         self.y, self.z, self.z_box = parts.get("y"), parts.get("z"), parts.get("z_box")
-        self.certificate, self.result = certificate, result
+        self.certificate, self.result, self._active = certificate, result, active
         self.found = status in ("solved", "solved_inaccurate")
 
     def __repr__(self) -> str:
@@ -126,9 +132,10 @@ def solve_qp(
     lb, ub : array_like of shape (n,), float or None
         Bounds of x, infinity allowed.
     solver : str, optional
-        A method of the kind ``cone``; None: the default for the problem.
+        A method of the kind ``cone``; None: for dense programs of at most 50 variables and 200 rows
+        the dual active-set method in one call, else the default for the problem.
     initvals : array_like of shape (n,), Solution or None
-        Where to start. A point alone is of use only to methods that need no multipliers.
+        Where to start: best a `Solution`, as a point without multipliers helps few methods.
     verbose : bool
         Log the course of the solve to the logger ``"kantor"``.
     full : bool
@@ -158,6 +165,10 @@ def solve_qp(
     ...                    ub=[0.5, 2.0]).round(6)
     array([0.5, 2. ])
     """
+    if solver is None and not options and not verbose:
+        found = _quick(P, q, ((A, b, b), (G, None, h)), ("y", "z"), lb, ub, initvals)
+        if found is not None:
+            return found if full else _point(found)
     form = _Form(P, q, lb, ub)
     form.add(A, b, b, ("A", "b", "b"), "y")
     form.add(G, None, h, ("G", "", "h"), "z")
@@ -262,9 +273,35 @@ def solve_two_sided(
     >>> found.x.round(6), found.y.round(6)
     (array([1.]), array([3.]))
     """
+    if solver is None and not options and not verbose:
+        found = _quick(P, q, ((A, l, u),), ("y",), None, None, initvals)
+        if found is not None:
+            return found if full else _point(found)
     form = _Form(P, q, None, None)
     form.add(A, l, u, ("A", "l", "u"), "y")
     return form.solve(solver, initvals, verbose, full, options)
+
+
+def _quick(
+    P: Any, q: Any, blocks: Sequence[Tuple[Any, Any, Any]], names: Sequence[str], lb: Any, ub: Any,
+    initvals: Any,
+) -> Optional[Solution]:
+    """The short way for small dense programs; None where it does not apply."""
+    start = initvals._active if isinstance(initvals, Solution) else None
+    found = attempt(P, q, blocks, lb, ub, start)
+    if found is None:
+        return None
+    parts, row = {}, 0
+    for (rows, _low, _high), name in zip(blocks, names):
+        if rows is not None:
+            parts[name] = found.y[row:row + len(rows)]
+            row += len(rows)
+    if lb is not None or ub is not None:
+        parts["z_box"] = found.y[row:]
+    is_solved, is_ray = found.status == "solved", found.status == "unbounded"
+    return Solution(
+        found.status, found.objective, found.x if is_solved else None, {} if is_ray else parts,
+        found.certificate, found.x if is_ray else None, active=found.active)
 
 
 class _Form:
@@ -327,7 +364,8 @@ class _Form:
         _ordered(self.lower, self.upper, "lb", "ub")
         problem, which = self.problem()
         if isinstance(initvals, Solution):
-            options["warm_start"] = initvals.result
+            if initvals.result is not None:
+                options["warm_start"] = initvals.result
         elif initvals is not None:
             options["warm_start"] = {"x": column(initvals, "initvals", self.q.size)}
         if verbose:
@@ -371,4 +409,4 @@ def _point(found: Solution) -> Optional[np.ndarray]:
         return None
     if found.status == "solved_inaccurate":
         warnings.warn("the solution falls short of the tolerance", RuntimeWarning, stacklevel=4)
-    return None if found.x is None else np.array(found.x)
+    return found.x if found.result is None else np.array(found.x)
