@@ -15,6 +15,7 @@ extension Catalog {
       GromovKind.kind,
       MapKind.kind,
       MapFitKind.kind,
+      MultimarginalKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -30,6 +31,7 @@ extension Catalog {
       GromovConditionalGradient.entry,
       MongeGap.entry,
       FitMap.entry,
+      MultimarginalSinkhorn.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -52,6 +52,7 @@ public struct KindSpecimens: Sendable {
     case "gromov": return GromovSpecimens.all
     case "map": return MapSpecimens.all
     case "map_fit": return MapFitSpecimens.all
+    case "multimarginal": return MultimarginalSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

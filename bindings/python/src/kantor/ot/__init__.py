@@ -16,6 +16,7 @@ from __future__ import annotations
 from . import batch, bregman, gaussian, lp, monge, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
+from ._multimarginal import Multimarginal, multimarginal
 from ._outcome import LazyPlan, OTResult
 from ._tools import dist, unif
 from ._unified import solve, solve_sample
@@ -23,6 +24,7 @@ from .bregman import barycenter, sinkhorn, sinkhorn2
 
 __all__ = [
     "LazyPlan",
+    "Multimarginal",
     "OTResult",
     "barycenter",
     "batch",
@@ -35,6 +37,7 @@ __all__ = [
     "gaussian",
     "lp",
     "monge",
+    "multimarginal",
     "sinkhorn",
     "sinkhorn2",
     "smooth",
