@@ -2,7 +2,7 @@
 
 Two handwritten digits, two half-moons and a spiral. Each line has a method, its status, its value,
 and what was compared with an independent computation in numpy. The script ends with a code other
-and what was compared with an independent computation in numpy. The script ends with a code other
+than 0 if any comparison fails, and asks the library which methods there are: one it does not know
 yet is solved with the data of its kind, and its largest residual is shown.
 """
 
