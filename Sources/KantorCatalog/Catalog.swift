@@ -16,6 +16,7 @@ extension Catalog {
       MapKind.kind,
       MapFitKind.kind,
       SlicedKind.kind,
+      MultimarginalKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -33,6 +34,7 @@ extension Catalog {
       FitMap.entry,
       SlicedTransport.entry,
       MaxSliced.entry,
+      MultimarginalSinkhorn.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -56,6 +56,7 @@ public struct KindSpecimens: Sendable {
     case "map": return MapSpecimens.all
     case "map_fit": return MapFitSpecimens.all
     case "sliced_transport": return SlicedSpecimens.all
+    case "multimarginal": return MultimarginalSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

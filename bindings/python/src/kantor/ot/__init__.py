@@ -16,6 +16,7 @@ from __future__ import annotations
 from . import batch, bregman, gaussian, gromov, lp, monge, sliced, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
+from ._multimarginal import Multimarginal, multimarginal
 from ._outcome import LazyPlan, OTResult
 from ._solve_gromov import solve_gromov
 from ._tools import dist, unif
@@ -28,6 +29,7 @@ from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 
 __all__ = [
     "LazyPlan",
+    "Multimarginal",
     "OTResult",
     "barycenter",
     "batch",
@@ -46,6 +48,7 @@ __all__ = [
     "lp",
     "max_sliced_wasserstein_distance",
     "monge",
+    "multimarginal",
     "sinkhorn",
     "sinkhorn2",
     "sliced",
