@@ -15,6 +15,7 @@ from kantor import _abi, _arrays, _sparse
 from kantor._library import lib
 
 COST = np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 1.0]])
+TWO, ONE = np.array([2.0]), np.array([-1.0])
 START = np.zeros(3)
 
 #: Names that each function takes with success.
@@ -42,6 +43,8 @@ NAMES = {
     "kantor_problem_set_int": b"power",
     "kantor_problem_set_sparse": b"A",
 }
+#: What the whole and correct call is refused with.
+REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
 TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
          "kantor_settings_set_parse": b"0.5"}
 
@@ -57,6 +60,7 @@ OPTIONAL = {
     ("kantor_problem_set_array", "release"), ("kantor_problem_set_array", "owner"),
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
     ("kantor_result_free", "result"),
+    ("kantor_qp_dense", "workspace"),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
     # All plan arrays or none, which has a test of its own.
     *(("kantor_transport_exact", name)
@@ -161,6 +165,10 @@ class World:
             ("kantor_transport_exact", "objective"): self.memory.ctypes.data + 240,
             ("kantor_transport_exact", "a"): None, ("kantor_transport_exact", "b"): None,
             ("kantor_transport_exact", "capacity"): 4,
+            # min x^2 - x, in memory that the call allocates.
+            ("kantor_qp_dense", "problem"): _abi.QP(
+                sizeof(_abi.QP), 1, 0, TWO.ctypes.data, ONE.ctypes.data),
+            ("kantor_qp_dense", "workspace"): None, ("kantor_qp_dense", "count"): 0,
             ("kantor_settings_set_log", "level"): 1,
             ("kantor_settings_set_progress", "progress"): _abi.ProgressFunction(),
             ("kantor_settings_set_log", "log"): _abi.LogFunction(),
