@@ -172,6 +172,22 @@ CASES = [
          ("POT empirical_sinkhorn_divergence", "OTT sinkhorn_divergence",
           "GeomLoss, scaling 0.5", "GeomLoss, scaling 0.99",
           "Kantor empirical_sinkhorn_divergence", "Kantor solve sinkhorn_divergence"), 1e-6),
+    Case("ot-barycentre-line-500", "entropic barycentre of 4 histograms, n = 500, epsilon = 0.001 "
+         "of the largest cost, to 1e-5", "barycentre",
+         {"kind": "bumps", "n": 500, "epsilon": 1e-3},
+         ("POT barycenter", "Kantor ot.barycenter"), 1e-5),
+    Case("ot-barycentre-images-64", "entropic barycentre of 3 images of 64 x 64, epsilon = 0.002, "
+         "to 1e-4", "barycentre", {"kind": "discs", "n": 64, "epsilon": 2e-3},
+         ("POT convolutional_barycenter2d", "Kantor convolutional_barycenter2d"), 1e-4),
+    Case("ot-barycentre-clouds-300", "barycentre of 3 clouds of 300 points, all points free",
+         "free_barycentre", {"kind": "clouds", "n": 300},
+         ("POT free_support_barycenter", "Kantor free_support_barycenter"), 1e-6),
+    Case("sliced-10000-10", "sliced distance, n = 10 000 points of 10 dimensions, 100 directions",
+         "sliced", {"kind": "sliced", "n": 10_000, "d": 10},
+         ("POT sliced_wasserstein_distance", "Kantor sliced_wasserstein_distance"), 1e-9),
+    Case("sliced-100000-3", "sliced distance, n = 100 000 points of space, 100 directions",
+         "sliced", {"kind": "sliced", "n": 100_000, "d": 3},
+         ("POT sliced_wasserstein_distance", "Kantor sliced_wasserstein_distance"), 1e-9),
 ]
 
 

@@ -234,6 +234,28 @@ def divergence(task, answer):
     return value_error(answer.value, known)
 
 
+def barycentre(task, answer):
+    """L1 distance from the entropic barycentre."""
+    known = reference.barycentre(task)
+    given = np.asarray(answer.plan, dtype=float)
+    return {"error": float(np.abs(given - known).sum())}
+
+
+def free_barycentre(task, answer):
+    """Relative excess of the sum of squared distances over that of the alternation itself."""
+    known, value = reference.free_barycentre(task, np.asarray(answer.plan, dtype=float))
+    return {"error": max(0.0, value / known - 1), "value": value}
+
+
+def sliced(task, answer):
+    """Relative error of the distance along the directions given."""
+    square = 0.0
+    for direction in task.extra["directions"].T:
+        step = np.sort(task.x @ direction) - np.sort(task.y @ direction)
+        square += step @ step / len(step)
+    return value_error(answer.value, (square / task.extra["directions"].shape[1]) ** 0.5)
+
+
 def value_error(value, reference):
     value = float(value)
     return {"error": abs(value - reference) / abs(reference), "value": value}
@@ -248,4 +270,7 @@ CHECKS = {
     "line": line,
     "program": program_data.examine,
     "divergence": divergence,
+    "barycentre": barycentre,
+    "free_barycentre": free_barycentre,
+    "sliced": sliced,
 }

@@ -54,7 +54,10 @@ def make_task(spec, threads):
     kind, n = spec.pop("kind"), spec.pop("n")
     rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
     task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
-    GENERATORS[kind](task, n, rng)
+    if kind == "sliced":
+        sliced(spec.pop("d"), task, n, rng)
+    else:
+        GENERATORS[kind](task, n, rng)
     if task.a is None:
         task.a, task.b = uniform(n), uniform(n)
     if spec.pop("matrix", task.family in ("exact", "sinkhorn", "quadratic")) and task.cost is None:
@@ -64,7 +67,7 @@ def make_task(spec, threads):
         task.epsilon = relative * median_cost(task)
     if "epsilon" in spec:
         task.epsilon = spec.pop("epsilon")
-    task.extra = spec
+    task.extra |= spec
     return task
 
 
@@ -139,8 +142,47 @@ def digits(norm):
     return generate
 
 
+def bumps(task, n, rng):
+    """Four histograms of bumps on the line, under squared distances."""
+    places = np.linspace(0, 1, n)
+    task.cost = (places[:, None] - places) ** 2
+    centres = [0.2, 0.4, 0.65, 0.8]
+    rows = np.array([np.exp(-((places - c) / 0.04) ** 2) for c in centres])
+    rows += 1e-4 * rng.random((4, n))
+    task.extra["histograms"] = rows / rows.sum(1, keepdims=True)
+    task.extra["weights"] = np.array([0.1, 0.4, 0.3, 0.2])
+
+
+def discs(task, n, rng):
+    """Three images of discs and rings on the unit square."""
+    u, v = np.meshgrid(*[np.linspace(0, 1, n)] * 2, indexing="ij")
+    shapes = [(0.3, 0.3, 0.0, 0.15), (0.6, 0.7, 0.1, 0.2), (0.7, 0.3, 0.05, 0.25)]
+    rows = [(((u - x) ** 2 + (v - y) ** 2 <= high ** 2) & ((u - x) ** 2 + (v - y) ** 2 >= low ** 2))
+            for x, y, low, high in shapes]
+    rows = np.array(rows, dtype=float) + 1e-6
+    task.extra["images"] = rows / rows.sum((1, 2), keepdims=True)
+    task.extra["weights"] = np.array([0.3, 0.3, 0.4])
+
+
+def clouds(task, n, rng):
+    """Three clouds of the plane, and points to start from."""
+    task.extra["clouds"] = [rng.standard_normal((n, 2)) @ rng.standard_normal((2, 2)) + shift
+                            for shift in ([0, 0], [3, 1], [1, 4])]
+    task.x = rng.standard_normal((n, 2))
+
+
+def sliced(d, task, n, rng):
+    """Two normal clouds and 100 directions."""
+    task.x, task.y = rng.standard_normal((n, d)), 1.2 * rng.standard_normal((n, d)) + 0.3
+    directions = rng.standard_normal((d, 100))
+    task.extra["directions"] = directions / np.linalg.norm(directions, axis=0)
+
+
 GENERATORS = {
     **PROGRAMS,
+    "bumps": bumps,
+    "discs": discs,
+    "clouds": clouds,
     "digits_l1": digits(1),
     "digits_l2": digits(2),
     "plane": plane,

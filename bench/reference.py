@@ -68,3 +68,56 @@ def newton(cost, a, b, epsilon, f, g):
             length /= 2
         g = g + length * direction
     return f, g, plan
+
+
+def barycentre(task):
+    """Entropic barycentre on a line or a grid of the unit square, by plain scalings to 1e-11."""
+    if "images" in task.extra:
+        rows = task.extra["images"]
+        places = np.linspace(0, 1, rows.shape[1])
+        kernel = np.exp(-(places[:, None] - places) ** 2 / task.epsilon)
+
+        def blur(image):
+            return kernel @ image @ kernel
+    else:
+        rows = task.extra["histograms"]
+        kernel = np.exp(-task.cost / task.epsilon)
+
+        def blur(row):
+            return kernel @ row
+
+    if "known" in task.extra:
+        return task.extra["known"]
+    weights, last = task.extra["weights"], None
+    v = np.ones_like(rows)
+    for _ in range(100_000):
+        marginals = [blur(p / blur(scale)) for p, scale in zip(rows, v)]
+        q = np.exp(sum(w * np.log(m) for w, m in zip(weights, marginals)))
+        v = [q / m for m in marginals]
+        if last is not None and np.abs(q - last).sum() < 1e-11:
+            break
+        last = q
+    task.extra["known"] = q
+    return q
+
+
+def free_barycentre(task, points):
+    """Sums of squared distances: at the end of matchings and means in turn, and at some points."""
+    from scipy.optimize import linear_sum_assignment
+
+    def matched(points):
+        partners, value = [], 0.0
+        for cloud in task.extra["clouds"]:
+            cost = ((points[:, None] - cloud) ** 2).sum(-1)
+            rows, columns = linear_sum_assignment(cost)
+            partners.append(cloud[columns])
+            value += cost[rows, columns].mean() / len(task.extra["clouds"])
+        return np.mean(partners, axis=0), value
+
+    own, known = task.x, np.inf
+    for _ in range(1000):
+        own, value = matched(own)
+        if value >= known:
+            break
+        known = value
+    return known, matched(points)[1]

@@ -49,7 +49,7 @@ extension Catalog {
       Orthostochastic.entry,
       BirkhoffDecomposition.entry,
       InteriorPoint.entry,
-      FirstOrder.entry,
       ActiveSet.entry,
+      FirstOrder.entry,
     ])
 }

@@ -38,5 +38,5 @@ def is_ours(name):
 
 
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
-               "cone"):
+               "cone", "barycentre", "sliced"):
     importlib.import_module(f"contestants.{module}")

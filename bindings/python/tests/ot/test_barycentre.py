@@ -81,8 +81,6 @@ def test_refusals():
     A, M = bumps(10, [0.3, 0.7])
     with pytest.raises(kantor.UnsupportedError):
         ot.barycenter(A, M, 0.1, method="greenkhorn")
-    with pytest.raises(kantor.UnsupportedError):
-        ot.lp.barycenter(A, M)
     with pytest.raises(kantor.KantorError, match="weights"):
         ot.barycenter(A, M, 0.1, weights=[1.0, -1.0])
     with pytest.raises(kantor.KantorError, match="reg"):

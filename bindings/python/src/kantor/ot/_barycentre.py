@@ -121,6 +121,43 @@ def barycenter_sinkhorn(
                      verbose, log, warn)
 
 
+def barycenter_stabilized(
+    A: Any,
+    M: Any,
+    reg: float,
+    tau: float = 1e10,
+    weights: Any = None,
+    numItermax: int = 1000,
+    stopThr: float = 1e-4,
+    verbose: bool = False,
+    log: bool = False,
+    warn: bool = True,
+) -> Any:
+    """Entropic Wasserstein barycentre of histograms.
+
+    Parameters
+    ----------
+    A, M, reg, weights, numItermax, stopThr, verbose, log, warn
+        As for `barycenter`.
+    tau : float
+        Without effect: nothing under- or overflows.
+
+    Returns
+    -------
+    barycentre : numpy.ndarray, shape (m,)
+        Its weights.
+    log : dict
+        With ``log=True``, as for `barycenter`.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+    """
+    return _on_costs("entropic_barycentre", A, M, reg, weights, "sinkhorn", numItermax, stopThr,
+                     verbose, log, warn)
+
+
 def barycenter_debiased(
     A: Any,
     M: Any,

@@ -6,6 +6,7 @@ from ._barycentre import (
     barycenter,
     barycenter_debiased,
     barycenter_sinkhorn,
+    barycenter_stabilized,
     convolutional_barycenter2d,
     convolutional_barycenter2d_debiased,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "barycenter",
     "barycenter_debiased",
     "barycenter_sinkhorn",
+    "barycenter_stabilized",
     "convolutional_barycenter2d",
     "convolutional_barycenter2d_debiased",
     "empirical_sinkhorn",

@@ -16,9 +16,11 @@ from ._barycentre import read_lambda
 from ._inputs import float_type, read_count, read_points, refuse, warn_unsolved
 
 __all__ = [
+    "bures_distance",
     "bures_wasserstein_barycenter",
     "bures_wasserstein_distance",
     "bures_wasserstein_mapping",
+    "empirical_bures_wasserstein_barycenter",
     "empirical_bures_wasserstein_distance",
     "empirical_bures_wasserstein_mapping",
 ]
@@ -31,18 +33,19 @@ def bures_wasserstein_distance(
 
     Parameters
     ----------
-    ms, mt : array_like, shape (d,)
+    ms, mt : array_like, shape (d,), or (n, d) and (m, d)
         Means.
-    Cs, Ct : array_like, shape (d, d)
-        Covariances, one of them positive definite.
+    Cs, Ct : array_like, shape (d, d), or (n, d, d) and (m, d, d)
+        Covariances, one of each pair positive definite.
     paired : bool
-        Only False is offered, for one pair of laws.
+        Of several laws: True for the distances of each with its partner, False for those of all
+        pairs.
     log : bool
         Return a dictionary as well.
 
     Returns
     -------
-    distance : float
+    distance : float or numpy.ndarray of shape (n,) or (n, m)
         The distance.
     log : dict
         With ``log=True``: ``Cs12``, the root of the source's covariance.
@@ -58,8 +61,8 @@ def bures_wasserstein_distance(
     >>> float(kantor.ot.gaussian.bures_wasserstein_distance([0.0], [3.0], [[1.0]], [[25.0]]))
     5.0
     """
-    if paired or np.ndim(ms) > 1 or np.ndim(mt) > 1 or np.ndim(Cs) > 2 or np.ndim(Ct) > 2:
-        refuse("several laws at once are not offered; call the function for each pair")
+    if max(np.ndim(ms), np.ndim(mt), np.ndim(Cs) - 1, np.ndim(Ct) - 1) > 1:
+        return _many_distances(ms, mt, Cs, Ct, paired, log)
     source, target = as_matrix(Cs, "Cs"), as_matrix(Ct, "Ct")
     laws = [(as_vector(ms, "ms"), source), (as_vector(mt, "mt"), target)]
     if source.shape == target.shape and source.shape[0] == source.shape[1] and _is_flat(source):
@@ -234,6 +237,116 @@ def empirical_bures_wasserstein_mapping(
     kind = float_type(xs, xt)
     A, b = A.astype(kind), b.astype(kind)[None, :]
     return (A, b, {**told, "Cs": source[1], "Ct": target[1]}) if log else (A, b)
+
+
+def bures_distance(
+    Cs: Any, Ct: Any, paired: bool = False, log: bool = False, nx: Any = None
+) -> Any:
+    """Wasserstein distance of centred normal laws (not its square).
+
+    Parameters
+    ----------
+    Cs, Ct, paired, log
+        As for `bures_wasserstein_distance`.
+    nx : None
+        Without effect: arrays are those of numpy.
+
+    Returns
+    -------
+    distance : float or numpy.ndarray of shape (n,) or (n, m)
+        The distance.
+    log : dict
+        With ``log=True``: ``Cs12``, the root of the source's covariance.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used, or two singular covariances.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> float(kantor.ot.gaussian.bures_distance([[1.0]], [[25.0]]))
+    4.0
+    """
+    means = [np.zeros(np.shape(C)[:-1], dtype=float_type(C)) for C in (Cs, Ct)]
+    return bures_wasserstein_distance(means[0], means[1], Cs, Ct, paired, log)
+
+
+def empirical_bures_wasserstein_barycenter(
+    X: Any, reg: float = 1e-6, weights: Any = None, num_iter: int = 1000, eps: float = 1e-7,
+    w: Any = None, bias: bool = True, log: bool = False,
+) -> Any:
+    """Wasserstein barycentre of the normal laws fitted to several samples.
+
+    Parameters
+    ----------
+    X : sequence of array_like, shape (n_k, d)
+        Samples.
+    reg : float
+        Added to the diagonals of the covariances.
+    weights : array_like, shape (k,), optional
+        Weights of the laws, scaled to sum 1; equal if None.
+    num_iter : int
+        Largest number of iterations.
+    eps : float
+        As for `bures_wasserstein_barycenter`.
+    w : sequence of array_like, shape (n_k,) or (n_k, 1), optional
+        Weights of the samples; equal if None.
+    bias : bool
+        True: the means are those of the samples. False: they are 0.
+    log : bool
+        Return a dictionary as well.
+
+    Returns
+    -------
+    mb : numpy.ndarray, shape (d,)
+        Mean of the barycentre.
+    Cb : numpy.ndarray, shape (d, d)
+        Its covariance.
+    log : dict
+        With ``log=True``, as for `bures_wasserstein_barycenter`.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used.
+    """
+    samples = list(X)
+    shares = [None] * len(samples) if w is None else list(w)
+    if not samples or len(shares) != len(samples):
+        raise error(
+            _abi.E_SHAPE, f"X has {len(samples)} samples, w {len(shares)}; as many of each are "
+            "needed, and one at least")
+    laws = [_fit(x, share, reg, bias, f"X[{k}]") for k, (x, share) in
+            enumerate(zip(samples, shares))]
+    if len({len(mean) for mean, _ in laws}) > 1:
+        raise error(_abi.E_SHAPE, "the samples of X are not all of the same dimension")
+    means, covariances = (np.stack(part) for part in zip(*laws))
+    kind = float_type(*samples)
+    answer = bures_wasserstein_barycenter(
+        means, covariances, weights, num_iter=num_iter, eps=eps, log=log)
+    return (answer[0].astype(kind), answer[1].astype(kind), *answer[2:])
+
+
+def _many_distances(ms: Any, mt: Any, Cs: Any, Ct: Any, paired: bool, log: bool) -> Any:
+    sources, targets = as_matrix(ms, "ms"), as_matrix(mt, "mt")
+    left, right = as_numbers(Cs, "Cs"), as_numbers(Ct, "Ct")
+    if (left.ndim, right.ndim) != (3, 3) or len(left) != len(sources) or len(right) != len(targets):
+        raise error(
+            _abi.E_SHAPE, f"ms, mt, Cs and Ct have the shapes {sources.shape}, {targets.shape}, "
+            f"{left.shape} and {right.shape}; (n, d), (m, d), (n, d, d) and (m, d, d) are needed")
+    kind = float_type(ms, mt, Cs, Ct)
+
+    def distance(i: int, j: int) -> float:
+        return bures_wasserstein_distance(sources[i], targets[j], left[i], right[j])
+
+    if paired and len(left) == len(right):
+        values = np.array([distance(i, i) for i in range(len(left))], dtype=kind)
+    else:
+        values = np.array(
+            [[distance(i, j) for j in range(len(right))] for i in range(len(left))], dtype=kind)
+    return (values, {"Cs12": np.stack([_root(C) for C in left])}) if log else values
 
 
 def _transport(ms: np.ndarray, Cs: np.ndarray, mt: np.ndarray, Ct: np.ndarray) -> Result:

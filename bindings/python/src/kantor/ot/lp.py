@@ -7,13 +7,13 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 
 from .. import _abi
-from .._arrays import as_vector
+from .._arrays import as_matrix, as_vector
 from .._errors import error
 from .._problem import Problem
 from .._solve import solve
-from ._barycentre import read_lambda
+from ._barycentre import print_line, read_lambda
 from ._exact import emd, emd2
-from ._inputs import float_type, read_count, read_points, refuse, warn_unsolved
+from ._inputs import MASS_TOLERANCE, float_type, read_count, read_points, warn_unsolved
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 
 __all__ = [
@@ -27,20 +27,120 @@ __all__ = [
 ]
 
 
-def barycenter(*args: Any, **kwargs: Any) -> None:
-    """Unregularised barycentre on given points, by a linear program: not offered.
+def barycenter(
+    A: Any,
+    M: Any,
+    weights: Any = None,
+    verbose: bool = False,
+    log: bool = False,
+    solver: Optional[str] = "highs-ipm",
+) -> Any:
+    r"""Barycentre on given points without regularisation, by a linear program.
+
+    .. math::
+        \min_q \sum_k w_k \min_P \langle P, M \rangle
+        \quad\text{subject to}\quad P 1 = A_k,\ P^T 1 = q
+
+    The program has k dim m + m variables: for some hundred points. Use `kantor.ot.barycenter`
+    for more.
 
     Parameters
     ----------
-    *args, **kwargs
-        As in POT.
+    A : array_like, shape (dim, k)
+        The histograms, one in each column, of equal mass.
+    M : array_like, shape (dim, m)
+        Costs from the points of the histograms to those of the barycentre.
+    weights : array_like, shape (k,), optional
+        Weights of the histograms, scaled to sum 1; equal if None.
+    verbose : bool
+        Print the course of the solve.
+    log : bool
+        Return a dictionary as well.
+    solver : str, optional
+        Without effect: the program is solved by `interior_point`.
+
+    Returns
+    -------
+    barycentre : numpy.ndarray, shape (m,)
+        Its weights. Where several are optimal, one in their middle.
+    log : dict
+        With ``log=True``: ``fun``, the value, and ``result``, with certificate and multipliers.
 
     Raises
     ------
-    kantor.UnsupportedError
-        Always. `kantor.ot.barycenter` with a small `reg` comes near it.
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> A = [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
+    >>> M = [[0.0, 1.0, 4.0], [1.0, 0.0, 1.0], [4.0, 1.0, 0.0]]
+    >>> abs(kantor.ot.lp.barycenter(A, M)).round(6)
+    array([0., 1., 0.])
     """
-    refuse("lp.barycenter is not offered; use ot.barycenter with a small reg")
+    histograms, cost = as_matrix(A, "A").astype(float), as_matrix(M, "M").astype(float)
+    (n, count), m = histograms.shape, cost.shape[1]
+    if cost.shape[0] != n:
+        raise error(
+            _abi.E_SHAPE, f"A has {n} rows, M {cost.shape[0]}; both are as many as the points")
+    if not (np.isfinite(histograms).all() and (histograms >= 0).all()):
+        raise error(_abi.E_RANGE, "A has entries that are no masses: negative or not finite")
+    mass = histograms.sum(axis=0)
+    if not (mass > 0).all() or np.ptp(mass) > MASS_TOLERANCE * mass.max():
+        raise error(_abi.E_RANGE, f"the masses of A's columns are {mass}; they have to be equal")
+    shares = np.full(count, 1 / count) if weights is None else as_vector(weights, "weights")
+    if shares.shape != (count,) or not (shares >= 0).all() or not shares.sum() > 0:
+        raise error(_abi.E_RANGE, f"weights are {weights}; {count} masses are needed")
+    shares = shares / shares.sum()
+    # At mass n the entries are of the size of 1.
+    rows, b = _marginal_rows(n * histograms / mass, m)
+    q = np.concatenate([*(share * cost.ravel() for share in shares), np.zeros(m)])
+    problem = Problem(
+        "cone", q=q, A=rows, b=b, cones=f"zero {len(b) - len(q)}, nonnegative {len(q)}")
+    result = solve(problem, log=print_line if verbose else None)
+    warn_unsolved(result, "the barycentre is the best one found")
+    scale = mass.mean()
+    barycentre = np.maximum(result.x[-m:], 0)
+    barycentre = (scale / barycentre.sum() * barycentre).astype(float_type(A, M))
+    if not log:
+        return barycentre
+    return barycentre, {"fun": scale / n * result.objective, "result": result}
+
+
+class _Entries:
+    """A sparse matrix by its entries, as SciPy's have it."""
+
+    format = "coo"
+
+    def __init__(self, row: np.ndarray, col: np.ndarray, data: np.ndarray, shape: Any) -> None:
+        self.row, self.col, self.data, self.shape = row, col, data, shape
+        self.nnz, self.dtype = len(data), data.dtype
+        self.coords = (row, col)
+
+    def tocoo(self) -> "_Entries":
+        return self
+
+
+def _marginal_rows(histograms: np.ndarray, m: int) -> Any:
+    """P_k 1 = a_k and P_k' 1 - q = 0 for all k, then -x <= 0; and the right-hand side."""
+    n, count = histograms.shape
+    size = count * n * m + m
+    plans, columns = np.arange(count * n * m), np.arange(count * m)
+    k, i, j = plans // (n * m), plans // m % n, plans % m
+    row = np.concatenate([k * n + i, count * n + k * m + j, count * n + columns])
+    col = np.concatenate([plans, plans, count * n * m + columns % m])
+    data = np.concatenate([np.ones(2 * len(plans)), -np.ones(len(columns))])
+    b = np.concatenate([histograms.T.ravel(), np.zeros(count * m)])
+    # The last column of every plan but the first follows from all other rows.
+    keep = np.ones(len(b), dtype=bool)
+    keep[count * n + m * np.arange(2, count + 1) - 1] = False
+    place, kept = np.cumsum(keep) - 1, keep[row]
+    row, col, data, b = place[row[kept]], col[kept], data[kept], b[keep]
+    return _Entries(
+        np.concatenate([row, len(b) + np.arange(size)]), np.concatenate([col, np.arange(size)]),
+        np.concatenate([data, -np.ones(size)]), (len(b) + size, size),
+    ), np.concatenate([b, np.zeros(size)])
 
 
 def free_support_barycenter(
