@@ -1,11 +1,11 @@
 import Glibc
 import KantorCore
 
-/// s_1 > 0, s_1 exp(s_0 / s_1) <= s_2. With l = log(-z_2/z_0), r = z_1 - z_0 - z_0 l, the barrier of
-/// the dual cone is f* = -log r - log(-z_0) - log z_2, of degree 3.
+/// s_1 > 0, s_1 exp(s_0 / s_1) <= s_2. With l = log(-z_2/z_0) and r = z_1 - z_0 - z_0 l, the
+/// barrier of the dual cone is f* = -log r - log(-z_0) - log z_2, of degree 3.
 ///
-/// Source: Y. Nesterov, "Towards non-symmetric conic optimization", Optim. Methods Softw. 27 (2012);
-/// S. A. Serrano, "Algorithms for unsymmetric cone optimization and an implementation for problems
+/// Source: Y. Nesterov, "Towards non-symmetric conic optimization", Optim. Methods Softw. 27
+/// (2012); S. A. Serrano, "Algorithms for unsymmetric cone optimization and an implementation for problems
 /// with the exponential cone" (2015).
 final class ExponentialBlock: BarrierBlock {
   init(row: Int) throws(KantorError) { try super.init(row: row, size: 3) }

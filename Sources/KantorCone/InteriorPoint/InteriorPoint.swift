@@ -29,9 +29,12 @@ import KantorNumerics
 /// checker. An `infeasible` or `unbounded` one carries a ray.
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
-/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it.
+/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless the program is a
+/// pure semidefinite one, which a dense matrix of the order of its variables, or of its other
+/// rows, condenses (`SchurCondensation`).
 ///
-/// **Reference** schwan2023piqp; goulart2024clarabel; mehrotra1992implementation; ruiz2001scaling.
+/// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting;
+/// mehrotra1992implementation; ruiz2001scaling.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: ConeKind.kind.name,
