@@ -140,7 +140,8 @@ struct ExponentialSplit {
   }
 
   /// The derivative of x with respect to v is aa' + theta ee' with orthonormal a (along x), c
-  /// (along z) and e; theta = mu alpha/(mu alpha + lambda beta) weighs the curvatures of the boundaries.
+  /// (along z) and e; theta = mu alpha/(mu alpha + lambda beta) weighs the curvatures of the
+  /// boundaries.
   /// Rows of `basis`: a, e, c; their eigenvalues are 1, theta and 0.
   func derivative(
     _ basis: UnsafeMutablePointer<Double>, _ eigenvalues: UnsafeMutablePointer<Double>

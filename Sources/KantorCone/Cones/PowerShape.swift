@@ -98,7 +98,7 @@ struct PowerShape {
   }
 
   /// Newton's method in y, r = W sigma(y) and W - r = W sigma(-y), sigma the logistic function:
-  /// both r and W - r keep their relative accuracy at either end. Inside a bracket that never grows.
+  /// both r and W - r keep their relative accuracy at either end. The bracket never grows.
   private func root(
     _ v: UnsafePointer<Double>, _ unit: Double, _ length: Double
   ) -> (r: Double, rest: Double) {

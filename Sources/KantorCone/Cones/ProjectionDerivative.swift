@@ -4,7 +4,7 @@ import KantorNumerics
 
 /// The derivative D of the projection on a product of cones K, at one point: a symmetric matrix
 /// with eigenvalues between 0 and 1, kept as D = Q diag(d) Q' with an orthogonal Q per cone that is
-/// never formed where it has structure. The derivative of the projection on the dual at -v is I - D.
+/// never formed where it has structure. That of the projection on the dual at -v is I - D.
 ///
 /// At kinks, where there is no derivative, it is one of those nearby.
 ///
