@@ -21,8 +21,10 @@ def program(seed, form="dense", triangle=False):
     A = np.vstack([rng.standard_normal((5, n)) * (rng.random((5, n)) < 0.7), np.eye(n)])
     data = dict(
         P=np.triu(P) if triangle else P, q=rng.standard_normal(n), A=A,
-        b=0.5 * rng.standard_normal(len(A)), lower=-0.2 - rng.random(n), upper=0.1 + rng.random(n),
+        lower=-0.2 - rng.random(n), upper=0.1 + rng.random(n),
     )
+    inside = 0.1 * rng.uniform(-1, 1, n)
+    data["b"] = A @ inside + np.r_[np.zeros(2), 0.1 * rng.random(3), np.zeros(n)]
     data["b"][5:] = 0
     data["cones"] = f"zero 2, nonnegative 3, box {n}"
     if form != "dense":
@@ -32,7 +34,8 @@ def program(seed, form="dense", triangle=False):
 
 
 def solve(data):
-    result = kantor.solve(kantor.Problem("cone", **data), tolerance=1e-12)
+    result = kantor.solve(
+        kantor.Problem("cone", **data), "interior_point", tolerance=1e-12)
     assert result.status in ("solved", "solved_inaccurate")
     return result
 

@@ -231,8 +231,8 @@ class Result(MappingBase):
         --------
         >>> import kantor
         >>> problem = kantor.Problem("cone", q=[1.0], A=[[-1.0]], b=[-2.0], cones="nonnegative 1")
-        >>> round(kantor.solve(problem).jvp({"b": [1.0]}, ["x"])["x"][0], 6)
-        -1.0
+        >>> kantor.solve(problem).jvp({"b": [1.0]}, ["x"])["x"].round(6)
+        array([-1.])
         """
         if not isinstance(tangents, MappingBase):
             raise error(_abi.E_TYPE, "tangents must be a mapping of problem fields to arrays")
