@@ -20,21 +20,58 @@ public func kantorResultVjp(
     var pulled: [String: Tensor] = [:]
     for (name, cotangent) in given { pulled[name] = try checked(cotangent, name, result) }
     let answers = try result.vjp(cotangents: pulled, wanted: wanted.map(\.0))
-    // All answers are there and fit before the first is written.
-    var writes: [(Buffer<Double>, Tensor)] = []
-    for (name, target) in wanted {
-      guard let answer = answers[name] else {
-        throw KantorError(.unsupported, "there is no derivative with respect to '\(name)'")
-      }
-      guard answer.shape == target.shape else {
-        throw KantorError(
-          .shape,
-          "the gradient of '\(name)' has the shape \(answer.shapeText), not \(target.shapeText)")
-      }
-      writes.append((try answer.doubles(), target))
+    for (name, _) in wanted where answers[name] == nil {
+      throw KantorError(.unsupported, "there is no derivative with respect to '\(name)'")
     }
-    for (values, target) in writes { scatter(values, into: target) }
+    try write(answers, to: wanted, "gradient")
   }
+}
+
+@_cdecl("kantor_result_jvp")
+public func kantorResultJvp(
+  _ result: OpaquePointer?, _ tangentCount: Int64,
+  _ tangentNames: UnsafePointer<UnsafePointer<CChar>?>?, _ tangents: UnsafePointer<kantor_array>?,
+  _ changeCount: Int64, _ changeNames: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ changes: UnsafePointer<kantor_array>?
+) -> Int32 {
+  call { () throws(KantorError) in
+    let result = try enter(result, Result.self)
+    let kind = try Catalog.standard.kind(result.spec.kind)
+    let given = try named(
+      tangentCount, tangentNames, tangents, "tangents", most: kind.fields.count)
+    let wanted = try named(
+      changeCount, changeNames, changes, "changes", most: result.fields.count)
+    for (name, target) in wanted {
+      _ = try differentiable(name, result)
+      try checkMemory(target, name, "change")
+    }
+    var pushed: [String: Tensor] = [:]
+    for (name, tangent) in given {
+      try checkField(name, kind)
+      pushed[name] = try finite(tangent, tangent.shape, name, "tangent")
+    }
+    let answers = try result.jvp(tangents: pushed, wanted: wanted.map(\.0))
+    try write(answers, to: wanted, "change")
+  }
+}
+
+/// All answers are there and fit before the first is written.
+private func write(
+  _ answers: [String: Tensor], to targets: [(String, Tensor)], _ what: String
+) throws(KantorError) {
+  var writes: [(Buffer<Double>, Tensor)] = []
+  for (name, target) in targets {
+    guard let answer = answers[name] else {
+      throw KantorError(.unsupported, "there is no \(what) of '\(name)'")
+    }
+    guard answer.shape == target.shape || (answer.shape.isEmpty && target.count == 1) else {
+      throw KantorError(
+        .shape,
+        "the \(what) of '\(name)' has the shape \(answer.shapeText), not \(target.shapeText)")
+    }
+    writes.append((try answer.doubles(), target))
+  }
+  for (values, target) in writes { scatter(values, into: target) }
 }
 
 /// Pairs of name and array; each name once.
@@ -66,27 +103,37 @@ private func named(
 private func checked(
   _ cotangent: Tensor, _ name: String, _ result: Result
 ) throws(KantorError) -> Tensor {
-  guard let field = result.fields.first(where: { $0.name == name }) else {
-    throw unknownName(
-      "result field of '\(result.spec.name)'", name, among: result.fields.map(\.name))
-  }
-  let shape: [Int]
-  switch field.value {
-  case .real: shape = []
-  case .array: shape = try result.array(name).shape
-  case .int, .text:
-    throw KantorError(.type, "result field '\(name)' is not a real number or array")
-  }
+  let shape = try differentiable(name, result)
   guard cotangent.shape == shape || (shape.isEmpty && cotangent.count == 1) else {
     throw KantorError(
       .shape,
       "the cotangent of '\(name)' has the shape \(cotangent.shapeText), not "
         + Tensor.shapeText(shape))
   }
-  let values = try cotangent.doubles()
+  return try finite(cotangent, shape, name, "cotangent")
+}
+
+/// The shape of a result's field that can have derivatives.
+private func differentiable(_ name: String, _ result: Result) throws(KantorError) -> [Int] {
+  guard let field = result.fields.first(where: { $0.name == name }) else {
+    throw unknownName(
+      "result field of '\(result.spec.name)'", name, among: result.fields.map(\.name))
+  }
+  switch field.value {
+  case .real: return []
+  case .array: return try result.array(name).shape
+  case .int, .text:
+    throw KantorError(.type, "result field '\(name)' is not a real number or array")
+  }
+}
+
+private func finite(
+  _ given: Tensor, _ shape: [Int], _ name: String, _ what: String
+) throws(KantorError) -> Tensor {
+  let values = try given.doubles()
   for i in 0..<values.count where !values.pointer[i].isFinite {
     throw KantorError(
-      .notFinite, "the cotangent of '\(name)' is \(values.pointer[i]) at element \(i)")
+      .notFinite, "the \(what) of '\(name)' is \(values.pointer[i]) at element \(i)")
   }
   return Tensor(values, shape: shape)
 }
@@ -94,17 +141,27 @@ private func checked(
 private func checkTarget(
   _ target: Tensor, _ name: String, _ kind: ProblemKind
 ) throws(KantorError) {
+  try checkField(name, kind)
+  try checkMemory(target, name, "gradient")
+}
+
+private func checkField(_ name: String, _ kind: ProblemKind) throws(KantorError) {
   guard let field = kind.fields.first(where: { $0.name == name }) else {
     throw unknownName("field of a \(kind.name) problem", name, among: kind.fields.map(\.name))
   }
-  guard field.type == .array || field.type == .real else {
+  guard field.type == .array || field.type == .real || field.type == .sparse else {
     throw KantorError(.type, "field '\(name)' is of type \(field.type.rawValue)")
   }
+}
+
+private func checkMemory(
+  _ target: Tensor, _ name: String, _ what: String
+) throws(KantorError) {
   guard target.type == .f64 else {
     throw KantorError(
-      .layout, "the gradient of '\(name)' has elements of type \(target.type.name); f64 is needed")
+      .layout, "the \(what) of '\(name)' has elements of type \(target.type.name); f64 is needed")
   }
   for (extent, stride) in zip(target.shape, target.strides) where extent > 1 && stride == 0 {
-    throw KantorError(.layout, "the gradient of '\(name)' has a stride of 0")
+    throw KantorError(.layout, "the \(what) of '\(name)' has a stride of 0")
   }
 }

@@ -129,6 +129,112 @@ static void test_derivatives(void)
   CHECK(is_painted(&gradient[1], sizeof gradient[1]));
 }
 
+/* A quadratic program whose solution is x = b. */
+static void test_forward_derivatives(void)
+{
+  kantor_problem *problem = NULL;
+  kantor_result *result = NULL;
+  double one = 1, b = 2, q = -5, bad = NAN, change[2];
+  kantor_array matrix = kantor_matrix(&one, 1, 1), array = kantor_vector(&q, 1);
+  WORKS(kantor_problem_create("cone", &problem));
+  WORKS(kantor_problem_set_array(problem, "P", &matrix, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_array(problem, "A", &matrix, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_array(problem, "q", &array, KANTOR_COPY, NULL, NULL));
+  array = kantor_vector(&b, 1);
+  WORKS(kantor_problem_set_array(problem, "b", &array, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_text(problem, "cones", "nonnegative 1"));
+  WORKS(kantor_solve(problem, NULL, NULL, &result));
+  const char *field[2] = {"b", "b"}, *of[2] = {"x", "objective"};
+  kantor_array tangent[2], out[2];
+  paint(change, sizeof change);
+  tangent[0] = tangent[1] = kantor_vector(&one, 1);
+  out[0] = kantor_vector(change, 1);
+  out[1] = kantor_array_make(KANTOR_F64, change + 1, 0, 1, 1);
+#define JVP(r, n, names, values, k, fields, targets) \
+  kantor_result_jvp(r, n, names, values, k, fields, targets)
+  FOR_BAD(KIND_RESULT)
+  FAILS(bad->code, JVP(BAD_RESULT, 1, field, tangent, 2, of, out));
+  FAILS(KANTOR_E_RANGE, JVP(result, 0, field, tangent, 2, of, out));
+  FAILS(KANTOR_E_RANGE, JVP(result, 1, field, tangent, INT64_MIN, of, out));
+  FAILS(KANTOR_E_NULL, JVP(result, 1, NULL, tangent, 2, of, out));
+  FAILS(KANTOR_E_NULL, JVP(result, 1, field, NULL, 2, of, out));
+  FAILS(KANTOR_E_NULL, JVP(result, 1, field, tangent, 2, NULL, out));
+  FAILS(KANTOR_E_NULL, JVP(result, 1, field, tangent, 2, of, NULL));
+  FAILS(KANTOR_E_NAME, JVP(result, 2, field, tangent, 2, of, out));
+  FOR_BAD_NAME
+  {
+    const char *wrong[1];
+    wrong[0] = name->text;
+    FAILS(name->code, JVP(result, 1, wrong, tangent, 1, of, out));
+    FAILS(name->code, JVP(result, 1, field, tangent, 1, wrong, out));
+  }
+  const char *texts[] = {"message"}, *words[] = {"cones"};
+  FAILS(KANTOR_E_TYPE, JVP(result, 1, field, tangent, 1, texts, out));
+  FAILS(KANTOR_E_TYPE, JVP(result, 1, words, tangent, 1, of, out));
+  tangent[0].data = &bad;
+  FAILS(KANTOR_E_NOT_FINITE, JVP(result, 1, field, tangent, 2, of, out));
+  tangent[0] = kantor_vector(&one, 1);
+  out[0].dtype = KANTOR_F32;
+  FAILS(KANTOR_E_LAYOUT, JVP(result, 1, field, tangent, 2, of, out));
+  double three[3] = {1, 1, 1};
+  out[0] = kantor_vector(three, 3);
+  FAILS(KANTOR_E_SHAPE, JVP(result, 1, field, tangent, 1, of, out));
+  tangent[0] = kantor_vector(three, 3);
+  out[0] = kantor_vector(change, 1);
+  FAILS(KANTOR_E_SHAPE, JVP(result, 1, field, tangent, 2, of, out));
+  CHECK(is_painted(change, sizeof change));
+  tangent[0] = kantor_vector(&one, 1);
+  /* A transport result has no such products. */
+  const char *weights[1] = {"weights_target"};
+  FAILS(KANTOR_E_UNSUPPORTED, JVP(live_result, 1, weights, tangent, 1, of + 1, out + 1));
+  WORKS(JVP(result, 1, field, tangent, 2, of, out));
+  /* The objective x^2/2 - 5x falls by 5 - 2 at x = 2. */
+  CHECK(fabs(change[0] - 1) < 1e-6 && fabs(change[1] + 3) < 1e-6);
+  kantor_result_free(result);
+  kantor_problem_free(problem);
+}
+
+static void test_cone_bound(void)
+{
+  kantor_problem *problem = NULL;
+  /* min -6a - 10b - 12c, a + 2b + 3c <= 5, 0 <= a, b, c <= 1: the multiplier 4 proves -24. */
+  double q[3] = {-6, -10, -12}, a[21] = {1, 2, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1, -1, 0, 0,
+                                         0, -1, 0, 0, 0, -1};
+  double b[7] = {5, 1, 1, 1, 0, 0, 0}, z[7] = {4}, bound, low[3] = {-INFINITY, 0, 0};
+  double high[3] = {INFINITY, 1, 1}, bad[7] = {NAN};
+  kantor_array array = kantor_vector(q, 3), matrix = kantor_matrix(a, 7, 3);
+  WORKS(kantor_problem_create("cone", &problem));
+  WORKS(kantor_problem_set_array(problem, "q", &array, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_array(problem, "A", &matrix, KANTOR_COPY, NULL, NULL));
+  array = kantor_vector(b, 7);
+  WORKS(kantor_problem_set_array(problem, "b", &array, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_problem_set_text(problem, "cones", "nonnegative 7"));
+  kantor_array guess = kantor_vector(z, 7), x = kantor_vector(q, 3);
+  kantor_array lower = kantor_vector(low, 3), upper = kantor_vector(high, 3);
+  paint(&bound, sizeof bound);
+#define BOUND(p, g, v, l, u, out) kantor_cone_bound(p, g, v, l, u, out)
+  FOR_BAD(KIND_PROBLEM)
+  FAILS(bad->code, BOUND(BAD_PROBLEM, &guess, NULL, NULL, NULL, &bound));
+  FAILS(KANTOR_E_NULL, BOUND(problem, NULL, NULL, NULL, NULL, &bound));
+  FAILS(KANTOR_E_NULL, BOUND(problem, &guess, NULL, NULL, NULL, NULL));
+  FAILS(KANTOR_E_SHAPE, BOUND(problem, &x, NULL, NULL, NULL, &bound));
+  FAILS(KANTOR_E_SHAPE, BOUND(problem, &guess, &guess, NULL, NULL, &bound));
+  FAILS(KANTOR_E_NOT_FINITE, BOUND(problem, &guess, NULL, &upper, NULL, &bound));
+  FAILS(KANTOR_E_NOT_FINITE, BOUND(problem, &guess, NULL, NULL, &lower, &bound));
+  for (int i = 0; i < bad_array_count; i++)
+    FAILS(bad_arrays[i].code, BOUND(problem, &bad_arrays[i].array, NULL, NULL, NULL, &bound));
+  guess = kantor_vector(bad, 7);
+  FAILS(KANTOR_E_NOT_FINITE, BOUND(problem, &guess, NULL, NULL, NULL, &bound));
+  CHECK(is_painted(&bound, sizeof bound));
+  guess = kantor_vector(z, 7);
+  WORKS(BOUND(problem, &guess, &x, &lower, &upper, &bound));
+  CHECK(bound <= -24 && bound > -24.000001);
+  z[0] = 5;
+  WORKS(BOUND(problem, &guess, NULL, NULL, NULL, &bound));
+  CHECK(bound <= -26 && bound > -26.000001);
+  kantor_problem_free(problem);
+}
+
 static void test_exact(void)
 {
   double cost[4] = {0, 1, 1, 0}, weights[2] = {0.5, 0.5}, bad[2] = {0.5, NAN};
@@ -254,6 +360,8 @@ int main(void)
   test_start("network_simplex");
   test_start("sinkhorn");
   test_derivatives();
+  test_forward_derivatives();
+  test_cone_bound();
   test_exact();
   test_qp();
   free_handles();

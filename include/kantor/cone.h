@@ -1,5 +1,5 @@
-/* Cone programs: one-call functions for small dense quadratic and linear programs. Part of
- * kantor.h.
+/* Cone programs: one-call functions for small dense quadratic and linear programs, and bounds of
+ * optimal values. Part of kantor.h.
  *
  *     min 1/2 x'Px + q'x   subject to   row_lower <= A x <= row_upper,   lower <= x <= upper
  *
@@ -9,7 +9,7 @@
 #ifndef KANTOR_CONE_H
 #define KANTOR_CONE_H
 
-#include "types.h"
+#include "array.h"
 
 KANTOR_BEGIN
 
@@ -103,6 +103,23 @@ static inline int32_t kantor_lp_dense(int64_t n, int64_t m, const double *c, con
     *objective = answer.objective;
   return code;
 }
+
+/* A lower bound of the optimal value of a cone program, proven from any multipliers and rounded
+   safely: it never exceeds the optimal value, whatever z and x are, and is within rounding of it
+   for the multipliers of a solution. P is taken to be positive semidefinite.
+   problem: [in] of the kind "cone"; sealed by the call.
+   z: [in] (m,): a guess of the multipliers; moved into the dual cones first.
+   x: [in] (n,): a guess of the solution, used where P couples variables; may be NULL.
+   lower, upper: [in] (n,): bounds that hold for the variables of some solution, infinities allowed,
+   in addition to those that follow from the rows; may be NULL.
+   bound: [out] the bound; -INFINITY when a variable without a bound keeps it from being finite,
+   INFINITY when the rows prove that no point is feasible.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_TYPE, KANTOR_E_SHAPE,
+   KANTOR_E_LAYOUT, KANTOR_E_NOT_FINITE, KANTOR_E_RANGE, KANTOR_E_UNSUPPORTED, KANTOR_E_VERSION,
+   KANTOR_E_OUT_OF_MEMORY, and those of kantor_problem_seal. Since: 0.1. */
+KANTOR_API int32_t kantor_cone_bound(kantor_problem *problem, const kantor_array *z,
+                                     const kantor_array *x, const kantor_array *lower,
+                                     const kantor_array *upper, double *bound);
 
 KANTOR_END
 

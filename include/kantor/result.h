@@ -77,6 +77,8 @@ KANTOR_API int32_t kantor_result_field_describe(const kantor_result *result, int
    array of rank 0 or of one element) and arrays of the shape of the field.
    gradient_count: [in] >= 1. gradient_names: [in] problem fields. gradients: [out] f64 arrays of
    the shape of the field, any strides, caller's memory; written only when the whole call succeeds.
+   A field that was given as a sparse matrix has a vector: the derivative with respect to each
+   stored value, in the caller's order.
    Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_NAME, KANTOR_E_TYPE,
    KANTOR_E_SHAPE, KANTOR_E_LAYOUT, KANTOR_E_NOT_FINITE, KANTOR_E_RANGE, KANTOR_E_UNSUPPORTED,
    KANTOR_E_VERSION, KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
@@ -85,6 +87,23 @@ KANTOR_API int32_t kantor_result_vjp(const kantor_result *result, int64_t cotang
                                      const kantor_array *cotangents, int64_t gradient_count,
                                      const char *const *gradient_names,
                                      const kantor_array *gradients);
+
+/* Jacobian-vector product: how results change, to first order, when the problem's data move along
+   tangents.
+   result: [in] a result whose method has these products: interior_point.
+   tangent_count: [in] >= 1. tangent_names, tangents: [in] problem fields and arrays of the shape of
+   the field; a vector of values for one given as a sparse matrix. Fields not named stay.
+   change_count: [in] >= 1. change_names: [in] result fields. changes: [out] f64 arrays of the shape
+   of the field (a real one: rank 0, or one element), any strides, caller's memory; written only
+   when the whole call succeeds.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_NAME, KANTOR_E_TYPE,
+   KANTOR_E_SHAPE, KANTOR_E_LAYOUT, KANTOR_E_NOT_FINITE, KANTOR_E_RANGE, KANTOR_E_MISSING,
+   KANTOR_E_UNSUPPORTED, KANTOR_E_VERSION, KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
+KANTOR_API int32_t kantor_result_jvp(const kantor_result *result, int64_t tangent_count,
+                                     const char *const *tangent_names,
+                                     const kantor_array *tangents, int64_t change_count,
+                                     const char *const *change_names,
+                                     const kantor_array *changes);
 
 KANTOR_END
 

@@ -11,8 +11,8 @@ import KantorCore
 /// and the third coordinate of v = x - z is one increasing equation for rho, on the interval where
 /// mu and lambda are positive.
 ///
-/// Source: H. A. Friberg, "Projection onto the exponential cone: a univariate root-finding problem",
-/// Optim. Methods Softw. (2021).
+/// Source: H. A. Friberg, "Projection onto the exponential cone: a univariate root-finding
+/// problem", Optim. Methods Softw. (2021).
 struct ExponentialSplit {
   enum Region {
     case inside
@@ -139,8 +139,9 @@ struct ExponentialSplit {
     return rho
   }
 
-  /// The derivative of x with respect to v is aa' + theta ee' with orthonormal a (along x), c (along
-  /// z) and e; theta = mu alpha/(mu alpha + lambda beta) weighs the curvatures of the boundaries.
+  /// The derivative of x with respect to v is aa' + theta ee' with orthonormal a (along x), c
+  /// (along z) and e; theta = mu alpha/(mu alpha + lambda beta) weighs the curvatures of the
+  /// boundaries.
   /// Rows of `basis`: a, e, c; their eigenvalues are 1, theta and 0.
   func derivative(
     _ basis: UnsafeMutablePointer<Double>, _ eigenvalues: UnsafeMutablePointer<Double>

@@ -97,8 +97,8 @@ struct PowerShape {
     return (0.5 * product / (root - v), root)
   }
 
-  /// Newton's method in y, r = W sigma(y) and W - r = W sigma(-y), sigma the logistic function: both
-  /// r and W - r keep their relative accuracy at either end. Inside a bracket that never grows.
+  /// Newton's method in y, r = W sigma(y) and W - r = W sigma(-y), sigma the logistic function:
+  /// both r and W - r keep their relative accuracy at either end. The bracket never grows.
   private func root(
     _ v: UnsafePointer<Double>, _ unit: Double, _ length: Double
   ) -> (r: Double, rest: Double) {

@@ -2,15 +2,15 @@ import Glibc
 import KantorCore
 import KantorNumerics
 
-/// The derivative D of the projection on a product of cones K, at one point: a symmetric matrix with
-/// eigenvalues between 0 and 1, kept as D = Q diag(d) Q' with an orthogonal Q per cone that is never
-/// formed where it has structure. The derivative of the projection on the dual at -v is I - D.
+/// The derivative D of the projection on a product of cones K, at one point: a symmetric matrix
+/// with eigenvalues between 0 and 1, kept as D = Q diag(d) Q' with an orthogonal Q per cone that is
+/// never formed where it has structure. That of the projection on the dual at -v is I - D.
 ///
 /// At kinks, where there is no derivative, it is one of those nearby.
 ///
 /// Source: A. Ali, E. Wong, J. Z. Kolter, "A semismooth Newton method for fast, generic convex
-/// programming" (2017); J. Malick, H. S. Sendov, "Clarke generalized Jacobian of the projection onto
-/// the cone of positive semidefinite matrices", Set-Valued Anal. 14 (2006).
+/// programming" (2017); J. Malick, H. S. Sendov, "Clarke generalized Jacobian of the projection
+/// onto the cone of positive semidefinite matrices", Set-Valued Anal. 14 (2006).
 package final class ProjectionDerivative {
   package let rows: Int
   /// d, a value per row, in the coordinates that `rotate` leads to.

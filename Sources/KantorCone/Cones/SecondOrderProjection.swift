@@ -65,7 +65,7 @@ enum SecondOrderProjection {
   }
 }
 
-/// H = I - beta u u', the reflection that takes the unit vector y/|y| to the first axis, up to sign.
+/// H = I - beta u u', the reflection that takes y/|y| to the first axis, up to sign.
 ///
 /// Source: A. S. Householder, "Unitary triangularization of a nonsymmetric matrix" (1958).
 struct Reflection {

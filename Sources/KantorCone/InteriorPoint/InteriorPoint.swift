@@ -45,7 +45,7 @@ public enum InteriorPoint: ConeMethod {
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
     options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
-    usesWarmStart: true, hasDerivatives: false)
+    usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] = [
     OptionSpec(

@@ -40,8 +40,9 @@ public enum ConeKind {
     guard n >= 1 else {
       throw KantorError(.shape, "q has the shape (0,); at least one variable is needed")
     }
-    let p = try objective(fields, n)
-    var a = try matrix(fields, "A")
+    let (p, pEntries) = try objective(fields, n)
+    let given = try matrix(fields, "A")
+    var a = given?.matrix
     let cones = try ConeList.parse(fields.text("cones") ?? "")
     let m = cones.reduce(0) { $0 + $1.rows }
     if a == nil && m == 0 { a = try SparseMatrix.zero(rows: 0, columns: n) }
@@ -60,7 +61,9 @@ public enum ConeKind {
       throw KantorError(.shape, "b has the shape (\(b.count),); needed is (\(m),)")
     }
     let (lower, upper) = try bounds(fields, cones, m)
-    return ConeProblem(p: p, q: q, a: a, b: b, cones: cones, lower: lower, upper: upper)
+    return ConeProblem(
+      p: p, q: q, a: a, b: b, cones: cones, lower: lower, upper: upper, pEntries: pEntries,
+      aEntries: given?.entries)
   }
 
   private static func vector(
@@ -76,44 +79,63 @@ public enum ConeKind {
 
   private static func matrix(
     _ fields: ProblemFields, _ name: String
-  ) throws(KantorError) -> SparseMatrix? {
+  ) throws(KantorError) -> (matrix: SparseMatrix, entries: MatrixEntries)? {
     if let tensor = fields.tensor(name) {
       let values = try tensor.doubles()
-      return try SparseInput(rows: tensor.shape[0], columns: tensor.shape[1], name: name)
+      let matrix = try SparseInput(rows: tensor.shape[0], columns: tensor.shape[1], name: name)
         .dense(values.pointer)
+      return (
+        matrix,
+        MatrixEntries(form: .dense, rows: matrix.rows, columns: matrix.columns, isTriangle: false)
+      )
     }
     guard let given = fields.sparse(name) else { return nil }
     let input = SparseInput(rows: given.rows, columns: given.columns, name: name)
     let values = try given.values.doubles()
     let first = try Buffer<Int>(integers: given.indices, name: "\(name) indices")
     let second = try Buffer<Int>(integers: given.offsets, name: "\(name) offsets")
+    let built: (matrix: SparseMatrix, places: SparsePlaces)
     switch given.format {
     case .csc:
-      return try input.compressedColumns(starts: second, indices: first, values: values).matrix
-    case .csr:
-      return try input.compressedRows(starts: second, indices: first, values: values).matrix
+      built = try input.compressedColumns(starts: second, indices: first, values: values)
+    case .csr: built = try input.compressedRows(starts: second, indices: first, values: values)
     case .coo:
-      return try input.triplets(rowIndices: first, columnIndices: second, values: values).matrix
+      built = try input.triplets(rowIndices: first, columnIndices: second, values: values)
     }
+    return (
+      built.matrix,
+      MatrixEntries(
+        form: .stored(pattern: built.matrix, places: built.places), rows: given.rows,
+        columns: given.columns, isTriangle: false)
+    )
   }
 
   /// The upper triangle. A matrix with entries below its diagonal has to be symmetric.
   private static func objective(
     _ fields: ProblemFields, _ n: Int
-  ) throws(KantorError) -> SparseMatrix {
-    guard let p = try matrix(fields, "P") else { return try SparseMatrix.zero(rows: n, columns: n) }
+  ) throws(KantorError) -> (SparseMatrix, MatrixEntries) {
+    guard let (p, entries) = try matrix(fields, "P") else {
+      return (
+        try SparseMatrix.zero(rows: n, columns: n), MatrixEntries.missing(rows: n, columns: n)
+      )
+    }
     guard p.rows == n, p.columns == n else {
       throw KantorError(
         .shape, "P has the shape (\(p.rows), \(p.columns)); needed is (\(n), \(n)), as q has \(n)")
     }
-    if p.isUpperTriangular { return p }
+    if p.isUpperTriangular {
+      // A diagonal matrix is whole.
+      let triangle = MatrixEntries(
+        form: entries.form, rows: n, columns: n, isTriangle: !p.isDiagonal)
+      return (p, triangle)
+    }
     if let (i, j) = try p.asymmetry(tolerance: 1e-12) {
       throw KantorError(
         .range,
         "P is not symmetric: its entries at (\(i), \(j)) and (\(j), \(i)) differ; give a symmetric "
           + "matrix or its upper triangle")
     }
-    return try p.upperTriangle().matrix
+    return (try p.upperTriangle().matrix, entries)
   }
 
   private static func bounds(

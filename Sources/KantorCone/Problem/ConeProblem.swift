@@ -21,10 +21,14 @@ public final class ConeProblem: SealedProblem {
   /// when there is no box.
   public let lower: Buffer<Double>?
   public let upper: Buffer<Double>?
+  /// P and A in the caller's form.
+  public let pEntries: MatrixEntries
+  public let aEntries: MatrixEntries
 
   public init(
     p: SparseMatrix, q: Buffer<Double>, a: SparseMatrix, b: Buffer<Double>, cones: [Cone],
-    lower: Buffer<Double>? = nil, upper: Buffer<Double>? = nil
+    lower: Buffer<Double>? = nil, upper: Buffer<Double>? = nil, pEntries: MatrixEntries? = nil,
+    aEntries: MatrixEntries? = nil
   ) {
     n = q.count
     m = b.count
@@ -39,6 +43,8 @@ public final class ConeProblem: SealedProblem {
     rowStarts = starts
     self.lower = lower
     self.upper = upper
+    self.pEntries = pEntries ?? MatrixEntries.missing(rows: n, columns: n)
+    self.aEntries = aEntries ?? MatrixEntries.missing(rows: m, columns: n)
     precondition(p.rows == n && p.columns == n && a.rows == m && a.columns == n)
     precondition(starts.last == m)
   }

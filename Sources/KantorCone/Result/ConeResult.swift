@@ -40,8 +40,20 @@ enum ConeResult {
     fields.add("x", Tensor(proposal.x))
     fields.add("s", Tensor(proposal.s))
     fields.add("z", Tensor(proposal.z))
+    guard spec.hasDerivatives, status == .solved || status == .solvedInaccurate else {
+      return Result(
+        spec: spec, status: status, fields: fields, reusable: proposal.reusable)
+    }
+    let derivative = ConeDerivative(
+      problem: problem, x: proposal.x, s: proposal.s, z: proposal.z)
     return Result(
-      spec: spec, status: status, fields: fields, reusable: proposal.reusable)
+      spec: spec, status: status, fields: fields,
+      derivative: { (cotangents, wanted) throws(KantorError) in
+        try derivative.pull(cotangents, wanted)
+      },
+      forward: { (tangents, wanted) throws(KantorError) in
+        try derivative.push(tangents, wanted)
+      }, reusable: proposal.reusable)
   }
 
   private static func ray(

@@ -28,11 +28,13 @@ public final class Result: Sendable {
   /// pattern; immutable. A method takes it only after comparing it with its own problem.
   public let reusable: (any Sendable)?
   private let derivative: Derivative?
+  private let forward: Derivative?
 
   public init(
     spec: MethodSpec, status: Status, fields: ResultFields, derivative: Derivative? = nil,
-    reusable: (any Sendable)? = nil
+    forward: Derivative? = nil, reusable: (any Sendable)? = nil
   ) {
+    self.forward = forward
     self.reusable = reusable
     self.spec = spec
     self.status = status
@@ -45,7 +47,8 @@ public final class Result: Sendable {
     var all = ResultFields(fields)
     for field in further.list where !has(field.name) { all.append(field) }
     return Result(
-      spec: spec, status: status, fields: all, derivative: derivative, reusable: reusable)
+      spec: spec, status: status, fields: all, derivative: derivative, forward: forward,
+      reusable: reusable)
   }
 
   public func has(_ name: String) -> Bool { fields.contains { $0.name == name } }
@@ -89,6 +92,17 @@ public final class Result: Sendable {
       throw KantorError(.unsupported, "a result of '\(spec.name)' has no derivative products")
     }
     return try derivative(cotangents, wanted)
+  }
+
+  /// Pushes tangents of fields of the problem forward to fields of the result.
+  public func jvp(
+    tangents: [String: Tensor], wanted: [String]
+  ) throws(KantorError) -> [String: Tensor] {
+    guard let forward else {
+      throw KantorError(
+        .unsupported, "a result of '\(spec.name)' has no Jacobian-vector products")
+    }
+    return try forward(tangents, wanted)
   }
 }
 

@@ -163,6 +163,18 @@ public:
         static_cast<std::int64_t>(names_out.size()), names_out.data(), arrays_out.data()));
   }
 
+  /// Pushes tangents of problem fields forward: writes the changes of result fields.
+  void jvp(std::initializer_list<Named> tangents, std::initializer_list<Named> changes) const
+  {
+    std::vector<const char *> names_in, names_out;
+    std::vector<kantor_array> arrays_in, arrays_out;
+    for (const Named &t : tangents) names_in.push_back(t.name), arrays_in.push_back(t.array);
+    for (const Named &c : changes) names_out.push_back(c.name), arrays_out.push_back(c.array);
+    detail::check(kantor_result_jvp(
+        handle(), static_cast<std::int64_t>(names_in.size()), names_in.data(), arrays_in.data(),
+        static_cast<std::int64_t>(names_out.size()), names_out.data(), arrays_out.data()));
+  }
+
   /// The gradient of a scalar result field, such as "objective", with respect to a problem field.
   std::vector<double> gradient(const char *of, const char *field, Shape shape) const
   {

@@ -61,6 +61,7 @@ OPTIONAL = {
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
     ("kantor_result_free", "result"),
     ("kantor_qp_dense", "workspace"),
+    *(("kantor_cone_bound", name) for name in ("x", "lower", "upper")),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
     # All plan arrays or none, which has a test of its own.
     *(("kantor_transport_exact", name)
@@ -103,6 +104,15 @@ class World:
         self.program = c_void_p()
         assert lib.kantor_problem_create(b"cone", byref(self.program)) == 0
         self.sparse, self._parts = _sparse.sparse_view(sparse.csc_matrix(COST), "A")
+        # A program of one variable, for bounds.
+        self.bounded = c_void_p()
+        assert lib.kantor_problem_create(b"cone", byref(self.bounded)) == 0
+        self.one = np.ones(1)
+        self.ones = _arrays.view_of(self.one, "q")[0]
+        self.none, self._none = _arrays.view_of(np.zeros(0), "z")
+        assert lib.kantor_problem_set_array(
+            self.bounded, b"q", byref(self.ones), _abi.COPY, _arrays.NO_RELEASE, None
+        ) == 0
         self.freed = c_void_p()
         assert lib.kantor_settings_create(None, byref(self.freed)) == 0
         lib.kantor_settings_free(self.freed)
@@ -115,7 +125,7 @@ class World:
 
     def close(self):
         lib.kantor_result_free(self.result)
-        for problem in (self.problem, self.open, self.program):
+        for problem in (self.problem, self.open, self.program, self.bounded):
             lib.kantor_problem_free(problem)
         lib.kantor_settings_free(self.settings)
 
@@ -148,6 +158,9 @@ class World:
         if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**"):
             self.made.append((bare[len("kantor_"):-2], c_void_p(12345)))
             return self.made[-1][1]
+        if function == "kantor_cone_bound":
+            return {"problem": self.bounded, "z": self.none, "bound": c_double(7)}.get(
+                name, self.ones)
         special = {
             ("kantor_solve", "method"): b"sinkhorn",
             ("kantor_solve_batch", "method"): b"sinkhorn",
@@ -174,6 +187,10 @@ class World:
             ("kantor_settings_set_log", "log"): _abi.LogFunction(),
             ("kantor_problem_set_array", "release"): _abi.ReleaseFunction(),
             ("kantor_problem_set_array", "ownership"): 0,
+            ("kantor_result_jvp", "tangents"): self.gradient(),
+            ("kantor_result_jvp", "changes"): self.seed(),
+            ("kantor_result_jvp", "tangent_names"): (c_char_p * 1)(b"weights_source"),
+            ("kantor_result_jvp", "change_names"): (c_char_p * 1)(b"objective"),
             ("kantor_result_vjp", "cotangents"): self.seed(),
             ("kantor_result_vjp", "gradients"): self.gradient(),
             ("kantor_result_vjp", "cotangent_names"): (c_char_p * 1)(b"objective"),

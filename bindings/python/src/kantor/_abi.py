@@ -279,8 +279,10 @@ PROTOTYPES = {
     "kantor_result_copy": (c_int32, (_handle, _text, _numbers, c_int64)),
     "kantor_result_field_count": (c_int64, (_handle,)),
     "kantor_result_field_describe": (c_int32, (_handle, c_int64, POINTER(FieldInfo))),
+    "kantor_result_jvp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     "kantor_result_vjp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     # cone.h
+    "kantor_cone_bound": (c_int32, (_handle, _array, _array, _array, _array, _real_out)),
     "kantor_qp_dense": (c_int32, (POINTER(QP), POINTER(QPAnswer), _numbers, c_int64)),
     "kantor_qp_workspace": (c_int64, (c_int64, c_int64)),
     # transport.h

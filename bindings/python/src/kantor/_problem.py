@@ -105,6 +105,7 @@ class Problem:
         self.kind = kind
         self._copies = copy
         self._shapes: Dict[str, Tuple[int, ...]] = {}
+        self._stored: Dict[str, int] = {}
         for name, value in fields.items():
             self.set(name, value)
 
@@ -173,10 +174,12 @@ class Problem:
             )
         check(code)
         self._shapes[name] = array.shape
+        self._stored.pop(name, None)
 
     def _set_sparse(self, path: bytes, name: str, value: Any) -> None:
         matrix, owners = sparse_view(value, name)
         check(lib.kantor_problem_set_sparse(self._handle.pointer, path, byref(matrix)))
+        self._stored[name] = int(matrix.values.contents.shape[0])
         del owners
         self._shapes[name] = tuple(value.shape)
 
@@ -240,9 +243,14 @@ class Problem:
         twin.kind = self.kind
         twin._copies = self._copies
         twin._shapes = dict(self._shapes)
+        twin._stored = dict(self._stored)
         for name, value in fields.items():
             twin.set(name, value)
         return twin
+
+    def _derivative_shape(self, name: str) -> Tuple[int, ...]:
+        # A number per stored value of a sparse matrix; else the shape of the field.
+        return (self._stored[name],) if name in self._stored else self.shape_of(name)
 
     def shape_of(self, name: str) -> Tuple[int, ...]:
         """Tell the shape of an array field, also of one left at its default.

@@ -172,7 +172,8 @@ class Result(MappingBase):
         Returns
         -------
         dict of str to numpy.ndarray
-            By the names of `wrt`.
+            By the names of `wrt`; for a sparse matrix a vector, one number for each of its
+            ``data`` (of its CSC form, if it came in another than CSC, CSR or COO).
 
         Raises
         ------
@@ -192,7 +193,7 @@ class Result(MappingBase):
         given = list(cotangents)
         arrays = [as_numbers(cotangents[name], f"cotangent '{name}'") for name in given]
         fields = [full_name(self._problem.kind, name) for name in wanted]
-        gradients = [np.zeros(self._problem.shape_of(name)) for name in fields]
+        gradients = [np.zeros(self._problem._derivative_shape(name)) for name in fields]
         inputs, _owners = views_of(arrays, [f"cotangent '{name}'" for name in given])
         outputs, _targets = views_of(gradients, fields)
         check(
@@ -203,6 +204,52 @@ class Result(MappingBase):
             )
         )
         return dict(zip(wanted, gradients))
+
+    def jvp(self, tangents: Mapping[str, Any], of: Iterable[str]) -> Dict[str, Any]:
+        """Push tangents of the problem's data forward: how results change to first order.
+
+        Parameters
+        ----------
+        tangents : mapping of str to array_like
+            By field of the problem, short names allowed; each of the shape of its field, for a
+            sparse matrix a vector with a number for each of its ``data``. Other fields stay.
+        of : sequence of str
+            Fields of the result, such as ``["x", "objective"]``.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray or float
+            By the names of `of`.
+
+        Raises
+        ------
+        KantorError
+            A name that is not known, a shape that does not fit, or a result without these
+            products.
+
+        Examples
+        --------
+        >>> import kantor
+        >>> problem = kantor.Problem("cone", q=[1.0], A=[[-1.0]], b=[-2.0], cones="nonnegative 1")
+        >>> kantor.solve(problem).jvp({"b": [1.0]}, ["x"])["x"].round(6)
+        array([-1.])
+        """
+        if not isinstance(tangents, MappingBase):
+            raise error(_abi.E_TYPE, "tangents must be a mapping of problem fields to arrays")
+        given = [full_name(self._problem.kind, name) for name in tangents]
+        arrays = [as_numbers(value, f"tangent '{name}'") for name, value in tangents.items()]
+        wanted = [of] if isinstance(of, str) else list(of)
+        changes = [np.zeros(np.shape(self[name])) for name in wanted]
+        inputs, _owners = views_of(arrays, [f"tangent '{name}'" for name in given])
+        outputs, _targets = views_of(changes, wanted)
+        check(
+            lib.kantor_result_jvp(
+                self._handle.pointer,
+                len(given), _names(given, "field"), inputs,
+                len(wanted), _names(wanted, "result"), outputs,
+            )
+        )
+        return {name: x if x.ndim else float(x) for name, x in zip(wanted, changes)}
 
 
 def _names(names: List[str], what: str) -> Any:
