@@ -73,6 +73,13 @@ def quadratic(n, gamma, **more):
         "quadratic", {"kind": "gauss", "n": n, "epsilon": gamma}, QUADRATIC, 1e-6, **more)
 
 
+def cone_first(kind, title, n, **more):
+    return Case(
+        f"cone-first-{kind}-{n}", f"{title}, to 1e-4", "cone-first", {"kind": kind, "n": n},
+        ("SCS", "OSQP", "Kantor first_order"), 1e-4,
+        more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -144,6 +151,11 @@ CASES = [
          ("POT empirical_sinkhorn_divergence", "OTT sinkhorn_divergence",
           "GeomLoss, scaling 0.5", "GeomLoss, scaling 0.99",
           "Kantor empirical_sinkhorn_divergence", "Kantor solve sinkhorn_divergence"), 1e-6),
+    cone_first("lasso", "lasso with 100 coefficients and 1000 residuals", 100),
+    cone_first("lasso", "lasso with 300 coefficients and 3000 residuals", 300),
+    cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
+    cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
+               is_quick=False),
 ]
 
 

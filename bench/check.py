@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import cone_programs
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -246,4 +247,5 @@ CHECKS = {
     "quadratic": quadratic,
     "line": line,
     "divergence": divergence,
+    "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
 }

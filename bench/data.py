@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import cone_programs
+
 
 @dataclass
 class Task:
@@ -19,6 +21,7 @@ class Task:
     b: np.ndarray = None
     cost: np.ndarray = None
     epsilon: float = None
+    program: object = None  # of cone_programs
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
     extra: dict = field(default_factory=dict)
 
@@ -147,4 +150,5 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
+    **cone_programs.GENERATORS,
 }
