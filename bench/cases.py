@@ -83,6 +83,13 @@ def program(name, title, kind, n, contestants=PROGRAM, **more):
                 {"kind": kind, "n": n}, contestants, 1e-6, **more)
 
 
+def cone_first(kind, title, n, **more):
+    return Case(
+        f"cone-first-{kind}-{n}", f"{title}, to 1e-4", "cone-first", {"kind": kind, "n": n},
+        ("SCS", "OSQP", "Kantor first_order"), 1e-4,
+        more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -188,6 +195,11 @@ CASES = [
     Case("sliced-100000-3", "sliced distance, n = 100 000 points of space, 100 directions",
          "sliced", {"kind": "sliced", "n": 100_000, "d": 3},
          ("POT sliced_wasserstein_distance", "Kantor sliced_wasserstein_distance"), 1e-9),
+    cone_first("lasso", "lasso with 100 coefficients and 1000 residuals", 100),
+    cone_first("lasso", "lasso with 300 coefficients and 3000 residuals", 300),
+    cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
+    cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
+               is_quick=False),
 ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import program_data
+import cone_programs
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -273,4 +274,5 @@ CHECKS = {
     "barycentre": barycentre,
     "free_barycentre": free_barycentre,
     "sliced": sliced,
+    "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
 }

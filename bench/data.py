@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import cone_programs
 from program_data import PROGRAMS
 
 
@@ -22,7 +23,7 @@ class Task:
     cost: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
-    program: tuple = None  # P, q, A, l, u of a linear or quadratic program
+    program: object = None  # P, q, A, l, u, or a program of cone_programs
     extra: dict = field(default_factory=dict)
 
     def cost_rows(self, first, last):
@@ -193,4 +194,5 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
+    **cone_programs.GENERATORS,
 }

@@ -6,6 +6,7 @@ answer is not good enough, looser when it is needlessly good. Only the last sett
 kind          meaning of the knob                              first value
 "l1"          threshold on an L1 marginal error                the tolerance
 "l2"          threshold on a Euclidean marginal error          the tolerance / sqrt(n)
+"residual"    thresholds on residuals of its own             the tolerance
 "value"       threshold whose effect on the value is unknown   0.01
 "iterations"  number of iterations                             25
 ""            none: the tolerance of the case is passed on

@@ -6,7 +6,8 @@ import KantorNumerics
 ///
 /// **Method** Douglas-Rachford splitting of the homogeneous embedding of the optimality conditions,
 /// with one sparse factorisation that every iteration uses again, and safeguarded Anderson
-/// acceleration or Halpern's anchor.
+/// acceleration or Halpern's anchor. Linear programs, and quadratic ones too large for the factor:
+/// the restarted Halpern iteration of the primal-dual hybrid gradient (`PrimalDual`).
 ///
 /// **Symbols** w the iterate; u = (x, y, tau) its part in the cones, y the multipliers; R the
 /// diagonal metric (rho_x, 1/scale, d); T the operator w -> w + alpha (u - u~).
@@ -15,8 +16,8 @@ import KantorNumerics
 /// 1. u~: solve [P + R_x, A'; A, -R_y] (a factor made once), then a quadratic equation for tau.
 /// 2. u: project 2u~ - w on R^n x K* x R+.
 /// 3. w <- w + alpha (u - u~); s comes out as R (u + w - 2u~).
-/// 4. Now and then: Anderson's extrapolation, kept when the step of T does not grow beyond twice its length;
-///    the residuals; another scale when primal and dual residuals are far apart.
+/// 4. Now and then: Anderson's extrapolation, kept when the step of T does not grow beyond twice
+///    its length; the residuals; another scale when primal and dual residuals are far apart.
 ///
 /// Deviation: SCS extrapolates by Anderson's type I every ten iterations and accepts shorter steps
 /// only; type II in the metric R, every three iterations, with steps up to twice as long accepted,
@@ -32,8 +33,8 @@ import KantorNumerics
 /// **Cost** One or a few factorisations of a sparse matrix of the order n + m; two triangular
 /// solves and the projections per iteration.
 ///
-/// **Reference** odonoghue2021operator; walker2011anderson; garstka2022safeguarded; halpern1967fixed;
-/// ruiz2001scaling.
+/// **Reference** odonoghue2021operator; walker2011anderson; garstka2022safeguarded;
+/// halpern1967fixed; lu2024restarted; pock2011diagonal; ruiz2001scaling.
 public enum FirstOrder: ConeMethod {
   public static let spec = MethodSpec(
     name: "first_order", kind: ConeKind.kind.name,
@@ -53,8 +54,15 @@ public enum FirstOrder: ConeMethod {
       "max_iterations", .int(50_000, min: 1, max: .max),
       "Iterations after which the solve stops."),
     OptionSpec(
+      "splitting",
+      .text("automatic", choices: ["automatic", "douglas_rachford", "primal_dual"]),
+      "What is iterated: with a factorisation, or with products alone, for linear cones. Automatic "
+        + "takes products for linear objectives, and when the factor would have more than 1e8 "
+        + "entries."),
+    OptionSpec(
       "acceleration", .text("anderson", choices: ["anderson", "halpern", "none"]),
-      "Anderson's extrapolation, Halpern's anchored iteration with restarts, or the plain one."),
+      "Anderson's extrapolation, Halpern's anchored iteration with restarts, or the plain one; "
+        + "of douglas_rachford alone."),
     OptionSpec(
       "memory", .int(10, min: 1, max: 50), "Differences that Anderson's extrapolation uses.",
       advanced: true),
@@ -74,9 +82,11 @@ public enum FirstOrder: ConeMethod {
   ]
 
   static let outputs: [FieldSpec] = [
-    FieldSpec("factor_entries", .int, .output, "Entries of the sparse factor."),
+    FieldSpec("splitting", .text, .output, "What was iterated."),
+    FieldSpec("factor_entries", .int, .output, "Entries of the sparse factor; 0 without one."),
     FieldSpec("factorisations", .int, .output, "Factorisations: one for each scale."),
-    FieldSpec("scale", .real, .output, "The last scale."),
+    FieldSpec(
+      "scale", .real, .output, "The last scale, or the weight of the primal-dual iteration."),
     FieldSpec("extrapolations", .int, .output, "Extrapolations that were kept."),
     FieldSpec("restarts", .int, .output, "Restarts of Halpern's iteration."),
   ]
@@ -86,8 +96,54 @@ public enum FirstOrder: ConeMethod {
   ) throws(KantorError) -> ConeProposal {
     let start = try ConeStart(problem, run)
     try Convexity.check(problem.p, Interruption(run.monitor))
-    return try SplittingSolve(problem, run, start).propose()
+    var proposal = try solve(problem, run, start)
+    if proposal.claim == .unbounded, let ray = try contradiction(problem, run) {
+      proposal.claim = .infeasible
+      proposal.z = ray
+    }
+    return proposal
   }
+
+  /// A direction in which the objective falls says nothing when no point is feasible: the program
+  /// without its objective tells, by a ray of its dual.
+  private static func contradiction(
+    _ problem: ConeProblem, _ run: Run
+  ) throws(KantorError) -> Buffer<Double>? {
+    let n = problem.n
+    let bare = ConeProblem(
+      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
+      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
+    let inner = Run(options: run.options, monitor: run.monitor)
+    let proposal = try solve(bare, inner, ConeStart())
+    return proposal.claim == .infeasible ? proposal.z : nil
+  }
+
+  static func solve(
+    _ problem: ConeProblem, _ run: Run, _ start: ConeStart
+  ) throws(KantorError) -> ConeProposal {
+    let splitting = run.options.text("splitting")
+    if splitting == "primal_dual" {
+      if let other = problem.cones.first(where: { !$0.isLinear }) {
+        throw KantorError(
+          .unsupported,
+          "option 'splitting': primal_dual takes zero, nonnegative and box cones, not "
+            + other.name)
+      }
+      return try PrimalDualSolve(problem: problem, run: run, start: start).propose()
+    }
+    // Who asks for an acceleration means the splitting that has it.
+    let mayChoose =
+      splitting == "automatic" && problem.isLinear
+      && run.options.text("acceleration") == "anderson"
+    if mayChoose && problem.p.count == 0 {
+      return try PrimalDualSolve(problem: problem, run: run, start: start).propose()
+    }
+    let bound = mayChoose ? mostEntries : .max
+    return try SplittingSolve(problem, run, start, mostEntries: bound).propose()
+  }
+
+  /// Entries of a factor, 800 MB, above which programs with linear cones do without.
+  static let mostEntries = 100_000_000
 }
 
 /// What one solve leaves to the next.
@@ -102,8 +158,10 @@ struct SplittingSolve {
   let run: Run
   let start: ConeStart
   private let tolerance: Double
+  private let mostEntries: Int
 
-  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart, mostEntries: Int) {
+    self.mostEntries = mostEntries
     self.problem = problem
     self.run = run
     self.start = start
@@ -118,45 +176,30 @@ struct SplittingSolve {
     let interruption = Interruption(run.monitor)
     guard
       let system = try SplittingSystem(
-        form, reuse: reuse?.analysis, threads: run.threads, interruption: interruption)
+        form, reuse: reuse?.analysis, interruption: interruption)
     else { return try origin() }
+    if system.shared.analysis.factorEntries > mostEntries {
+      return try PrimalDualSolve(problem: problem, run: run, start: start).propose()
+    }
+    try system.allocate(threads: run.threads)
     let loop = try DouglasRachford(form, system, settings, run.monitor)
     let warm = try SplittingWarmStart(form, start)
     let outcome = try loop.run(from: warm)
-    var figures = ResultFields()
-    figures.add("factor_entries", system.shared.analysis.factorEntries)
-    figures.add("factorisations", system.factorisations)
-    figures.add("scale", loop.scale)
-    figures.add("extrapolations", loop.extrapolations)
-    figures.add("restarts", loop.restarts)
     var proposal: ConeProposal
     switch outcome {
     case .infeasible(let ray): proposal = try claim(.infeasible, z: ray)
-    case .unbounded(let ray):
-      if let other = try contradiction() {
-        proposal = try claim(.infeasible, z: other)
-      } else {
-        proposal = try claim(.unbounded, x: ray)
-      }
+    case .unbounded(let ray): proposal = try claim(.unbounded, x: ray)
     case .ended:
       let (x, s, z) = try form.answer(loop.best)
       proposal = ConeProposal(claim: .point, x: x, s: s, z: z, tolerance: tolerance)
     }
-    proposal.figures = figures
+    proposal.figures = SplittingFigures(
+      splitting: "douglas_rachford", factorEntries: system.shared.analysis.factorEntries,
+      factorisations: system.factorisations, scale: loop.scale,
+      extrapolations: loop.extrapolations, restarts: loop.restarts
+    ).fields
     proposal.reusable = SplittingReuse(analysis: system.shared, scale: loop.scale)
     return proposal
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private func contradiction() throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = SplittingSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
-    let proposal = try inner.propose()
-    return proposal.claim == .infeasible ? proposal.z : nil
   }
 
   private func claim(

@@ -4,6 +4,8 @@ import KantorNumerics
 /// Projections on the dual cones of a splitting's rows.
 final class SplittingCones {
   private let form: SplittingForm
+  /// Takes the rows of boxes as they are, without bounds.
+  private let general: ConeProjection?
   /// The last t of the two-sided rows: mostly the next one is near.
   private var top = 1.0
   private let lowPerTop: Buffer<Double>
@@ -21,15 +23,14 @@ final class SplittingCones {
         highPerTop.pointer[i] = form.high.pointer[i] / unit
       }
     }
-    for item in form.general {
-      throw KantorError(
-        .unsupported, "'first_order' does not take the cone \(item.cone.name)")
-    }
+    general = form.hasGeneral ? try ConeProjection(form.problem.cones, lower: nil, upper: nil) : nil
   }
 
-  /// v <- the nearest point of K*.
-  func projectDual(_ v: UnsafeMutablePointer<Double>) {
+  /// v <- the nearest point of K*. False when an entry is not finite or an eigenvalue computation
+  /// did not converge.
+  func projectDual(_ v: UnsafeMutablePointer<Double>) -> Bool {
     let (m, kind) = (form.problem.m, form.kind.pointer)
+    let isFine = general?.projectDual(v) ?? true
     for i in 0..<m {
       switch kind[i] {
       case SplittingForm.Kind.nonnegative: if v[i] < 0 { v[i] = 0 }
@@ -38,6 +39,7 @@ final class SplittingCones {
       }
     }
     if form.hasBox { projectBoxDual(v) }
+    return isFine
   }
 
   // MARK: Two-sided rows

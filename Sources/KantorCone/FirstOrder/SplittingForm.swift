@@ -45,8 +45,8 @@ final class SplittingForm {
   let low: Buffer<Double>
   let high: Buffer<Double>
   let hasBox: Bool
-  /// Cones that are no product of half-lines, and their first rows.
-  let general: [(cone: Cone, first: Int)]
+  /// Whether there are cones that are no product of half-lines.
+  let hasGeneral: Bool
   /// D and E.
   let columns: Buffer<Double>
   let rowScale: Buffer<Double>
@@ -69,18 +69,17 @@ final class SplittingForm {
     p = try problem.p.copy()
     q = try problem.q.copy()
     let values = try problem.a.values.copy()
-    for k in 0..<values.count { values.pointer[k] *= sign.pointer[Int(problem.a.indices.pointer[k])] }
+    let row = problem.a.indices.pointer
+    for k in 0..<values.count { values.pointer[k] *= sign.pointer[Int(row[k])] }
     a = SparseMatrix(
       rows: rows, columns: n, starts: problem.a.starts, indices: problem.a.indices,
       values: values)
     b = try Buffer(count: rows)
-    var general: [(cone: Cone, first: Int)] = []
     var blocks: [Range<Int>] = []
     for (k, cone) in problem.cones.enumerated() where !cone.isLinear {
-      general.append((cone, problem.rowStarts[k]))
       blocks.append(problem.rowStarts[k]..<problem.rowStarts[k + 1])
     }
-    self.general = general
+    hasGeneral = !blocks.isEmpty
     (columns, rowScale) = try SplittingScale.equilibrate(p: p, a: a, q: q.pointer, blocks: blocks)
     var top = 0.0
     for i in 0..<m {

@@ -10,12 +10,12 @@ final class SplittingSystem {
   private let matrix: SparseMatrix
   private let diagonal: Buffer<Int32>
   private let objective: Buffer<Double>
-  private let factor: LDLFactor
+  private var factor: LDLFactor?
   private let interruption: Interruption
 
   /// Nil when the host asked to stop.
   init?(
-    _ form: SplittingForm, reuse: KKTAnalysis?, threads: Int, interruption: Interruption
+    _ form: SplittingForm, reuse: KKTAnalysis?, interruption: Interruption
   ) throws(KantorError) {
     n = form.n
     order = form.n + form.rows
@@ -37,10 +37,15 @@ final class SplittingSystem {
       guard let found = try LDLAnalysis(matrix, interruption: interruption) else { return nil }
       shared = KKTAnalysis(pattern: matrix, analysis: found)
     }
-    factor = try LDLFactor(shared.analysis, threads: threads)
+  }
+
+  /// Takes the memory of the factor.
+  func allocate(threads: Int) throws(KantorError) {
+    let factor = try LDLFactor(shared.analysis, threads: threads)
     let signs = try Buffer<Int8>(count: order, repeating: 1)
     for i in n..<order { signs.pointer[i] = -1 }
     factor.expect(signs: signs.pointer)
+    self.factor = factor
   }
 
   /// Factors with this metric. False when the host asked to stop, or the numbers broke down.
@@ -50,12 +55,13 @@ final class SplittingSystem {
     }
     for i in n..<order { matrix.values.pointer[Int(diagonal.pointer[i])] = -metric[i] }
     factorisations += 1
+    guard let factor else { return false }
     return factor.factor(
       values: matrix.values.pointer, rule: PivotRule(shift: 0), interruption: interruption
     ).isUsable
   }
 
-  func solve(_ v: UnsafeMutablePointer<Double>) { factor.solve(v) }
+  func solve(_ v: UnsafeMutablePointer<Double>) { factor?.solve(v) }
 
   /// Solves that one factorisation costs, roughly.
   var solvesPerFactorisation: Double {

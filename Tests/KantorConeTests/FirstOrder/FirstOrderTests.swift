@@ -18,6 +18,7 @@ import Testing
     _ change: (Settings) throws -> Void = { _ in }
   ) throws -> Result {
     try sample.solve("first_order") {
+      try $0.set("splitting", .text("douglas_rachford"))
       try $0.set("acceleration", .text(acceleration))
       try change($0)
     }
@@ -153,7 +154,7 @@ import Testing
 
   @Test func accuracyThatIsAskedFor() throws {
     let sample = random(20, 30, 6)
-    var iterations: [Int] = []
+    var iterations: [Int64] = []
     for tolerance in [1e-3, 1e-6, 1e-10] {
       let result = try solve(sample) { try $0.set("tolerance", .real(tolerance)) }
       #expect(result.status == .solved)
@@ -197,7 +198,7 @@ import Testing
   @Test func startsThatDoNotFit() throws {
     let problem = try random(6, 8, 1).problem()
     let spec = FirstOrder.spec
-    func code(_ name: String, _ values: [Double]) -> ErrorCode? {
+    func code(_ name: String, _ values: [Double]) -> KantorError.Code? {
       failure { () throws(KantorError) in
         let settings = Settings(method: spec)
         settings.setStart(name, Tensor(try Buffer(values)))
