@@ -50,6 +50,8 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
+    case "unbalanced_transport": return RelaxedSpecimens.unbalanced
+    case "partial_transport": return RelaxedSpecimens.partial
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

@@ -114,7 +114,7 @@ public enum TransportKind {
     return values
   }
 
-  private static func weights(
+  static func weights(
     _ fields: ProblemFields, _ name: String, _ count: Int
   ) throws(KantorError) -> Buffer<Double>? {
     guard let t = fields.tensor(name) else { return nil }

@@ -13,7 +13,7 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, lp, smooth
+from . import batch, bregman, gaussian, lp, partial, smooth, unbalanced
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
@@ -34,11 +34,13 @@ __all__ = [
     "emd_1d",
     "gaussian",
     "lp",
+    "partial",
     "sinkhorn",
     "sinkhorn2",
     "smooth",
     "solve",
     "solve_sample",
+    "unbalanced",
     "unif",
     "wasserstein_1d",
 ]
