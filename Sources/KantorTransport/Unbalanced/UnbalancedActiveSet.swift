@@ -9,7 +9,8 @@ import KantorNumerics
 /// **Method** The plan has at most n + m - 1 entries, so the problem is solved on a short list of
 /// pairs that a coarse entropic run suggests, by L-BFGS with bounds or by majorisation-
 /// minimisation. The forest that this leaves has its exact solution in closed form
-/// (`SupportForest`). All pairs are then priced, those that would lower the value join the list, and so on.
+/// (`SupportForest`). All pairs are then priced, those that would lower the value join the list,
+/// and so on.
 ///
 /// **Symbols** f_i = -rho1 log(r_i/a_i) or rho1 (a_i - r_i) the slope of the penalty at row sum
 /// r_i, g likewise; C_ij - f_i - g_j the reduced cost.
