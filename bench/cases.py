@@ -88,6 +88,20 @@ def cone_first(kind, title, n, **more):
         f"cone-first-{kind}-{n}", f"{title}, to 1e-4", "cone-first", {"kind": kind, "n": n},
         ("SCS", "OSQP", "Kantor first_order"), 1e-4,
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+UNBALANCED = (
+    "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
+    "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",
+)
+RELAXED = ("POT mm_unbalanced", "POT lbfgsb_unbalanced", "Kantor solve unbalanced_active_set")
+
+
+def unbalanced(n, epsilon, strength, **more):
+    return Case(
+        f"unbalanced-kl-{n}-{epsilon:g}-{strength:g}",
+        f"unbalanced, KL penalties of strength {strength:g} times the median cost, n = {n}, "
+        f"epsilon = {epsilon:g} of the median cost, to 1e-9", "unbalanced",
+        {"kind": "unequal_plane", "n": n, "epsilon_of_median": epsilon, "strength": strength},
+        UNBALANCED, 1e-9, **more)
 
 
 CASES = [
@@ -163,6 +177,13 @@ CASES = [
     Case("sparse-capacity-500-4", "quadratic regularisation, gamma = 1, at most 4 entries in a "
          "column, n = 500", "quadratic",
          {"kind": "gauss", "n": 500, "epsilon": 1.0, "max_nz": 4}, LIMITED, 1e-6),
+    unbalanced(1000, 0.1, 1.0),
+    unbalanced(1000, 0.01, 1.0, is_quick=False),
+    unbalanced(1000, 0.01, 10.0, is_quick=False),
+    Case("unbalanced-exact-300", "unbalanced without entropy, KL penalties of strength 1 times "
+         "the median cost, n = 300, to 1e-4", "unbalanced",
+         {"kind": "unequal_plane", "n": 300, "epsilon_of_median": 0.0, "strength": 1.0},
+         RELAXED, 1e-4),
     Case("cloud-20000", "entropic, n = 20 000 points of the unit square, "
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import program_data
 import cone_programs
+import data
+import program_data
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -221,6 +222,33 @@ def column_conjugate(x, mass, strength, most):
     return float(x @ y - 0.5 * strength * (y @ y))
 
 
+def unbalanced(task, answer):
+    """Relative gap between a plan's value with KL penalties and the dual value at the potentials
+    -rho log(marginal / weight); without entropy after a c-transform of the sources' potentials."""
+    plan, cost, eps = np.maximum(dense(task, answer), 0), task.cost, task.epsilon
+    rho = task.extra["strength"] * data.median_cost(task)
+    rows, columns = plan.sum(1), plan.sum(0)
+    if not (np.isfinite(plan).all() and rows.min() > 0 and columns.min() > 0):
+        return {"error": np.nan, "note": "a marginal is 0 or not finite"}
+    f, g = -rho * np.log(rows / task.a), -rho * np.log(columns / task.b)
+    primal = float((plan * cost).sum()) + rho * (
+        relative_entropy(rows, task.a) + relative_entropy(columns, task.b))
+    if eps == 0:
+        g = (cost - f[:, None]).min(0)
+    dual = -rho * float(task.a @ np.expm1(-f / rho) + task.b @ np.expm1(-g / rho))
+    if eps > 0:
+        product = np.outer(task.a, task.b)
+        primal += eps * relative_entropy(plan, product)
+        dual -= eps * float(
+            (product * np.expm1((f[:, None] + g - cost) / eps)).sum())
+    return {"error": abs(primal - dual) / abs(primal), "value": primal, "mass": rows.sum()}
+
+
+def relative_entropy(p, q):
+    positive = p > 0
+    return float((p[positive] * np.log(p[positive] / q[positive])).sum() - p.sum() + q.sum())
+
+
 def line(task, answer):
     """Relative error of the squared 2-Wasserstein distance of equally many samples."""
     difference = np.sort(task.x) - np.sort(task.y)
@@ -268,6 +296,7 @@ CHECKS = {
     "cloud": entropic,
     "sparse": entropic,
     "quadratic": quadratic,
+    "unbalanced": unbalanced,
     "line": line,
     "program": program_data.examine,
     "divergence": divergence,

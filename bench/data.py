@@ -61,7 +61,8 @@ def make_task(spec, threads):
         GENERATORS[kind](task, n, rng)
     if task.a is None:
         task.a, task.b = uniform(n), uniform(n)
-    if spec.pop("matrix", task.family in ("exact", "sinkhorn", "quadratic")) and task.cost is None:
+    dense = ("exact", "sinkhorn", "quadratic", "unbalanced")
+    if spec.pop("matrix", task.family in dense) and task.cost is None:
         task.cost = squared_distances(task.x, task.y)
     relative = spec.pop("epsilon_of_median", None)
     if relative is not None:
@@ -89,6 +90,13 @@ def weighted_plane(task, n, rng):
     plane(task, n, rng)
     a, b = rng.random(n) + 1e-3, rng.random(n) + 1e-3
     task.a, task.b = a / a.sum(), b / b.sum()
+
+
+def unequal_plane(task, n, rng):
+    """Uniform points of two squares, one moved, with general weights of masses 1 and 1.5."""
+    weighted_plane(task, n, rng)
+    task.y += 0.3
+    task.b *= 1.5
 
 
 def gauss16(task, n, rng):
@@ -188,6 +196,7 @@ GENERATORS = {
     "digits_l2": digits(2),
     "plane": plane,
     "weighted_plane": weighted_plane,
+    "unequal_plane": unequal_plane,
     "gauss": gauss,
     "gauss16": gauss16,
     "random_cost": random_cost,

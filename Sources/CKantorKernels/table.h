@@ -51,6 +51,14 @@
     (KN_SWEEP_PARAMETERS, const double *phi, const double *gamma, float *kernel, \
      int64_t leading, void *scratch), \
     (cost, row_begin, row_end, inv_eps, phi, gamma, kernel, leading, scratch)) \
+  X(void, kernel_times_f64, \
+    (const double *kernel, int64_t leading, int64_t columns, int64_t row_begin, \
+     int64_t row_end, const double *v, double *out), \
+    (kernel, leading, columns, row_begin, row_end, v, out)) \
+  X(void, kernel_transposed_f64, \
+    (const double *kernel, int64_t leading, int64_t columns, int64_t row_begin, \
+     int64_t row_end, const double *u, double *column_sum), \
+    (kernel, leading, columns, row_begin, row_end, u, column_sum)) \
   X(int64_t, scaling_sweep_f64, \
     (const double *kernel, int64_t leading, int64_t columns, int64_t row_begin, \
      int64_t row_end, const double *a, double *u, const double *v, double *column_sum, \

@@ -57,6 +57,8 @@ public struct KindSpecimens: Sendable {
     case "map_fit": return MapFitSpecimens.all
     case "sliced_transport": return SlicedSpecimens.all
     case "multimarginal": return MultimarginalSpecimens.all
+    case "unbalanced_transport": return RelaxedSpecimens.unbalanced
+    case "partial_transport": return RelaxedSpecimens.partial
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

@@ -8,7 +8,8 @@ public struct Specimen: Sendable, CustomStringConvertible {
     case cost(rows: [[Double]])
     case points([[Double]], [[Double]], metric: String)
     /// A problem of another kind, by its fields.
-    case other(kind: String, arrays: [Field], words: [String: String] = [:])
+    case other(
+      kind: String, arrays: [Field], words: [String: String] = [:], reals: [String: Double] = [:])
   }
   /// Numbers of an array field.
   public struct Field: Sendable {
@@ -38,13 +39,13 @@ public struct Specimen: Sendable, CustomStringConvertible {
   }
 
   public var kind: String {
-    if case .other(let kind, _, _) = data { return kind }
+    if case .other(let kind, _, _, _) = data { return kind }
     return "transport"
   }
 
   /// Lengths of the arrays that a derivative with respect to them has to have.
   public var fieldShapes: [String: [Int]] {
-    if case .other(_, let arrays, _) = data {
+    if case .other(_, let arrays, _, _) = data {
       return Dictionary(uniqueKeysWithValues: arrays.map { ($0.name, $0.shape) })
     }
     return ["weights_source": [shape.n], "weights_target": [shape.m]]
@@ -71,7 +72,8 @@ public struct Specimen: Sendable, CustomStringConvertible {
       try set("points_source", x.flatMap { $0 }, [x.count, x[0].count])
       try set("points_target", y.flatMap { $0 }, [y.count, y[0].count])
       try problem.set("metric", .text(metric))
-    case .other(_, let arrays, let words):
+    case .other(_, let arrays, let words, let reals):
+      for (name, number) in reals { try problem.set(name, .real(number)) }
       for field in arrays { try set(field.name, field.numbers, field.shape) }
       for (name, word) in words { try problem.set(name, .text(word)) }
     }

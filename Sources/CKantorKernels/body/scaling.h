@@ -17,6 +17,38 @@ KN_INLINE void kn_dot_rows_d(int rows, const double *k, int64_t leading, const d
   }
 }
 
+static void kn_body_kernel_times_f64(const double *kernel, int64_t leading, int64_t columns,
+                                     int64_t row_begin, int64_t row_end, const double *v,
+                                     double *out) {
+  for (int64_t i = row_begin; i < row_end;) {
+    const int rows = row_end - i >= 4 ? 4 : 1;
+    double sum[4];
+    if (rows == 4) {
+      kn_dot_rows_d(4, kernel + i * leading, leading, v, columns, sum);
+    } else {
+      kn_dot_rows_d(1, kernel + i * leading, leading, v, columns, sum);
+    }
+    for (int r = 0; r < rows; r++) out[i + r] = sum[r];
+    i += rows;
+  }
+}
+
+static void kn_body_kernel_transposed_f64(const double *kernel, int64_t leading, int64_t columns,
+                                          int64_t row_begin, int64_t row_end, const double *u,
+                                          double *column_sum) {
+  for (int64_t i = row_begin; i < row_end;) {
+    const int rows = row_end - i >= 4 ? 4 : 1;
+    double t[4];
+    for (int r = 0; r < rows; r++) t[r] = u[i + r];
+    if (rows == 4) {
+      kn_scatter_rows_d(4, kernel + i * leading, leading, t, column_sum, columns);
+    } else {
+      kn_scatter_rows_d(1, kernel + i * leading, leading, t, column_sum, columns);
+    }
+    i += rows;
+  }
+}
+
 /* Row factors from row sums; returns 1 for a row with mass and no finite factor. */
 KN_INLINE int64_t kn_scale_row(double sum, double a, double *u, double *error) {
   const double factor = a > 0.0 ? a / sum : 0.0;

@@ -131,6 +131,14 @@ void kn_kernel_rows_f32(const kn_cost *cost, int64_t row_begin, int64_t row_end,
                         const double *phi, const double *gamma, float *kernel, int64_t leading,
                         void *scratch);
 
+/* Products with a stored kernel K, rows [row_begin, row_end): out[i] = K_i . v, and
+   column_sum += u[i] K_i. Called block by block, the second finds K in the cache. */
+void kn_kernel_times_f64(const double *kernel, int64_t leading, int64_t columns, int64_t row_begin,
+                         int64_t row_end, const double *v, double *out);
+void kn_kernel_transposed_f64(const double *kernel, int64_t leading, int64_t columns,
+                              int64_t row_begin, int64_t row_end, const double *u,
+                              double *column_sum);
+
 /* One fused scaling iteration on a stored kernel K, rows [row_begin, row_end): s = K_i . v,
    *error += |u[i] s - a[i]|, u[i] = a[i] / s, column_sum += u[i] K_i. Rows with a[i] = 0 get
    u[i] = 0; a row with mass whose a[i] / s is not finite is counted in the return value and left

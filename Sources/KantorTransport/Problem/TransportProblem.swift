@@ -60,6 +60,34 @@ public final class TransportProblem: SealedProblem {
     self.b = scaled
   }
 
+  /// Two measures with the masses that they have, for problems that do not ask for equal ones;
+  /// `mass` is that of the sources.
+  init(
+    keepingMasses geometry: Geometry, a: Buffer<Double>?, b: Buffer<Double>?,
+    isFlat: (source: Bool, target: Bool)
+  ) throws(KantorError) {
+    let (n, m) = (geometry.n, geometry.m)
+    self.geometry = geometry
+    self.isFlat = isFlat
+    sourceGeometry = nil
+    targetGeometry = nil
+    hasUniformWeights = false
+    massFactor = 1
+    if let a {
+      mass = try Self.mass(a, "weights_source")
+      self.a = a
+    } else {
+      mass = 1
+      self.a = try Buffer(count: n, repeating: 1 / Double(n))
+    }
+    if let b {
+      _ = try Self.mass(b, "weights_target")
+      self.b = b
+    } else {
+      self.b = try Buffer(count: m, repeating: 1 / Double(m))
+    }
+  }
+
   private static func isUniform(_ weights: Buffer<Double>?) -> Bool {
     guard let weights else { return true }
     return weights.span.allSatisfy { $0 == weights.pointer[0] }

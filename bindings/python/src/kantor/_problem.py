@@ -258,7 +258,7 @@ class Problem:
         Parameters
         ----------
         name : str
-            A field of type array, or a short name.
+            A field of type array or real, or a short name.
 
         Returns
         -------
@@ -279,6 +279,8 @@ class Problem:
                 _abi.E_NAME,
                 f"field '{name}' is not known; known are {', '.join(fields)}",
             )
+        if fields[name]["type"] == "real":
+            return ()
         extents: Dict[str, int] = {}
         for known, shape in self._shapes.items():
             for symbols in _symbols(fields.get(known, {}).get("shape", "")):

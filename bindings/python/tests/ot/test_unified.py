@@ -95,7 +95,7 @@ def test_precision(case, kind, reg):
 
 
 @pytest.mark.parametrize("words, text", [
-    (dict(unbalanced=1.0), "unbalanced"), (dict(unbalanced=(np.inf, 1.0)), "unbalanced"),
+    (dict(unbalanced=(np.inf, 1.0)), "unbalanced"),
     (dict(c=np.ones((7, 6))), "c: "), (dict(plan_init=np.ones((7, 6))), "plan_init"),
     (dict(method="mm"), "mm"), (dict(grad="forward"), "grad"),
     (dict(reg=1.0, reg_type="L3"), "L3"), (dict(reg=1.0, reg_type=(abs, abs)), "reg_type"),

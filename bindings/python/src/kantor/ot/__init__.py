@@ -13,7 +13,7 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, gromov, lp, monge, sliced, smooth
+from . import batch, bregman, gaussian, gromov, lp, monge, partial, sliced, smooth, unbalanced
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._multimarginal import Multimarginal, multimarginal
@@ -49,6 +49,7 @@ __all__ = [
     "max_sliced_wasserstein_distance",
     "monge",
     "multimarginal",
+    "partial",
     "sinkhorn",
     "sinkhorn2",
     "sliced",
@@ -57,6 +58,7 @@ __all__ = [
     "solve",
     "solve_gromov",
     "solve_sample",
+    "unbalanced",
     "unif",
     "wasserstein_1d",
 ]

@@ -17,6 +17,7 @@ from ._exact import center_dual_potentials
 from ._inputs import float_type, read_count, read_points, read_start, refuse, warn_unsolved
 from ._line import wasserstein_1d
 from ._outcome import OTResult
+from ._relaxed import solve_unbalanced
 from ._tools import POINT_METRICS, dist
 from .smooth import solve_quadratic
 
@@ -41,7 +42,7 @@ def solve(
     verbose: bool = False,
     grad: str = "autodiff",
 ) -> OTResult:
-    """Solve a transport problem with a cost matrix, exact, entropic or quadratic.
+    """Solve a transport problem with a cost matrix: exact, entropic, quadratic or unbalanced.
 
     Parameters
     ----------
@@ -51,16 +52,16 @@ def solve(
         Weights; uniform if None.
     reg : float, optional
         Strength of the entropic regularisation; None or 0: exact.
-    c : None
-        Other reference measures than that of `reg_type` are not offered.
+    c : array_like, optional
+        What the entropy is relative to, in unbalanced problems; not offered in others.
     reg_type : {"KL", "entropy", "L2"}
         Regularise relative to the product of the weights, or by the entropy; the plan is the same
         and the value differs by a constant. ``"L2"``: the plan of half the squared norm; as in
         POT, ``value`` counts the whole squared norm. Functions are not offered.
-    unbalanced : None or infinity
-        Relaxed marginals are not offered.
-    unbalanced_type : str
-        Without effect, as marginals are not relaxed.
+    unbalanced : float or pair of float, optional
+        Strengths of penalties on marginals that are missed; None or infinity: they are met.
+    unbalanced_type : {"KL", "L2", "TV"}
+        The penalties: Kullback-Leibler divergence, half the squared distance, total variation.
     method : {None, "sinkhorn", "sinkhorn_log"}
         Of entropic problems; both name the same solver.
     n_threads : int
@@ -97,6 +98,12 @@ def solve(
     >>> kantor.ot.solve([[0.0, 1.0], [1.0, 0.0]], [0.5, 0.5], [0.25, 0.75]).value
     0.25
     """
+    if unbalanced is not None and not np.all(np.isinf(unbalanced)):
+        _refuse_more(None, None, plan_init, grad)
+        return _unbalanced(
+            M, a, b, reg, c, reg_type, unbalanced, unbalanced_type, method, n_threads, max_iter,
+            potentials_init, tol, verbose,
+        )
     _refuse_more(c, unbalanced, plan_init, grad)
     kind = float_type(M, a, b)
     M = as_matrix(M, "M")
@@ -283,6 +290,37 @@ def _exact(
     )
 
 
+def _unbalanced(
+    M: Any, a: Any, b: Any, reg: Any, c: Any, reg_type: Any, strengths: Any, penalty: Any,
+    method: Optional[str], n_threads: int, max_iter: Optional[int], start: Any,
+    tol: Optional[float], verbose: bool,
+) -> OTResult:
+    name = str(penalty).lower()
+    if name not in ("kl", "l2", "tv"):
+        refuse(f"unbalanced_type {penalty!r} is not offered; use 'KL', 'L2' or 'TV'")
+    if method is not None:
+        refuse(f"method {method!r} is not offered for unbalanced problems; leave it out")
+    kind = float_type(M, a, b)
+    own = "unbalanced_simplex" if name == "tv" else "unbalanced_active_set"
+    found = solve_unbalanced(
+        a, b, M, strengths, reg=reg or 0.0, reg_type=reg_type, c=c, penalty=name,
+        warmstart=start if reg else None, limit=max_iter, tolerance=tol or 1e-9, verbose=verbose,
+        threads=read_count(n_threads, "n_threads"), method="unbalanced_sinkhorn" if reg else own,
+    )
+    result = found.result
+    potentials = None
+    if "potential_source" in result:
+        scale = float(reg) if reg else 1.0
+        potentials = tuple(
+            (x / scale).astype(kind) for x in (result.potential_source, result.potential_target)
+        )
+    return OTResult(
+        kind.type(found.total), kind.type(found.linear), potentials, found.plan.shape,
+        "Converged" if result.status_code == _abi.SOLVED else result.status, kind, result,
+        is_sparse=not reg,
+    )
+
+
 def _quadratic(
     problem: Problem, shape: Tuple[int, int], kind: np.dtype, reg: float, method: Optional[str],
     n_threads: int, max_iter: Optional[int], tol: Optional[float], verbose: bool,
@@ -353,7 +391,10 @@ def _refuse_more(c: Any, unbalanced: Any, plan_init: Any, grad: str) -> None:
     if c is not None:
         refuse("c: another reference measure is not offered; leave it out")
     if unbalanced is not None and not np.all(np.isinf(unbalanced)):
-        refuse(f"unbalanced={unbalanced!r}: relaxed marginals are not offered; leave it out")
+        refuse(
+            f"unbalanced={unbalanced!r}: relaxed marginals are not offered without a cost matrix; "
+            "use lazy=False"
+        )
     if plan_init is not None:
         refuse("plan_init: starting from a plan is not offered; use potentials_init")
     if grad not in _GRADIENTS:

@@ -1,0 +1,183 @@
+"""One unbalanced problem under POT's conventions, for the functions that POT has of it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from .. import _abi
+from .._arrays import as_matrix
+from .._errors import error
+from .._problem import Problem
+from .._result import Result
+from .._solve import solve
+from ._entropic import _Printer
+from ._inputs import (
+    read_count, read_positive, read_start, read_weights, refuse, warn_unsolved,
+)
+
+#: The smallest tolerance of the solver; POT's default of some functions is below it.
+_LEAST_TOLERANCE = 1e-12
+
+
+class Unbalanced(NamedTuple):
+    """A solved unbalanced problem, with what the functions make their answers from.
+
+    Attributes
+    ----------
+    result : Result
+        What Kantor gave back.
+    plan : numpy.ndarray
+        The plan, float64.
+    linear, total : float
+        Cost of the plan, and the objective with regularisation and penalties.
+    """
+
+    result: Result
+    plan: np.ndarray
+    linear: float
+    total: float
+
+
+def solve_unbalanced(
+    a: Any, b: Any, M: Any, reg_m: Any, *, reg: float = 0.0, reg_type: str = "kl", c: Any = None,
+    penalty: str = "kl", warmstart: Any = None, limit: Optional[int] = None,
+    tolerance: float = 1e-9, verbose: bool = False, trace: bool = False, threads: int = 1,
+    method: Optional[str] = None,
+) -> Unbalanced:
+    """Solve an unbalanced problem, and warn if the solve fell short.
+
+    Parameters
+    ----------
+    a, b, M, reg_m, reg, reg_type, c, warmstart
+        As for `sinkhorn_unbalanced`; `reg` counts for the method ``"unbalanced_sinkhorn"``.
+    penalty : {"kl", "l2", "tv"}
+        Form of the penalties.
+    limit : int, optional
+        Largest number of iterations.
+    tolerance : float
+        Where to stop.
+    verbose, trace : bool
+        Print, or keep, the course of the solve.
+    threads : int
+        Threads of the solver.
+    method : str, optional
+        Name of the method; chosen by the problem if None.
+
+    Returns
+    -------
+    Unbalanced
+        The answer.
+    """
+    M = as_matrix(M, "M")
+    weights = read_weights(a, M.shape[0], "a"), read_weights(b, M.shape[1], "b")
+    fields = _penalties(reg_m)
+    cost, reference, options = M, None, {}
+    if method == "unbalanced_sinkhorn":
+        reg = read_positive(reg, "reg")
+        uniform, reference = _reference(reg_type, c, M.shape, weights)
+        if reference is not None:
+            with np.errstate(divide="ignore"):
+                cost = M - reg * np.log(reference)
+        options = {"epsilon": reg, "reference": "uniform" if uniform else "product"}
+    problem = Problem(
+        "unbalanced_transport", copy=False, cost=cost, weights_source=weights[0],
+        weights_target=weights[1], penalty=penalty, **fields,
+    )
+    if method != "unbalanced_simplex":
+        options["tolerance"] = max(read_positive(tolerance, "stopThr"), _LEAST_TOLERANCE)
+    if limit is not None:
+        options["max_iterations"] = read_count(limit, "numItermax")
+    start = None
+    if warmstart is not None:
+        start = read_start(warmstart, *M.shape)
+        if reg:
+            start = {name: reg * value for name, value in start.items()}
+    result = solve(
+        problem, method, warm_start=start, threads=threads, trace=trace,
+        progress=_Printer() if verbose else None, **options,
+    )
+    warn_unsolved(result, "raise numItermax or stopThr")
+    if result.status_code == _abi.INFEASIBLE:
+        return Unbalanced(result, np.zeros(M.shape), 0.0, np.inf)
+    linear, total = result.transport_cost, result.objective
+    if reference is not None:
+        plan = result.plan
+        linear = float(plan[plan > 0] @ M[plan > 0])
+        # KL(P | c) against <P, -log c> + KL(P | 1) on the pairs with mass.
+        mass = [M.shape[k] if w is None else int((w > 0).sum()) for k, w in enumerate(weights)]
+        total += reg * (float(reference.sum()) - mass[0] * mass[1])
+    return Unbalanced(result, result.plan, linear, total)
+
+
+def _reference(
+    reg_type: Any, c: Any, shape: Tuple[int, int], weights: Tuple[Any, Any]
+) -> Tuple[bool, Optional[np.ndarray]]:
+    name = str(reg_type).lower()
+    if name == "entropy":
+        return True, None
+    if name != "kl":
+        refuse(f"reg_type {reg_type!r} is not offered; use 'kl' or 'entropy'")
+    if c is None:
+        return False, None
+    c = as_matrix(c, "c").astype(np.float64)
+    if c.shape != shape:
+        raise error(_abi.E_SHAPE, f"c has the shape {c.shape}; {shape} is needed")
+    if not (np.isfinite(c).all() and (c >= 0).all()):
+        raise error(_abi.E_RANGE, "c has entries that are negative or not finite")
+    return True, c
+
+
+def _penalties(reg_m: Any) -> Dict[str, Any]:
+    try:
+        values = [float(x) for x in np.atleast_1d(np.asarray(reg_m, np.float64)).ravel()]
+    except (TypeError, ValueError) as cause:
+        raise error(_abi.E_TYPE, f"reg_m is {reg_m!r}; one or two numbers are needed") from cause
+    if len(values) not in (1, 2):
+        raise error(_abi.E_SHAPE, f"reg_m has {len(values)} numbers; one or two are needed")
+    first, second = values[0], values[-1]
+    if np.isinf(first) and np.isinf(second) and first > 0 and second > 0:
+        refuse("reg_m: both marginals are fixed; use kantor.ot.sinkhorn or kantor.ot.emd")
+    fields: Dict[str, Any] = {}
+    for name, value in (("source", first), ("target", second)):
+        if value == np.inf:
+            fields["fixed_side"] = name
+        elif not 0 < value < np.inf:
+            raise error(_abi.E_RANGE, f"reg_m is {value}; a positive number is needed")
+        else:
+            fields["strength_" + name] = value
+    return fields
+
+
+def solve_any(
+    a: Any, b: Any, M: Any, reg: Any, reg_m: Any, c: Any, reg_div: Any, penalty: str, limit: Any,
+    tolerance: Any, verbose: bool, trace: bool,
+) -> Unbalanced:
+    """Solve with entropy where `reg` is not 0, else by the exact method for the penalty.
+
+    Parameters
+    ----------
+    a, b, M, reg, reg_m, c, reg_div
+        As for `kantor.ot.unbalanced.lbfgsb_unbalanced`.
+    penalty : {"kl", "l2", "tv"}
+        Form of the penalties.
+    limit, tolerance, verbose, trace
+        As for `solve_unbalanced`.
+
+    Returns
+    -------
+    Unbalanced
+        The answer.
+    """
+    tolerance = max(read_positive(tolerance, "stopThr"), 1e-9)
+    limit = read_count(limit, "numItermax")
+    if reg:
+        return solve_unbalanced(
+            a, b, M, reg_m, reg=reg, reg_type=reg_div, c=c, penalty=penalty, limit=limit,
+            tolerance=tolerance, verbose=verbose, trace=trace, method="unbalanced_sinkhorn",
+        )
+    return solve_unbalanced(
+        a, b, M, reg_m, penalty=penalty, tolerance=tolerance, verbose=verbose, trace=trace,
+        method="unbalanced_simplex" if penalty == "tv" else "unbalanced_active_set",
+    )
