@@ -13,7 +13,7 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, gromov, lp, smooth
+from . import batch, bregman, gaussian, gromov, lowrank, lp, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
@@ -42,6 +42,7 @@ __all__ = [
     "gromov",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "lowrank",
     "lp",
     "sinkhorn",
     "sinkhorn2",
