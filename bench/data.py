@@ -18,6 +18,8 @@ class Task:
     a: np.ndarray = None
     b: np.ndarray = None
     cost: np.ndarray = None
+    source: np.ndarray = None  # distances within each of two spaces
+    target: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
     extra: dict = field(default_factory=dict)
@@ -118,6 +120,13 @@ def separate(task, n, rng):
     task.y = 0.7 * rng.standard_normal((n, 2)) + 0.5
 
 
+def spaces(task, n, rng):
+    """Distances within a normal cloud of the plane and within one of space."""
+    task.source, task.target = (
+        np.sqrt(squared_distances(x, x))
+        for x in (rng.standard_normal((n, 2)), rng.standard_normal((n, 3))))
+
+
 def digits(norm):
     """Two images of digits, enlarged to 28 x 28, under a cost between their pixels of at most 1."""
 
@@ -147,4 +156,5 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
+    "spaces": spaces,
 }

@@ -37,5 +37,6 @@ def is_ours(name):
     return name.startswith("Kantor")
 
 
-for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic"):
+for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
+               "gromov"):
     importlib.import_module(f"contestants.{module}")
