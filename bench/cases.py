@@ -221,6 +221,15 @@ CASES = [
     cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
     cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
                is_quick=False),
+    Case("gromov-300", "Gromov-Wasserstein, n = 300, to a stationary plan", "gromov",
+         {"kind": "spaces", "n": 300},
+         ("POT gromov_wasserstein", "Kantor gromov_conditional_gradient"), 1e-7),
+    Case("gromov-relaxed-300", "semi-relaxed, n = 300, to a stationary plan", "gromov",
+         {"kind": "spaces", "n": 300, "relaxed": True},
+         ("POT semirelaxed_gromov_wasserstein", "Kantor gromov_semirelaxed"), 1e-6),
+    Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
+         "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
+         ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
 ]
 
 

@@ -255,6 +255,33 @@ def line(task, answer):
     return value_error(answer.value, float(difference @ difference) / len(difference))
 
 
+def gromov(task, answer):
+    """What the problem linearised at a plan could still gain, relative to the size of its terms."""
+    plan, C, D = np.asarray(answer.plan, dtype=float), task.source, task.target
+    rows, columns = plan.sum(1), plan.sum(0)
+    own = (C * C @ rows)[:, None] + D * D @ columns
+    cross = C @ plan @ D
+    gradient = 2 * own - 4 * cross
+    size = float(((2 * own + 4 * cross) * plan).sum())
+    slope = float((gradient * plan).sum())
+    missed = np.abs(rows - task.a).sum()
+    if task.extra.get("relaxed"):
+        best = float(task.a @ gradient.min(1))
+    elif task.epsilon is None:
+        from scipy.optimize import linear_sum_assignment
+
+        best = float(gradient[linear_sum_assignment(gradient)].sum()) / len(plan)
+        missed += np.abs(columns - task.b).sum()
+    else:
+        ratio = plan / (task.a[:, None] * task.b)
+        logs = np.log(ratio, out=np.zeros_like(plan), where=plan > 0)
+        slope += task.epsilon * float((plan * logs).sum())
+        best = reference.value(gradient, task.a, task.b, task.epsilon, True)
+        missed += np.abs(columns - task.b).sum()
+    return {"error": max(abs(slope - best) / size, missed), "value": float((own - 2 * cross).ravel()
+            @ plan.ravel())}
+
+
 def divergence(task, answer):
     """Relative error of the Sinkhorn divergence."""
     known = task.extra.get("known")
@@ -304,4 +331,5 @@ CHECKS = {
     "free_barycentre": free_barycentre,
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
+    "gromov": gromov,
 }

@@ -21,6 +21,8 @@ class Task:
     a: np.ndarray = None
     b: np.ndarray = None
     cost: np.ndarray = None
+    source: np.ndarray = None  # distances within each of two spaces
+    target: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
     program: object = None  # P, q, A, l, u, or a program of cone_programs
@@ -133,6 +135,13 @@ def separate(task, n, rng):
     task.y = 0.7 * rng.standard_normal((n, 2)) + 0.5
 
 
+def spaces(task, n, rng):
+    """Distances within a normal cloud of the plane and within one of space."""
+    task.source, task.target = (
+        np.sqrt(squared_distances(x, x))
+        for x in (rng.standard_normal((n, 2)), rng.standard_normal((n, 3))))
+
+
 def digits(norm):
     """Two images of digits, enlarged to 28 x 28, under a cost between their pixels of at most 1."""
 
@@ -204,4 +213,5 @@ GENERATORS = {
     "shifted": shifted,
     "separate": separate,
     **cone_programs.GENERATORS,
+    "spaces": spaces,
 }

@@ -38,5 +38,5 @@ def is_ours(name):
 
 
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
-               "cone", "barycentre", "sliced", "cone_first", "unbalanced"):
+               "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov"):
     importlib.import_module(f"contestants.{module}")

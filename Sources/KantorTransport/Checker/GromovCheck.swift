@@ -220,7 +220,7 @@ package struct GromovCheck {
       gap.add(epsilon * (problem.mass - total.value))
       certificate.objective +=
         epsilon * (entropy.value - total.value + problem.mass * problem.mass)
-      certificate.scale += epsilon * abs(entropy.value)
+      certificate.scale += epsilon * (abs(entropy.value) + problem.mass)
     }
     certificate.gap = gap.value
   }

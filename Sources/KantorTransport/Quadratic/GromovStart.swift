@@ -6,6 +6,8 @@ struct GromovStart {
   /// The product of the weights, or what the caller gave.
   let plan: Buffer<Double>
   let g: Buffer<Double>?
+  /// The plan is the caller's.
+  let isGiven: Bool
 
   /// L1 errors of a given plan's marginals, relative to the mass, beyond which it is refused; below
   /// it is rounded to exact ones.
@@ -19,8 +21,10 @@ struct GromovStart {
     if let given = try run.start.matrix("plan", rows: n, columns: m) {
       try Self.correct(given, problem, isRelaxed)
       plan = given
+      isGiven = true
       return
     }
+    isGiven = false
     plan = try Buffer(count: n * m)
     for i in 0..<n {
       let row = plan.pointer + i * m
@@ -33,7 +37,7 @@ struct GromovStart {
   }
 
   /// Scales rows and columns down to the weights and spreads what is missing.
-  private static func correct(
+  static func correct(
     _ plan: Buffer<Double>, _ problem: GromovProblem, _ isRelaxed: Bool
   ) throws(KantorError) {
     let (n, m, p) = (problem.n, problem.m, plan.pointer)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import highs, weights
+from support import entropic_plan, highs, weights
 
 import kantor
 from kantor import ot
+from kantor.ot import gromov
 from kantor.ot.gromov import (
     fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
 )
@@ -195,3 +196,91 @@ def test_solve_gromov(clouds):
         ot.solve_gromov(C1, C2, loss="L1")
     with pytest.raises(kantor.UnsupportedError):
         ot.solve_gromov(C1, C2, unbalanced=0.5, unbalanced_type="partial")
+    entropic = ot.solve_gromov(C1, C2, M, p, q, alpha=0.4, reg=0.5)
+    entropy = (entropic.plan * np.log(entropic.plan)).sum()
+    terms = entropic.value_linear + entropic.value_quad
+    assert entropic.value == pytest.approx(terms + 0.5 * entropy)
+    near = ot.solve_gromov(C1, C2, a=p, b=q, reg=0.5, method="PPA")
+    assert near.value_quad == gromov.entropic_gromov_wasserstein2(
+        C1, C2, p, q, epsilon=0.5, solver="PPA")
+    free = ot.solve_gromov(C1, C2, a=p, unbalanced="semirelaxed")
+    assert free.marginal_a == pytest.approx(p) and free.value <= plain.value
+    assert free.value == ot.solve_gromov(C1, C2, a=p, unbalanced_type="semirelaxed").value
+    ot.solve_gromov(C1, C2, M, p, alpha=0.4, unbalanced="semirelaxed", reg=0.1)
+    with pytest.raises(kantor.UnsupportedError, match="method"):
+        ot.solve_gromov(C1, C2, method="PGD")
+
+
+@pytest.mark.parametrize("solver", ["PGD", "PPA"])
+@pytest.mark.parametrize("loss_fun", ["square_loss", "kl_loss"])
+def test_entropic(clouds, solver, loss_fun):
+    C1, C2, p, q = clouds
+    plan, log = gromov.entropic_gromov_wasserstein(
+        C1, C2, p, q, loss_fun, epsilon=0.5, solver=solver, log=True)
+    assert plan.sum(1) == pytest.approx(p) and plan.sum(0) == pytest.approx(q)
+    assert log["gw_dist"] == pytest.approx(objective(C1, C2, plan, loss_fun))
+    assert log["warning"] is None
+    G = gradient(C1, C2, plan, loss_fun)
+    if solver == "PPA":
+        assert (G * plan).sum() == pytest.approx(highs(G, p, q), rel=1e-6)
+    else:
+        assert plan == pytest.approx(entropic_plan(G, p, q, 0.5), abs=1e-5)
+    value, told = gromov.entropic_gromov_wasserstein2(
+        C1, C2, p, q, loss_fun, epsilon=0.5, solver=solver, log=True)
+    assert value == log["gw_dist"] and (told["T"] == plan).all()
+
+
+def test_entropic_fused(clouds):
+    C1, C2, p, q = clouds
+    M = np.random.default_rng(8).random((9, 7))
+    value, log = gromov.entropic_fused_gromov_wasserstein2(
+        M, C1, C2, p, q, epsilon=0.2, alpha=0.3, log=True)
+    plan = log["T"]
+    assert log["lin_loss"] == pytest.approx(0.7 * (plan * M).sum())
+    assert value == pytest.approx(log["lin_loss"] + log["quad_loss"])
+    G = 0.7 * M + 0.3 * gradient(C1, C2, plan)
+    assert plan == pytest.approx(entropic_plan(G, p, q, 0.2), abs=1e-5)
+    assert gromov.entropic_fused_gromov_wasserstein(
+        M, C1, C2, p, q, epsilon=0.2, alpha=0.3) == pytest.approx(plan)
+
+
+def test_entropic_wrong_arguments(clouds):
+    C1, C2, p, q = clouds
+    with pytest.raises(kantor.UnsupportedError, match="BAPG"):
+        gromov.entropic_gromov_wasserstein(C1, C2, p, q, solver="BAPG")
+    with pytest.raises(kantor.InvalidValueError, match="epsilon is -1"):
+        gromov.entropic_gromov_wasserstein(C1, C2, p, q, epsilon=-1)
+    with pytest.raises(kantor.UnsupportedError, match="unknown"):
+        gromov.entropic_gromov_wasserstein(C1, C2, p, q, unknown=1)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_semirelaxed(clouds, mirror):
+    C1, C2, p, _ = clouds
+    prefix = "entropic_semirelaxed" if mirror else "semirelaxed"
+    plain = getattr(gromov, prefix + "_gromov_wasserstein")
+    plan, log = plain(C1, C2, p, log=True)
+    assert plan.sum(1) == pytest.approx(p)
+    assert log["srgw_dist"] == pytest.approx(objective(C1, C2, plan))
+    G = gradient(C1, C2, plan)
+    assert (G * plan).sum() == pytest.approx(p @ G.min(1), rel=1e-5)
+    assert getattr(gromov, prefix + "_gromov_wasserstein2")(C1, C2, p) == log["srgw_dist"]
+    M = np.random.default_rng(8).random((9, 7))
+    fused = getattr(gromov, prefix + "_fused_gromov_wasserstein")
+    plan = fused(M, C1, C2, p, alpha=0.3)
+    value, log = getattr(gromov, prefix + "_fused_gromov_wasserstein2")(
+        M, C1, C2, p, alpha=0.3, log=True)
+    assert (log["T"] == plan).all() and log["lin_loss"] == pytest.approx(0.7 * (plan * M).sum())
+    assert value == pytest.approx(log["lin_loss"] + log["quad_loss"])
+    with pytest.raises(kantor.UnsupportedError, match="fluid"):
+        plain(C1, C2, p, G0="fluid")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_variants_keep_the_precision(clouds, kind):
+    C1, C2, p, q = (array.astype(kind) for array in clouds)
+    M = np.ones((9, 7), kind)
+    assert gromov.entropic_gromov_wasserstein(C1, C2, p, q).dtype == kind
+    assert gromov.entropic_fused_gromov_wasserstein2(M, C1, C2).dtype == kind
+    assert gromov.semirelaxed_gromov_wasserstein(C1, C2, p).dtype == kind
+    assert gromov.entropic_semirelaxed_fused_gromov_wasserstein(M, C1, C2).dtype == kind

@@ -13,7 +13,9 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, gromov, lp, monge, partial, sliced, smooth, unbalanced
+from . import (
+    batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, sliced, smooth, unbalanced,
+)
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._multimarginal import Multimarginal, multimarginal
@@ -45,6 +47,7 @@ __all__ = [
     "gromov",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "lowrank",
     "lp",
     "max_sliced_wasserstein_distance",
     "monge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -265,3 +265,36 @@ def refuse_keywords(function: str, keywords: Dict[str, Any]) -> bool:
         rest.pop(name, None)
     refuse_unknown(function, rest)
     return verbose
+
+
+def finish(
+    spaces: Spaces, result: Result, M: Any, told: Dict[str, Any], name: str, fused_name: str
+) -> Tuple[np.ndarray, Dict[str, Any]]:
+    """Give the plan, and what is told of every variant.
+
+    Parameters
+    ----------
+    spaces : Spaces
+        The problem.
+    result : Result
+        Its result.
+    M : array_like or None
+        Costs of features.
+    told : dict
+        What is told already.
+    name, fused_name : str
+        What the loss is called without and with costs of features.
+
+    Returns
+    -------
+    plan : numpy.ndarray
+        The plan.
+    told : dict
+        With the loss, its terms, ``warning`` and ``res``.
+    """
+    told[name if M is None else fused_name] = spaces.kind.type(value_of(result, spaces.alpha))
+    if M is not None:
+        split_terms(told, spaces, result)
+    told["warning"] = warning_of(result)
+    told["res"] = result
+    return plan_of(spaces, result), told

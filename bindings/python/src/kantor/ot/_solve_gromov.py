@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional
 
+import numpy as np
+
 from ._inputs import refuse
 from ._outcome import OTResult
 from ._unified import solve
-from .gromov import fused_gromov_wasserstein2, gromov_wasserstein2
+from .gromov import (
+    entropic_fused_gromov_wasserstein2, entropic_gromov_wasserstein2,
+    entropic_semirelaxed_fused_gromov_wasserstein2, entropic_semirelaxed_gromov_wasserstein2,
+    fused_gromov_wasserstein2, gromov_wasserstein2, semirelaxed_fused_gromov_wasserstein2,
+    semirelaxed_gromov_wasserstein2,
+)
 
 _LOSSES = {"l2": "square_loss", "kl": "kl_loss"}
+
+#: By whether there is an entropy, the targets' weights are free, and features count.
+_FUNCTIONS = {
+    (False, False, False): gromov_wasserstein2,
+    (False, False, True): fused_gromov_wasserstein2,
+    (False, True, False): semirelaxed_gromov_wasserstein2,
+    (False, True, True): semirelaxed_fused_gromov_wasserstein2,
+    (True, False, False): entropic_gromov_wasserstein2,
+    (True, False, True): entropic_fused_gromov_wasserstein2,
+    (True, True, False): entropic_semirelaxed_gromov_wasserstein2,
+    (True, True, True): entropic_semirelaxed_fused_gromov_wasserstein2,
+}
 
 
 def solve_gromov(
@@ -51,23 +70,24 @@ def solve_gromov(
     alpha : float
         Weight of the structures, if `M` is given.
     reg : float, optional
-        Regularised problems are not offered.
-    reg_type : str
-        Without effect.
-    unbalanced : None
-        Relaxed marginals are not offered.
+        Strength of the entropy; None or 0 for none. Semi-relaxed problems: the strength of mirror
+        steps, which do not count in the objective; ``value`` adds the entropy, as in POT.
+    reg_type : {"entropy"}
+        The regularisation.
+    unbalanced : {None, "semirelaxed"}
+        Leave the weights of the targets free; other relaxations are not offered.
     unbalanced_type : str
-        Without effect.
+        ``"semirelaxed"`` is the same; others are without effect where `unbalanced` is None.
     n_threads : int
         Without effect, except with ``alpha=0``.
-    method : None
-        Belongs to regularised problems.
+    method : {None, "PGD", "PPA"}
+        Of entropic problems, as ``solver`` of `kantor.ot.gromov.entropic_gromov_wasserstein`.
     max_iter : int, optional
-        Largest number of steps, 10000 by default.
+        Largest number of steps, 10000 by default, 1000 for entropic problems.
     plan_init : array_like, shape (n, m), optional
         Plan to start from.
     tol : float, optional
-        Relative decrease of the objective to stop at, 1e-9 by default.
+        Tolerance of the function of `kantor.ot.gromov` that is used, 1e-9 by default.
     verbose : bool
         Print the course of the solve.
 
@@ -92,27 +112,42 @@ def solve_gromov(
     """
     if str(loss).lower() not in _LOSSES:
         refuse(f"loss {loss!r} is not offered; use 'L2' or 'KL'")
-    if reg:
-        refuse(f"reg={reg!r} is not offered here; leave it out")
-    if unbalanced is not None or str(unbalanced_type).lower() == "semirelaxed":
-        refuse(f"unbalanced={unbalanced!r}, {unbalanced_type!r} is not offered; leave it out")
-    if method is not None:
-        refuse(f"method {method!r} is not offered; leave it out")
-    if M is not None and alpha == 0:
-        outcome = solve(M, a, b, n_threads=n_threads, max_iter=max_iter, verbose=verbose)
+    is_relaxed = unbalanced == "semirelaxed" or str(unbalanced_type).lower() == "semirelaxed"
+    if unbalanced is not None and not is_relaxed:
+        refuse(f"unbalanced={unbalanced!r} is not offered; use 'semirelaxed' or leave it out")
+    if reg and str(reg_type).lower() != "entropy":
+        refuse(f"reg_type {reg_type!r} is not offered; use 'entropy'")
+    if method is not None and (is_relaxed or not reg):
+        refuse(f"method {method!r} belongs to entropic problems with both weights; leave it out")
+    if M is not None and alpha == 0 and not is_relaxed:
+        outcome = solve(
+            M, a, b, reg, reg_type=reg_type, n_threads=n_threads, max_iter=max_iter,
+            verbose=verbose,
+        )
         outcome.value_quad = 0
         return outcome
-    shared: Dict[str, Any] = dict(
-        loss_fun=_LOSSES[str(loss).lower()], symmetric=symmetric, log=True,
-        max_iter=10000 if max_iter is None else max_iter, G0=plan_init,
-        tol_rel=1e-9 if tol is None else tol, verbose=verbose,
-    )
     is_fused = M is not None and alpha != 1
+    shared: Dict[str, Any] = dict(
+        loss_fun=_LOSSES[str(loss).lower()], symmetric=symmetric, log=True, G0=plan_init,
+        verbose=verbose, max_iter=max_iter or (1000 if reg else 10000),
+    )
+    tolerance = 1e-9 if tol is None else tol
     if is_fused:
-        value, log = fused_gromov_wasserstein2(M, Ca, Cb, a, b, alpha=alpha, **shared)
+        shared["alpha"] = alpha
+    if reg:
+        shared.update(epsilon=reg, tol=tolerance)
+        if not is_relaxed:
+            shared["solver"] = method or "PGD"
     else:
-        value, log = gromov_wasserstein2(Ca, Cb, a, b, **shared)
-    return _outcome(value, log, is_fused, M is not None)
+        shared["tol_rel"] = tolerance
+    weights = (a,) if is_relaxed else (a, b)
+    arguments = ((M,) if is_fused else ()) + (Ca, Cb) + weights
+    value, log = _FUNCTIONS[bool(reg), is_relaxed, is_fused](*arguments, **shared)
+    outcome = _outcome(value, log, is_fused, M is not None or bool(reg))
+    if reg:
+        plan = log["T"][log["T"] > 0]
+        outcome.value = value + reg * float((plan * np.log(plan)).sum())
+    return outcome
 
 
 def _outcome(value: Any, log: Dict[str, Any], is_fused: bool, has_cost: bool) -> OTResult:

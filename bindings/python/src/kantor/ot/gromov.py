@@ -12,13 +12,41 @@ from ._gromov import (
     Spaces, plan_of, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
     split_terms, value_of, warning_of,
 )
+from ._gromov_entropic import (
+    entropic_fused_gromov_wasserstein,
+    entropic_fused_gromov_wasserstein2,
+    entropic_gromov_wasserstein,
+    entropic_gromov_wasserstein2,
+)
+from ._gromov_semirelaxed import (
+    entropic_semirelaxed_fused_gromov_wasserstein,
+    entropic_semirelaxed_fused_gromov_wasserstein2,
+    entropic_semirelaxed_gromov_wasserstein,
+    entropic_semirelaxed_gromov_wasserstein2,
+    semirelaxed_fused_gromov_wasserstein,
+    semirelaxed_fused_gromov_wasserstein2,
+    semirelaxed_gromov_wasserstein,
+    semirelaxed_gromov_wasserstein2,
+)
 from ._inputs import refuse
 
 __all__ = [
+    "entropic_fused_gromov_wasserstein",
+    "entropic_fused_gromov_wasserstein2",
+    "entropic_gromov_wasserstein",
+    "entropic_gromov_wasserstein2",
+    "entropic_semirelaxed_fused_gromov_wasserstein",
+    "entropic_semirelaxed_fused_gromov_wasserstein2",
+    "entropic_semirelaxed_gromov_wasserstein",
+    "entropic_semirelaxed_gromov_wasserstein2",
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "semirelaxed_fused_gromov_wasserstein",
+    "semirelaxed_fused_gromov_wasserstein2",
+    "semirelaxed_gromov_wasserstein",
+    "semirelaxed_gromov_wasserstein2",
 ]
 
 #: Relative Frank-Wolfe gap at which a plan inside the polytope counts as stationary.
