@@ -15,6 +15,7 @@ extension Catalog {
       GromovKind.kind,
       MapKind.kind,
       SlicedKind.kind,
+      SemiDiscreteKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -31,6 +32,8 @@ extension Catalog {
       MongeGap.entry,
       SlicedTransport.entry,
       MaxSliced.entry,
+      SemiDiscrete.entry,
+      SemiDiscreteStochastic.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

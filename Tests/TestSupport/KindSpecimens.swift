@@ -55,6 +55,7 @@ public struct KindSpecimens: Sendable {
     case "gromov": return GromovSpecimens.all
     case "map": return MapSpecimens.all
     case "sliced_transport": return SlicedSpecimens.all
+    case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

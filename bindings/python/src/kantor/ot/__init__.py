@@ -13,7 +13,9 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, gromov, lp, monge, sliced, smooth
+from . import (
+    batch, bregman, gaussian, gromov, lp, monge, semidiscrete, sliced, smooth, stochastic,
+)
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
@@ -46,6 +48,7 @@ __all__ = [
     "lp",
     "max_sliced_wasserstein_distance",
     "monge",
+    "semidiscrete",
     "sinkhorn",
     "sinkhorn2",
     "sliced",
@@ -54,6 +57,7 @@ __all__ = [
     "solve",
     "solve_gromov",
     "solve_sample",
+    "stochastic",
     "unif",
     "wasserstein_1d",
 ]
