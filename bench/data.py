@@ -168,7 +168,7 @@ def bumps(task, n, rng):
     rows = np.array([np.exp(-((places - c) / 0.04) ** 2) for c in centres])
     rows += 1e-4 * rng.random((4, n))
     task.extra["histograms"] = rows / rows.sum(1, keepdims=True)
-    task.extra["weights"] = np.array([0.1, 0.4, 0.3, 0.2])
+    task.extra["weights"] = uniform(4)  # POT's start fits no others
 
 
 def discs(task, n, rng):
@@ -179,7 +179,7 @@ def discs(task, n, rng):
             for x, y, low, high in shapes]
     rows = np.array(rows, dtype=float) + 1e-6
     task.extra["images"] = rows / rows.sum((1, 2), keepdims=True)
-    task.extra["weights"] = np.array([0.3, 0.3, 0.4])
+    task.extra["weights"] = uniform(3)
 
 
 def clouds(task, n, rng):

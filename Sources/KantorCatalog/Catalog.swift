@@ -19,6 +19,7 @@ extension Catalog {
       MultimarginalKind.kind,
       UnbalancedKind.kind,
       PartialKind.kind,
+      SemiDiscreteKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -45,6 +46,8 @@ extension Catalog {
       EntropicPartial.entry,
       GromovEntropic.entry,
       GromovSemirelaxed.entry,
+      SemiDiscrete.entry,
+      SemiDiscreteStochastic.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

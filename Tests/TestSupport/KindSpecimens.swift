@@ -59,6 +59,7 @@ public struct KindSpecimens: Sendable {
     case "multimarginal": return MultimarginalSpecimens.all
     case "unbalanced_transport": return RelaxedSpecimens.unbalanced
     case "partial_transport": return RelaxedSpecimens.partial
+    case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from . import (
     batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, sliced, smooth, unbalanced,
+    batch, bregman, gaussian, gromov, lp, monge, semidiscrete, sliced, smooth, stochastic,
 )
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
@@ -53,6 +54,7 @@ __all__ = [
     "monge",
     "multimarginal",
     "partial",
+    "semidiscrete",
     "sinkhorn",
     "sinkhorn2",
     "sliced",
@@ -61,6 +63,7 @@ __all__ = [
     "solve",
     "solve_gromov",
     "solve_sample",
+    "stochastic",
     "unbalanced",
     "unif",
     "wasserstein_1d",
