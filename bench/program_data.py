@@ -7,8 +7,11 @@ import numpy as np
 def store(task, P, q, A, l, u):  # noqa: E741 - the names of the form
     from scipy import sparse
 
+    matrices = [sparse.csc_matrix(M) for M in (P, A)]
+    for M in matrices:
+        M.sort_indices()  # PIQP answers wrongly where they are not
     task.program = (
-        sparse.csc_matrix(P), np.asarray(q, float), sparse.csc_matrix(A), np.asarray(l, float),
+        matrices[0], np.asarray(q, float), matrices[1], np.asarray(l, float),
         np.asarray(u, float))
 
 

@@ -100,12 +100,17 @@ struct LinearSolve {
   let run: Run
   let start: ConeStart
   private let tolerance: Double
+  /// Whether this is a program that helps to solve another one.
+  private let isInner: Bool
 
-  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+  init(
+    _ problem: ConeProblem, _ run: Run, _ start: ConeStart, innerTolerance: Double? = nil
+  ) {
     self.problem = problem
     self.run = run
     self.start = start
-    tolerance = run.options.real("tolerance")
+    isInner = innerTolerance != nil
+    tolerance = innerTolerance ?? run.options.real("tolerance")
   }
 
   func propose() throws(KantorError) -> ConeProposal {
@@ -140,6 +145,11 @@ struct LinearSolve {
       if let ray = try contradiction() { return try claim(.infeasible, z: ray, figures, reuse) }
       return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
     case .converged, .stalled, .stopped:
+      if outcome == .stalled && !isInner && state.residuals().worst > 1e-3 {
+        let rays = ProjectedRays(problem: problem, run: run)
+        if let z = try rays.separating() { return try claim(.infeasible, z: z, figures, reuse) }
+        if let x = try rays.falling() { return try claim(.unbounded, x: x, figures, reuse) }
+      }
       let (x, s, z) = try state.answer(problem)
       if outcome == .stalled, let better = try embedded(x, s, z) { return better }
       var proposal = ConeProposal(

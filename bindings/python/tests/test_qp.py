@@ -92,7 +92,7 @@ def test_linear_programs_against_scipy(seed, n, p, bounded):
         assert found.status == "solved"
         np.testing.assert_allclose(found.objective, reference.fun, atol=1e-5)
         return
-    assert found.status in ("infeasible", "unbounded", "stalled") and not found.found
+    assert found.status in ("infeasible", "unbounded") and not found.found
     assert kantor.qp.solve_lp(c, G, h, lb=lb, ub=ub) is None
     if found.status == "infeasible":
         rest = G.T @ found.z
@@ -102,7 +102,7 @@ def test_linear_programs_against_scipy(seed, n, p, bounded):
             support += np.where(found.z_box > 0, 3.0, -2.0) @ found.z_box
         assert found.z.min() >= -1e-9 and np.abs(rest).max() <= 1e-6 * abs(support)
         assert support < 0
-    elif found.status == "unbounded":
+    else:
         assert c @ found.ray < 0 and (G @ found.ray).max() <= 1e-6 * -(c @ found.ray)
 
 
