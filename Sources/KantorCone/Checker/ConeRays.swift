@@ -43,15 +43,15 @@ extension ConeCheck {
     az.addTransposedProduct(problem.a, z.pointer)
     certificate.radius = 1 / az.length
     // |b|'|z| and | |A|'|z| |.
+    let weights = try blockWeights(z)
     var size = 0.0
     for i in 0..<m {
-      size += abs(problem.b.pointer[i] * z.pointer[i])
+      size += abs(problem.b.pointer[i] * weights.pointer[i])
       guard let lower = problem.lower, let upper = problem.upper else { continue }
       let side = z.pointer[i] > 0 ? lower.pointer[i] : upper.pointer[i]
       if side.isFinite { size += abs(side * z.pointer[i]) }
     }
     let terms = try Buffer<Double>(count: problem.n)
-    let weights = try blockWeights(z)
     Self.addMagnitudes(problem.a, weights.pointer, transposed: true, into: terms.pointer)
     certificate.advantage = Self.ratio(
       size * az.length, ConeDistance.length(terms.pointer, problem.n))

@@ -16,9 +16,37 @@ struct EmbeddingSolve {
   }
 
   func propose() throws(KantorError) -> ConeProposal {
-    let interruption = Interruption(run.monitor)
     let form = try EmbeddingForm(problem)
-    guard let system = try system(form, interruption) else { return try origin() }
+    let plan = try SchurCondensation.best(form)
+    guard let plan else { return try propose(form, nil) }
+    let proposal = try propose(form, plan)
+    // Condensing squares the condition; the whole matrix may do better where it is small.
+    guard proposal.claim == .point, run.monitor.stop == nil, plan.wholeWork < Self.cheap else {
+      return proposal
+    }
+    let check = ConeCheck(problem)
+    let worst = try check.certify(
+      x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer
+    ).worst
+    if worst <= tolerance { return proposal }
+    let other = try propose(form, nil)
+    guard other.claim == .point else { return other }
+    let its = try check.certify(
+      x: other.x.pointer, s: other.s.pointer, z: other.z.pointer
+    ).worst
+    return withExtendedLifetime((proposal, other)) {
+      its < worst || worst.isNaN ? other : proposal
+    }
+  }
+
+  /// Multiplications of a factorisation that may be tried for accuracy alone.
+  private static let cheap = 1e10
+
+  private func propose(
+    _ form: EmbeddingForm, _ plan: SchurCondensation?
+  ) throws(KantorError) -> ConeProposal {
+    let interruption = Interruption(run.monitor)
+    guard let system = try system(form, plan, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
       problem, form, system, run.monitor, tolerance: 0.5 * tolerance,
@@ -47,13 +75,11 @@ struct EmbeddingSolve {
     return proposal
   }
 
-  /// The condensed system where that is cheaper; nil when the host asked to stop.
+  /// The condensed system by plan, else the whole; nil when the host asked to stop.
   private func system(
-    _ form: EmbeddingForm, _ interruption: Interruption
+    _ form: EmbeddingForm, _ plan: SchurCondensation?, _ interruption: Interruption
   ) throws(KantorError) -> (any EmbeddingSystem)? {
-    if let condensation = try SchurCondensation.best(form) {
-      return try SchurSystem(form, condensation, threads: run.threads)
-    }
+    if let plan { return try SchurSystem(form, plan, threads: run.threads) }
     return try SparseEmbeddingSystem(
       form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
   }

@@ -5,8 +5,8 @@ import KantorCore
 /// barrier of the dual cone is f* = -log r - log(-z_0) - log z_2, of degree 3.
 ///
 /// Source: Y. Nesterov, "Towards non-symmetric conic optimization", Optim. Methods Softw. 27
-/// (2012); S. A. Serrano, "Algorithms for unsymmetric cone optimization and an implementation for problems
-/// with the exponential cone" (2015).
+/// (2012); S. A. Serrano, "Algorithms for unsymmetric cone optimization and an implementation for
+/// problems with the exponential cone" (2015).
 final class ExponentialBlock: BarrierBlock {
   init(row: Int) throws(KantorError) { try super.init(row: row, size: 3) }
 

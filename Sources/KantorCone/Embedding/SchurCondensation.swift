@@ -22,6 +22,8 @@ struct SchurCondensation {
   let coefficient: Buffer<Double>
   /// By rows: whether a variable is an entry of a matrix; else its place in F, from 0, or -1.
   let place: Buffer<Int32>
+  /// Multiplications that a factorisation of the whole system takes.
+  var wholeWork = 0.0
 
   /// The cheaper one that is possible and pays, or nil.
   static func best(_ form: EmbeddingForm) throws(KantorError) -> SchurCondensation? {
@@ -43,11 +45,14 @@ struct SchurCondensation {
     let byVariables = cost(form.n + equations, form.n, cubes)
     let byRows = rows.map { cost($0.order + $0.border, $0.order, cubes) } ?? .infinity
     guard min(byVariables, byRows) < whole, min(byVariables, byRows) < 1e14 else { return nil }
-    if let rows, byRows <= byVariables { return rows }
+    if var rows, byRows <= byVariables {
+      rows.wholeWork = whole
+      return rows
+    }
     let none = try Buffer<Int32>(count: 0)
     return SchurCondensation(
       byRows: false, order: form.n, border: equations, variable: none,
-      coefficient: try Buffer(count: 0), place: none)
+      coefficient: try Buffer(count: 0), place: none, wholeWork: whole)
   }
 
   /// Multiplications, products with the matrices being cheap.

@@ -178,7 +178,7 @@ final class SchurSystem: EmbeddingSystem {
       z.update(from: dz, count: m)
       let gain = residual / next
       residual = next
-      if gain < 3 { break }
+      if gain < 1.2 { break }
     }
     return true
   }

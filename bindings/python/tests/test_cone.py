@@ -250,3 +250,13 @@ def test_infeasible_and_unbounded_cones(cones):
     result = conic(np.array([-1.0]), -e[:, None], np.zeros(len(e)), cones)
     assert result.status == "unbounded"
     np.testing.assert_allclose(result.ray_primal, [1.0])
+
+
+@pytest.mark.parametrize("corner", [1e-2, 1e-4, 1e-6])
+def test_distant_solutions_are_not_called_infeasible(corner):
+    """[x, 1; 1, corner] is psd from x = 1/corner on."""
+    result = conic(
+        np.array([1.0]), np.array([[-1.0], [0.0], [0.0]]), np.array([0, np.sqrt(2), corner]),
+        "psd 2")
+    assert result.status == "solved"
+    assert result.objective == pytest.approx(1 / corner, rel=1e-6)
