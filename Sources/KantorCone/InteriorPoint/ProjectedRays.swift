@@ -4,8 +4,8 @@ import KantorNumerics
 /// Rays of linear and quadratic programs without a solution, by two projections that always have
 /// one. Asked when the iterates have not become a ray by themselves.
 ///
-/// - min 1/2 |v|^2 subject to Ax + v + s = b, s in K: if v is not 0, its multiplier z = -v is in K*,
-///   with A'z = 0 and b'z < 0.
+/// - min 1/2 |v|^2 subject to Ax + v + s = b, s in K: if v is not 0, its multiplier z = -v is in
+///   K*, with A'z = 0 and b'z < 0.
 /// - min 1/2 |d + q|^2 subject to Pd = 0, -Ad in K's recession cone: if d is not 0, the objective
 ///   falls along it, as q'd = -|d|^2.
 struct ProjectedRays {
