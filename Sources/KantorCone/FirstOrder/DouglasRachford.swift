@@ -107,14 +107,16 @@ final class DouglasRachford {
     map.apply()
   }
 
-  /// Length of w - T(w), without relaxation.
+  /// Length of w - T(w), without relaxation, over that of w: 0 solves every homogeneous problem and
+  /// must not look good.
   private func length() -> Double {
-    var sum = 0.0
+    var (sum, size) = (0.0, 0.0)
     for i in 0..<map.size {
       let d = map.u.pointer[i] - map.half.pointer[i]
       sum += d * d
+      size += map.w.pointer[i] * map.w.pointer[i]
     }
-    return sum.squareRoot()
+    return size > 0 ? (sum / size).squareRoot() : .infinity
   }
 
   private func advance() {

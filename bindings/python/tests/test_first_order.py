@@ -78,10 +78,10 @@ def test_starts(options):
     A, b, q = linear(15, 20, 3)
     P = sparse.identity(15).tocsc()
     cold = kantor.solve(problem(A, b, q, P=P), "first_order", **options)
-    warm = kantor.solve(problem(A, b, q, P=P), "first_order", start=cold, **options)
+    warm = kantor.solve(problem(A, b, q, P=P), "first_order", warm_start=cold, **options)
     assert warm.status == "solved" and warm.iterations <= 2
     near = problem(A, b, q * (1 + 1e-4), P=P)
-    moved = kantor.solve(near, "first_order", start=cold, **options)
+    moved = kantor.solve(near, "first_order", warm_start=cold, **options)
     fresh = kantor.solve(near, "first_order", **options)
     assert moved.status == "solved" and moved.iterations < fresh.iterations
 
@@ -89,7 +89,7 @@ def test_starts(options):
 def test_refusals():
     A, b, q = linear(15, 20, 4)
     with pytest.raises(kantor.KantorError, match="start value 'x'"):
-        kantor.solve(problem(A, b, q), "first_order", start={"x": np.ones(3)})
+        kantor.solve(problem(A, b, q), "first_order", warm_start={"x": np.ones(3)})
     with pytest.raises(kantor.KantorError, match="nothing"):
         kantor.solve(problem(A, b, q), "first_order", splitting="nothing")
     disc = kantor.Problem(
