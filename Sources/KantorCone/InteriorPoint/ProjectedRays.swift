@@ -19,10 +19,10 @@ struct ProjectedRays {
   func separating() throws(KantorError) -> Buffer<Double>? {
     let (n, m) = (problem.n, problem.m)
     if m == 0 { return nil }
-    var rows = Entries()
+    var rows = AssembledEntries()
     rows.add(problem.a)
     for i in 0..<m { rows.add(i, n + i, 1) }
-    var square = Entries()
+    var square = AssembledEntries()
     for i in 0..<m { square.add(n + i, n + i, 1) }
     let inner = ConeProblem(
       p: try square.matrix(n + m, n + m), q: try Buffer(count: n + m),
@@ -35,9 +35,9 @@ struct ProjectedRays {
   /// x along which the objective falls for ever, if there is a feasible point.
   func falling() throws(KantorError) -> Buffer<Double>? {
     let (n, m) = (problem.n, problem.m)
-    var square = Entries()
+    var square = AssembledEntries()
     for j in 0..<n { square.add(j, j, 1) }
-    var rows = Entries()
+    var rows = AssembledEntries()
     for j in 0..<n {
       for k in problem.p.starts.pointer[j]..<problem.p.starts.pointer[j + 1] {
         let (i, value) = (Int(problem.p.indices.pointer[k]), problem.p.values.pointer[k])
@@ -75,7 +75,7 @@ struct ProjectedRays {
 }
 
 /// Entries of a matrix that is being put together.
-private struct Entries {
+private struct AssembledEntries {
   private var rows: [Int] = []
   private var columns: [Int] = []
   private var values: [Double] = []

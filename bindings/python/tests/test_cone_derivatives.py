@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 import kantor
-from kantor._cone_bound import bound
+from kantor.cone import bound
 
 STEP = 1e-5
 

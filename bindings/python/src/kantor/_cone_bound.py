@@ -60,7 +60,7 @@ def bound(
     Examples
     --------
     >>> import kantor
-    >>> from kantor._cone_bound import bound
+    >>> from kantor.cone import bound
     >>> problem = kantor.Problem(
     ...     "cone", q=[-1.0], A=[[1.0], [-1.0]], b=[2.0, 0.0], cones="nonnegative 2")
     >>> round(bound(problem, [0.0, 0.0]), 9)

@@ -20,13 +20,14 @@ import numpy as np
 
 from . import _abi
 from ._arrays import as_numbers
+from ._cone_bound import bound
 from ._errors import error
 from ._problem import Problem
 from ._result import Result
 from ._rows import column
 from ._solve import solve as _solve
 
-__all__ = ["Solution", "problem", "solve"]
+__all__ = ["Solution", "bound", "problem", "solve"]
 
 #: Numbers that a cone is given by, after its name.
 _SIZED = ("zero", "nonnegative", "second_order", "rotated_second_order", "psd")
