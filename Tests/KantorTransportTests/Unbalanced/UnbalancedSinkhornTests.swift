@@ -83,12 +83,15 @@ import Testing
   }
 
   @Test func largeCostsOverEpsilonDoNotOverflow() throws {
-    for (epsilon, gap) in [(1e-3, 1e-9), (1e-5, 0.5), (1e-7, 0.5)] {
+    for epsilon in [1e-3, 1e-5, 1e-7] {
       let sample = RelaxedSample.random(10, 12, seed: 29)
       let result = try sample.solve(
         method, ["epsilon": .real(epsilon), "max_iterations": .int(3000)])
       #expect(try result.real("objective").isFinite)
-      #expect(try result.real("relative_gap") <= gap, "\(epsilon)")
+      // Small epsilons may need more than the limit, but are then not called solved.
+      let gap = try result.real("relative_gap")
+      #expect(gap >= -1e-12 && (gap <= 1e-6 || result.status != .solved), "\(epsilon): \(gap)")
+      if epsilon == 1e-3 { #expect(result.status == .solved) }
     }
     // Pairs so far apart that nothing moves at all.
     let far = RelaxedSample(cost: [1e6, 1e6, 2e6, 1e6], a: [1, 2], b: [1, 1])
