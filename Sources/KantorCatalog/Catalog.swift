@@ -13,6 +13,7 @@ extension Catalog {
       GaussianBarycentreKind.kind,
       DoublyStochasticKind.kind,
       GromovKind.kind,
+      MapKind.kind,
       ConeKind.kind,
     ],
     methods: [
@@ -26,6 +27,7 @@ extension Catalog {
       Quadratic.entry,
       SparsityConstrained.entry,
       GromovConditionalGradient.entry,
+      MongeGap.entry,
       EntropicBarycentre.entry,
       DebiasedBarycentre.entry,
       FreeSupportBarycentre.entry,

@@ -58,6 +58,10 @@ import Testing
       guard let result = try method.solveIfSupported(specimen) else { continue }
       #expect(result.status == .infeasible, "\(specimen): \(message(result))")
     }
+    for specimen in method.specimens.unbounded {
+      guard let result = try method.solveIfSupported(specimen) else { continue }
+      #expect(result.status == .unbounded, "\(specimen): \(message(result))")
+    }
   }
 
   @Test(arguments: MethodCase.all) func givesWhatItPromises(method: MethodCase) throws {
@@ -186,8 +190,8 @@ import Testing
   @Test(arguments: MethodCase.all) func refusesStartsOfOtherSizes(method: MethodCase) throws {
     guard method.spec.usesWarmStart else { return }
     let settings = Settings(method: method.spec)
-    for name in ["potential_source", "potential_target"] {
-      settings.setStart(name, Tensor(try Buffer([1.0, 2, 3])))
+    for name in ["potential_source", "potential_target", "x"] {
+      settings.setStart(name, Tensor(try Buffer([1.0, 2, 3, 4, 5, 6, 7])))
     }
     for specimen in try method.supported(method.specimens.ordinary) {
       let problem = try specimen.problem()

@@ -29,5 +29,13 @@ enum ConeSpecimens {
           .init("q", [2], [1, 1]), .init("A", [3, 2], [1, 1, -1, 0, 0, -1]),
           .init("b", [3], [-1, 0, 0]),
         ], cones: "nonnegative 3")
+    ],
+    unbounded: [
+      specimen(
+        "an objective that falls forever",
+        [
+          .init("q", [2], [-1, -1]), .init("A", [3, 2], [1, -1, -1, 0, 0, -1]),
+          .init("b", [3], [1, 0, 0]),
+        ], cones: "nonnegative 3")
     ])
 }

@@ -6,6 +6,7 @@ public struct KindSpecimens: Sendable {
   public let ordinary: [Specimen]
   public let extreme: [Specimen]
   public let infeasible: [Specimen]
+  public let unbounded: [Specimen]
   /// Fields whose derivatives of the objective the kind's methods offer.
   public let differentiable: [String]
   /// Codes with which a method may refuse a specimen that is not for it.
@@ -13,16 +14,18 @@ public struct KindSpecimens: Sendable {
 
   public init(
     ordinary: [Specimen], extreme: [Specimen] = [], infeasible: [Specimen] = [],
-    differentiable: [String] = [], refusals: [KantorError.Code] = [.unsupported]
+    unbounded: [Specimen] = [], differentiable: [String] = [],
+    refusals: [KantorError.Code] = [.unsupported]
   ) {
     self.refusals = refusals
     self.ordinary = ordinary
     self.extreme = extreme
     self.infeasible = infeasible
+    self.unbounded = unbounded
     self.differentiable = differentiable
   }
 
-  public var all: [Specimen] { ordinary + extreme + infeasible }
+  public var all: [Specimen] { ordinary + extreme + infeasible + unbounded }
 
   /// nil for a kind without specimens, which no test then covers.
   public static func of(_ kind: String) -> KindSpecimens? {
@@ -50,6 +53,7 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
+    case "map": return MapSpecimens.all
     case "cone": return ConeSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil

@@ -156,7 +156,8 @@ void kn_plan_apply_transposed_f64(const kn_cost *cost, int64_t row_begin, int64_
 
 /* out = A B for row-major matrices, rows x inner and inner x columns: out[r * leading_out + c] =
    sum_k a[r * leading_a + k] b[k * leading_b + c]. out overlaps neither; inner = 0 gives zeros.
-   Without packing, for the small matrices of separable kernels; kantor_product.h has the large ones. */
+   Without packing, for the small matrices of separable kernels; kantor_product.h has the large
+   ones. */
 void kn_small_product_f64(const double *a, int64_t leading_a, const double *b, int64_t leading_b,
                           int64_t rows, int64_t inner, int64_t columns, double *out,
                           int64_t leading_out);

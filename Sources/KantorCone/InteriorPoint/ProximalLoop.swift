@@ -5,8 +5,8 @@ import KantorNumerics
 /// programs.
 ///
 /// Each system is that of a program with rho/2 |x - x_c|^2 added and delta/2 |y - y_c|^2 taken
-/// away, so it stays solvable for dependent rows and singular P; the centres follow the iterates, and
-/// the strengths fall with the residuals.
+/// away, so it stays solvable for dependent rows and singular P; the centres follow the iterates,
+/// and the strengths fall with the residuals.
 final class ProximalLoop {
   enum Outcome { case converged, infeasible, unbounded, stalled, stopped }
 

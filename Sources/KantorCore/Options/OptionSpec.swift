@@ -123,8 +123,8 @@ public enum CommonOptions {
       "Seed of the counter-based random streams; the same seed gives the same answer."),
     OptionSpec(
       "memory_limit", .real(.infinity, min: 0, max: .infinity), unit: "byte",
-      "Most memory that the solve may take beside its problem's data; what would pass it is refused "
-        + "before it is allocated.", advanced: true),
+      "Most memory that the solve may take beside its problem's data; what would pass it is "
+        + "refused before it is allocated.", advanced: true),
     OptionSpec(
       "heartbeat", .real(0.02, min: 0.001, max: 3600), unit: "s",
       "Longest pause between two calls of the progress hook.", advanced: true),

@@ -19,4 +19,22 @@ enum ExactDispatch {
     Assignment.applies(to: problem)
       ? try Assignment.propose(problem, run) : try NetworkSimplex.propose(problem, run)
   }
+
+  /// The proposal of the method that fits any geometry, with that method's defaults; limits, hooks
+  /// and threads are those of the run.
+  static func proposeAny(
+    _ problem: TransportProblem, _ run: Run
+  ) throws(KantorError) -> TransportProposal {
+    func own(_ spec: MethodSpec) -> Run {
+      Run(
+        options: OptionValues(specs: spec.options, set: ["threads": .int(Int64(run.threads))]),
+        monitor: run.monitor)
+    }
+    if problem.geometry.isConvexLine {
+      return try OneDimensional.propose(problem, own(OneDimensional.spec))
+    }
+    return Assignment.applies(to: problem)
+      ? try Assignment.propose(problem, own(Assignment.spec))
+      : try NetworkSimplex.propose(problem, own(NetworkSimplex.spec))
+  }
 }

@@ -19,6 +19,8 @@ final class ConditionalGradient {
   private let monitor: Monitor
   private let settings: Settings
   private var isAtVertex = false
+  /// Curvatures beyond this, relative to the size of the gap's terms, are not rounding.
+  private static let leastCurvature = 1e-11
   private let product: Buffer<Double>
   private let vertexProduct: Buffer<Double>
 
@@ -58,10 +60,16 @@ final class ConditionalGradient {
         iteration: iterations, objective: value, residual: gap / size, gap: gap) != nil
       // After a full step the plan is a vertex, and there are finitely many of them: the descent
       // goes on until the gap is rounding.
-      if gap <= (isAtVertex ? 1e-15 : max(settings.tolerance, 1e-15)) * size { return !isStopped }
+      let isStationary =
+        gap <= (isAtVertex ? 1e-15 : max(settings.tolerance, 1e-15)) * size
+      if isStationary, isAtVertex || isStopped { return !isStopped }
       if isStopped || monitor.reachesIterationLimit(iterations) { return false }
       guard try model.cross(vertex, into: vertexProduct) else { return false }
-      let decrease = move(to: vertex, gap: gap)
+      let curvature = curvature(to: vertex)
+      // Stationary inside the polytope may be a maximum, such as the product of the weights of two
+      // spaces that look the same from each of their points: there the vertex is lower.
+      if isStationary, !(curvature < -Self.leastCurvature * size) { return true }
+      let decrease = move(to: vertex, gap: gap, curvature)
       if !isAtVertex, !(decrease > settings.decreaseTolerance * abs(value)) { return true }
     }
   }
@@ -90,12 +98,16 @@ final class ConditionalGradient {
     return (slope.value, size.value)
   }
 
-  /// Exact line search between P and the vertex X: F(P + t D) = F(P) - t gap + t^2 q with
-  /// q = -alpha <K(D), D>. Returns the decrease of F.
-  private func move(to vertex: SparsePlan, gap: Double) -> Double {
-    let curvature = -model.problem.alpha
+  /// q = -alpha <K(D), D>, the curvature of F from P to the vertex X.
+  private func curvature(to vertex: SparsePlan) -> Double {
+    -model.problem.alpha
       * (model.inner(vertexProduct, vertex) - 2 * model.inner(product, vertex)
         + GromovModel.inner(product, plan))
+  }
+
+  /// Exact line search between P and the vertex X: F(P + t D) = F(P) - t gap + t^2 q. Returns the
+  /// decrease of F.
+  private func move(to vertex: SparsePlan, gap: Double, _ curvature: Double) -> Double {
     let t = curvature > 0 ? min(1, gap / (2 * curvature)) : 1
     step.expect(near: t < 0.5)
     isAtVertex = t == 1

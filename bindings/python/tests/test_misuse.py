@@ -143,7 +143,7 @@ def test_every_function_is_misused_here():
     assert without == {
         "kantor_version", "kantor_version_number", "kantor_abi_version", "kantor_build_info",
         "kantor_describe", "kantor_code_name", "kantor_last_error", "kantor_kind_count",
-        "kantor_kind_name", "kantor_method_count",
+        "kantor_kind_name", "kantor_method_count", "kantor_qp_workspace",
     }
 
 

@@ -10,7 +10,8 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
 
 `methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
 POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
-matrices; `kantor.plot` draws couplings and convergence (matplotlib).
+matrices; `kantor.cone` and `kantor.qp` have cone programs, and linear and quadratic ones in the
+forms of other packages; `kantor.plot` draws couplings and convergence (matplotlib).
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ __all__ = [
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "cone",
     "describe",
     "doubly_stochastic",
     "kinds",
     "methods",
     "ot",
     "plot",
+    "qp",
     "solve",
     "solve_batch",
 ]
@@ -72,7 +75,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("doubly_stochastic", "ot", "plot"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

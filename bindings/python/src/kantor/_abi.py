@@ -209,7 +209,6 @@ _texts = POINTER(c_char_p)
 _array = POINTER(Array)
 _sparse = POINTER(Sparse)
 _real_out = POINTER(c_double)
-_sparse = POINTER(Sparse)
 _codes_out = POINTER(c_int32)
 _int_out = POINTER(c_int64)
 _numbers = c_void_p  # const double *, double *, int64_t *: addresses of caller's memory

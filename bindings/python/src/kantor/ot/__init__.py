@@ -13,13 +13,17 @@ come from potentials that never under- or overflow inside the solver.
 
 from __future__ import annotations
 
-from . import batch, bregman, gaussian, lp, smooth
+from . import batch, bregman, gaussian, gromov, lp, monge, smooth
 from ._exact import emd, emd2
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._outcome import LazyPlan, OTResult
+from ._solve_gromov import solve_gromov
 from ._tools import dist, unif
 from ._unified import solve, solve_sample
 from .bregman import barycenter, sinkhorn, sinkhorn2
+from .gromov import (
+    fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
+)
 
 __all__ = [
     "LazyPlan",
@@ -32,12 +36,19 @@ __all__ = [
     "emd2",
     "emd2_1d",
     "emd_1d",
+    "fused_gromov_wasserstein",
+    "fused_gromov_wasserstein2",
     "gaussian",
+    "gromov",
+    "gromov_wasserstein",
+    "gromov_wasserstein2",
     "lp",
+    "monge",
     "sinkhorn",
     "sinkhorn2",
     "smooth",
     "solve",
+    "solve_gromov",
     "solve_sample",
     "unif",
     "wasserstein_1d",

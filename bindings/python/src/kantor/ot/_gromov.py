@@ -1,0 +1,267 @@
+"""What the Gromov-Wasserstein functions share: reading two structures, solving, telling."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, NamedTuple, Optional
+
+import numpy as np
+
+from .. import _abi
+from .._arrays import as_matrix
+from .._errors import error
+from .._problem import Problem
+from .._result import Result
+from .._solve import solve
+from ._entropic import _Printer
+from ._inputs import (
+    balance, float_type, read_count, read_positive, read_weights, refuse, refuse_unknown,
+)
+
+_LOSSES = {"square_loss": "square", "kl_loss": "kl"}
+#: As in POT: structures count as symmetric up to this.
+_SYMMETRY = 1e-10
+
+
+class Spaces(NamedTuple):
+    """Two structures with weights, and what matching them costs."""
+
+    problem: Problem
+    kind: np.dtype
+    a: Optional[np.ndarray]
+    b: Optional[np.ndarray]
+    alpha: float
+
+
+def read_spaces(
+    C1: Any, C2: Any, M: Any, p: Any, q: Any, loss_fun: str, symmetric: Optional[bool],
+    alpha: Any, balanced: bool = True,
+) -> Spaces:
+    """Read two structures.
+
+    Parameters
+    ----------
+    C1, C2 : array_like
+        The structures.
+    M : array_like or None
+        Costs of features.
+    p, q : array_like or None
+        Weights.
+    loss_fun : str
+        POT's name of the loss.
+    symmetric : bool or None
+        Whether the structures are symmetric; True is checked.
+    alpha : float
+        Weight of the structures, with costs of features.
+    balanced : bool
+        Whether the targets have weights.
+
+    Returns
+    -------
+    Spaces
+        The problem and what is needed to translate its result.
+    """
+    kind = float_type(C1, C2, p, q) if M is None else float_type(M, C1, C2, p, q)
+    if loss_fun not in _LOSSES:
+        refuse(f"loss_fun {loss_fun!r} is not offered; use 'square_loss' or 'kl_loss'")
+    C1, C2 = as_matrix(C1, "C1"), as_matrix(C2, "C2")
+    for name, C in (("C1", C1), ("C2", C2)):
+        if C.shape[0] != C.shape[1]:
+            raise error(
+                _abi.E_SHAPE, f"{name} has the shape {C.shape}; a square matrix is needed")
+        if symmetric and not np.allclose(C, C.T, atol=_SYMMETRY):
+            raise error(
+                _abi.E_RANGE, f"{name} is not symmetric, but symmetric is True; leave it out")
+    n, m = C1.shape[0], C2.shape[0]
+    a = read_weights(p, n, "p")
+    b = None
+    if balanced:
+        a, b = balance(a, read_weights(q, m, "q"))
+    fields: Dict[str, Any] = {}
+    if M is not None:
+        M = as_matrix(M, "M")
+        if M.shape != (n, m):
+            raise error(_abi.E_SHAPE, f"M has the shape {M.shape}; ({n}, {m}) is needed")
+        fields = {"cost": M, "alpha": _read_alpha(alpha)}
+    problem = Problem(
+        "gromov", copy=False, structure_source=C1, structure_target=C2, weights_source=a,
+        weights_target=b, loss=_LOSSES[loss_fun], **fields,
+    )
+    return Spaces(problem, kind, a, b, fields.get("alpha", 1.0))
+
+
+def _read_alpha(alpha: Any) -> float:
+    try:
+        value = float(alpha)
+    except (TypeError, ValueError) as cause:
+        raise error(_abi.E_TYPE, f"alpha is {alpha!r}; a number is needed") from cause
+    if not 0 <= value <= 1:
+        raise error(_abi.E_RANGE, f"alpha is {value}; a number in [0, 1] is needed")
+    return value
+
+
+def read_limit(value: Any, name: str) -> int:
+    """Read a number of iterations, which POT's defaults give as a float.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    int
+        The number.
+    """
+    return read_count(value, name)
+
+
+def read_tolerance(value: Any, name: str) -> float:
+    """Read a tolerance in [0, 1].
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    float
+        The number, at most 1.
+    """
+    return 0.0 if isinstance(value, (int, float)) and value == 0 else min(
+        read_positive(value, name), 1.0)
+
+
+def solve_spaces(
+    spaces: Spaces, method: str, G0: Any, *, verbose: bool, trace: bool, **options: Any
+) -> Result:
+    """Solve with a start plan, and no warning: `log` tells how it ended.
+
+    Parameters
+    ----------
+    spaces : Spaces
+        The problem.
+    method : str
+        Kantor's method.
+    G0 : array_like or None
+        Plan to start from.
+    verbose : bool
+        Print the course of the solve.
+    trace : bool
+        Keep the objectives.
+    **options
+        Of the method.
+
+    Returns
+    -------
+    Result
+        The result.
+    """
+    start = None
+    if isinstance(G0, str):
+        if G0 != "product":
+            refuse(f"G0 {G0!r} is not offered; give a plan, or leave it out")
+    elif G0 is not None:
+        start = {"plan": as_matrix(G0, "G0").astype(np.float64, copy=False)}
+    return solve(
+        spaces.problem, method, warm_start=start, trace=trace,
+        progress=_Printer() if verbose else None, **options,
+    )
+
+
+def warning_of(result: Result) -> Optional[str]:
+    """Say in words how a solve fell short.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+
+    Returns
+    -------
+    str or None
+        None if it did not.
+    """
+    return None if result.status_code == _abi.SOLVED else result.message
+
+
+def plan_of(spaces: Spaces, result: Result) -> np.ndarray:
+    """Give the plan in the precision of the input.
+
+    Parameters
+    ----------
+    spaces : Spaces
+        The problem.
+    result : Result
+        Its result.
+
+    Returns
+    -------
+    numpy.ndarray
+        A copy.
+    """
+    return np.array(result.plan, dtype=spaces.kind)
+
+
+def value_of(result: Result, alpha: float) -> float:
+    """Give the objective without an entropy.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    alpha : float
+        Weight of the structures.
+
+    Returns
+    -------
+    float
+        The value.
+    """
+    if alpha == 1:
+        return float(result.quadratic_cost)
+    return float((1 - alpha) * result.linear_cost + alpha * result.quadratic_cost)
+
+
+def split_terms(log: Dict[str, Any], spaces: Spaces, result: Result) -> None:
+    """Add the two terms of a fused objective to a dictionary.
+
+    Parameters
+    ----------
+    log : dict
+        Gets ``lin_loss`` and ``quad_loss``.
+    spaces : Spaces
+        The problem.
+    result : Result
+        Its result.
+    """
+    log["lin_loss"] = spaces.kind.type((1 - spaces.alpha) * result.linear_cost)
+    log["quad_loss"] = spaces.kind.type(spaces.alpha * result.quadratic_cost)
+
+
+def refuse_keywords(function: str, keywords: Dict[str, Any]) -> bool:
+    """Take the keywords that POT hands on to its solvers and Kantor has no use for.
+
+    Parameters
+    ----------
+    function : str
+        Name of the function.
+    keywords : dict
+        ``verbose``, and ``numItermaxEmd``, ``numItermax``, ``stopThr`` of inner solves, which
+        here run to their end; others are refused.
+
+    Returns
+    -------
+    bool
+        Whether to print the course.
+    """
+    rest = dict(keywords)
+    verbose = bool(rest.pop("verbose", False))
+    for name in ("numItermaxEmd", "numItermax", "stopThr"):
+        rest.pop(name, None)
+    refuse_unknown(function, rest)
+    return verbose
