@@ -60,8 +60,8 @@ OPTIONAL = {
     ("kantor_problem_set_array", "release"), ("kantor_problem_set_array", "owner"),
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
     ("kantor_result_free", "result"),
-    ("kantor_qp_dense", "workspace"),
     *(("kantor_cone_bound", name) for name in ("x", "lower", "upper")),
+    ("kantor_qp_dense", "workspace"),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
     # All plan arrays or none, which has a test of its own.
     *(("kantor_transport_exact", name)
@@ -113,6 +113,12 @@ class World:
         assert lib.kantor_problem_set_array(
             self.bounded, b"q", byref(self.ones), _abi.COPY, _arrays.NO_RELEASE, None
         ) == 0
+        square, self._square = _arrays.view_of(np.ones((1, 1)), "P")
+        assert lib.kantor_problem_set_array(
+            self.bounded, b"P", byref(square), _abi.COPY, _arrays.NO_RELEASE, None
+        ) == 0
+        self.bounded_result = c_void_p()
+        assert lib.kantor_solve(self.bounded, None, None, byref(self.bounded_result)) == 0
         self.freed = c_void_p()
         assert lib.kantor_settings_create(None, byref(self.freed)) == 0
         lib.kantor_settings_free(self.freed)
@@ -125,6 +131,7 @@ class World:
 
     def close(self):
         lib.kantor_result_free(self.result)
+        lib.kantor_result_free(self.bounded_result)
         for problem in (self.problem, self.open, self.program, self.bounded):
             lib.kantor_problem_free(problem)
         lib.kantor_settings_free(self.settings)
@@ -142,6 +149,11 @@ class World:
         return [self.argument(function, name, kind) for name, kind in SIGNATURES[function]]
 
     def argument(self, function, name, kind):
+        if function == "kantor_cone_bound":
+            return {"problem": self.bounded, "z": self.none, "bound": c_double(7)}.get(
+                name, self.ones)
+        if (function, name) == ("kantor_result_jvp", "result"):
+            return self.bounded_result
         bare = kind.replace("const", "").replace(" ", "")
         if bare in ("kantor_problem*", "kantor_settings*", "kantor_result*"):
             wanted = bare[len("kantor_"):-1]
@@ -158,9 +170,6 @@ class World:
         if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**"):
             self.made.append((bare[len("kantor_"):-2], c_void_p(12345)))
             return self.made[-1][1]
-        if function == "kantor_cone_bound":
-            return {"problem": self.bounded, "z": self.none, "bound": c_double(7)}.get(
-                name, self.ones)
         special = {
             ("kantor_solve", "method"): b"sinkhorn",
             ("kantor_solve_batch", "method"): b"sinkhorn",
@@ -187,9 +196,9 @@ class World:
             ("kantor_settings_set_log", "log"): _abi.LogFunction(),
             ("kantor_problem_set_array", "release"): _abi.ReleaseFunction(),
             ("kantor_problem_set_array", "ownership"): 0,
-            ("kantor_result_jvp", "tangents"): self.gradient(),
+            ("kantor_result_jvp", "tangents"): self.ones,
             ("kantor_result_jvp", "changes"): self.seed(),
-            ("kantor_result_jvp", "tangent_names"): (c_char_p * 1)(b"weights_source"),
+            ("kantor_result_jvp", "tangent_names"): (c_char_p * 1)(b"q"),
             ("kantor_result_jvp", "change_names"): (c_char_p * 1)(b"objective"),
             ("kantor_result_vjp", "cotangents"): self.seed(),
             ("kantor_result_vjp", "gradients"): self.gradient(),
