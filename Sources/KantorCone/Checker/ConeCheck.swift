@@ -8,18 +8,20 @@ package struct ConeCertificate: Sendable {
   /// Largest entries of Ax + s - b and of Px + A'z + q.
   package var primalResidual = Double.nan
   package var dualResidual = Double.nan
-  /// The same over max(1, largest entry of the terms that are added up).
+  /// The same over max(unit, largest entry of the terms that are added up); see `DataUnits`.
   package var relativePrimalResidual = Double.nan
   package var relativeDualResidual = Double.nan
-  /// Distances of s from K and of z from its dual, and those over max(1, largest entry).
+  /// Distances of s from K and of z from its dual, and those over max(unit, largest entry).
   package var primalViolation = Double.nan
   package var dualViolation = Double.nan
   package var relativePrimalViolation = Double.nan
   package var relativeDualViolation = Double.nan
 
+  /// Unit of the objective.
+  package var unit = 1.0
   package var gap: Double { abs(objective - dualObjective) }
   package var relativeGap: Double {
-    gap / max(1, min(abs(objective), abs(dualObjective)))
+    gap / max(unit, min(abs(objective), abs(dualObjective)))
   }
 
   /// The largest of all that has to be small.
@@ -53,21 +55,30 @@ package struct ConeCheck {
   package static let inaccurate = 1e-5
 
   let problem: ConeProblem
+  private let units: DataUnits
 
-  package init(_ problem: ConeProblem) { self.problem = problem }
+  package init(_ problem: ConeProblem) {
+    self.problem = problem
+    units = problem.units
+  }
+
+  func certify(_ proposal: ConeProposal) throws(KantorError) -> ConeCertificate {
+    try certify(x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer)
+  }
 
   package func certify(
     x: UnsafePointer<Double>, s: UnsafePointer<Double>, z: UnsafePointer<Double>
   ) throws(KantorError) -> ConeCertificate {
     var certificate = ConeCertificate()
+    certificate.unit = units.value
     try primal(&certificate, x, s)
     try dual(&certificate, x, z)
     certificate.primalViolation = try distance(s, ConeDistance.primal)
     certificate.dualViolation = try distance(z, ConeDistance.dual)
     certificate.relativePrimalViolation =
-      certificate.primalViolation / max(1, Self.largest(s, problem.m))
+      certificate.primalViolation / max(units.primal, Self.largest(s, problem.m))
     certificate.relativeDualViolation =
-      certificate.dualViolation / max(1, Self.largest(z, problem.m))
+      certificate.dualViolation / max(units.dual, Self.largest(z, problem.m))
     return certificate
   }
 
@@ -81,7 +92,7 @@ package struct ConeCheck {
     rows.add(s)
     rows.add(b, sign: -1)
     certificate.primalResidual = rows.largest
-    certificate.relativePrimalResidual = rows.largest / max(1, scale)
+    certificate.relativePrimalResidual = rows.largest / max(units.primal, scale)
   }
 
   private func dual(
@@ -102,7 +113,7 @@ package struct ConeCheck {
     az.addSymmetricProduct(problem.p, x)
     az.add(q)
     certificate.dualResidual = az.largest
-    certificate.relativeDualResidual = az.largest / max(1, scale)
+    certificate.relativeDualResidual = az.largest / max(units.dual, scale)
   }
 
   /// Sum over the rows of boxes of min(lower z, upper z); a side at infinity counts as 0, and is a

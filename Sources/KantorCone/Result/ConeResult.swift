@@ -15,8 +15,7 @@ enum ConeResult {
   private static func point(
     _ spec: MethodSpec, _ problem: ConeProblem, _ proposal: ConeProposal, _ run: Run
   ) throws(KantorError) -> Result {
-    let certificate = try ConeCheck(problem).certify(
-      x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer)
+    let certificate = try ConeCheck(problem).certify(proposal)
     let status = Status.judge(
       certificate, tolerance: proposal.tolerance, stop: run.monitor.stop)
     var fields = ResultFields()
@@ -112,15 +111,15 @@ public enum ConeOutputs {
       "-1/2 x'Px - b'z + sum over box rows of min(lower z, upper z)."),
     FieldSpec("gap", .real, .certificate, "Distance of the two objectives."),
     FieldSpec(
-      "relative_gap", .real, .certificate, "gap over max(1, the smaller of the two in size)."),
+      "relative_gap", .real, .certificate, "gap over max(u, the smaller of the two in size)."),
     FieldSpec("primal_residual", .real, .certificate, "Largest entry of Ax + s - b."),
     FieldSpec("dual_residual", .real, .certificate, "Largest entry of Px + A'z + q."),
     FieldSpec(
       "relative_primal_residual", .real, .certificate,
-      "primal_residual over max(1, largest entry of Ax, s and b)."),
+      "primal_residual over max(u, largest entry of Ax, s and b); u is 1, or less for small data."),
     FieldSpec(
       "relative_dual_residual", .real, .certificate,
-      "dual_residual over max(1, largest entry of Px, A'z and q)."),
+      "dual_residual over max(u, largest entry of Px, A'z and q)."),
     FieldSpec("primal_violation", .real, .certificate, "Distance of s from K."),
     FieldSpec("dual_violation", .real, .certificate, "Distance of z from the dual of K."),
     FieldSpec(
@@ -152,7 +151,7 @@ extension ConeMethod {
       guard let problem = sealed as? ConeProblem else {
         throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind cone")
       }
-      let proposal = try propose(problem, run)
+      let proposal = try proposeInUnits(problem, run)
       return try ConeResult.make(spec, problem, proposal, run)
     }
   }

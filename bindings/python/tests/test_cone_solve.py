@@ -166,3 +166,17 @@ def test_data_that_are_refused(change, words):
     assert kantor.cone.solve(**good).status == "solved"
     with pytest.raises(kantor.KantorError, match=words):
         kantor.cone.solve(**{**good, **change})
+
+
+@pytest.mark.parametrize("method", ["interior_point", "first_order", "active_set"])
+@pytest.mark.parametrize("side", [1e-12, 1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("objective", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_data_in_any_units(method, side, objective):
+    """min x0^2 + x1^2/2 - x0 + x1 with x >= 0, x0 + x1 <= 1 is at (1/2, 0)."""
+    found = kantor.cone.solve(
+        np.diag([2.0, 1.0]) * objective / side, np.array([-1.0, 1.0]) * objective,
+        [[1.0, 1.0], [-1.0, 0.0], [0.0, -1.0]], [side, 0.0, 0.0], [("nonnegative", 3)],
+        method=method)
+    if found.status == "solved":
+        np.testing.assert_allclose(found.x / side, [0.5, 0.0], atol=1e-4)
+    assert found.status == "solved" or method == "first_order", found
