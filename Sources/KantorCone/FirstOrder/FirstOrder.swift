@@ -44,7 +44,7 @@ public enum FirstOrder: ConeMethod {
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
     options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
-    usesWarmStart: true, hasDerivatives: false)
+    usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] = [
     OptionSpec(

@@ -138,9 +138,25 @@ final class MultimarginalSolver {
       if goesOn || isLast || level <= 4 * epsilon {
         try take(h, level)
       }
-      guard goesOn || isLast else { break }
+      guard goesOn else {
+        if !isLast { try land() }
+        // Not earlier: a monitor that has stopped lets no pass through.
+        _ = run.monitor.reachesIterationLimit(iterations)
+        break
+      }
     }
     centre()
+  }
+
+  /// After a ladder that ended above the last epsilon: one marginal is made right there. Potentials
+  /// of a larger epsilon can give a plan whose mass is not a number.
+  private func land() throws(KantorError) {
+    guard run.monitor.stop == nil else { return }
+    let h = try problem.exponents(f, epsilon)
+    try sweep.set(epsilon, h)
+    guard run.monitor.stop == nil else { return }
+    let soft = try sweep.softMinimum(0, h)
+    for i in 0..<problem.sizes[0] { f.pointer[i] = soft.pointer[i] }
   }
 
   private func reach(_ goal: Double, _ h: Buffer<Double>) throws(KantorError) -> Bool {
@@ -154,7 +170,7 @@ final class MultimarginalSolver {
       since = error < 0.999 * best ? 0 : since + 1
       best = min(best, error)
       guard since < Self.patience, error.isFinite else { return false }
-      if run.monitor.reachesIterationLimit(iterations) { return false }
+      if iterations >= run.monitor.iterationLimit { return false }
     }
   }
 

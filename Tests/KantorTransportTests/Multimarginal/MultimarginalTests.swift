@@ -159,6 +159,23 @@ import Testing
     #expect(try result.array("potentials").list().allSatisfy { $0.isFinite })
   }
 
+  /// The limit comes while epsilon is above the one asked for: far from an answer, but bounded.
+  @Test(arguments: [1, 3, 40] as [Int64]) func limitsOnTheWayLeaveAnInterval(limit: Int64) throws {
+    var chain = data([8, 9, 10])
+    chain.arrays["points"] = ([27, 2], TransportSpecimens.numbers(54, 81))
+    chain.arrays["edges"] = ([2, 2], [0, 1, 1, 2])
+    for data in [tensor([8, 9, 10], seed: 72), chain] {
+      for epsilon in [1e-3, 1e-6, 1e-9] {
+        let result = try data.solve(
+          entry, ["epsilon": .real(epsilon), "max_iterations": .int(limit)])
+        #expect(result.status == .iterationLimit)
+        let low = try result.real("dual_objective")
+        let gap = try result.real("gap")
+        #expect(low.isFinite && gap.isFinite && gap >= 0, "\(epsilon): \(low), \(gap)")
+      }
+    }
+  }
+
   @Test func gradientsAreThoseOfDifferences() throws {
     let options: [String: OptionValue] = ["epsilon": .real(0.2), "tolerance": .real(1e-12)]
     var star = data([4, 5, 3])

@@ -11,6 +11,8 @@ from kantor.cone import bound
 
 STEP = 1e-5
 
+TOLERANCE = {"interior_point": 1e-12, "active_set": 1e-12, "first_order": 1e-11}
+
 
 def program(seed, form="dense", triangle=False):
     """A quadratic program with zero, nonnegative and box rows and a unique solution."""
@@ -33,9 +35,9 @@ def program(seed, form="dense", triangle=False):
     return data
 
 
-def solve(data):
-    result = kantor.solve(
-        kantor.Problem("cone", **data), "interior_point", tolerance=1e-12)
+def solve(data, method="interior_point", **options):
+    options.setdefault("tolerance", TOLERANCE[method])
+    result = kantor.solve(kantor.Problem("cone", **data), method, **options)
     assert result.status in ("solved", "solved_inaccurate")
     return result
 
@@ -79,21 +81,59 @@ def tangents_of(data, rng):
 @pytest.mark.parametrize("form", ["dense", "csc", "csr", "coo"])
 def test_both_products_against_differences(form, triangle):
     for seed in range(3):
-        data = program(seed, form, triangle)
-        rng = np.random.default_rng(100 + seed)
-        tangents = tangents_of(data, rng)
-        result = solve(data)
-        up, down = (solve(moved(data, tangents, h)) for h in (STEP, -STEP))
-        names = ["x", "s", "z", "objective"]
-        pushed = result.jvp(tangents, names)
-        for name in names:
-            expected = (up[name] - down[name]) / (2 * STEP)
-            np.testing.assert_allclose(pushed[name], expected, rtol=1e-4, atol=1e-4)
-        cotangents = {name: rng.standard_normal(np.shape(result[name])) for name in names}
-        pulled = result.vjp(cotangents, list(tangents))
-        left = sum((pulled[name] * tangents[name]).sum() for name in tangents)
-        right = sum(np.sum(cotangents[name] * pushed[name]) for name in names)
-        np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-8)
+        check_products(program(seed, form, triangle), seed)
+
+
+def check_products(data, seed, method="interior_point", **options):
+    """Forwards against differences of the same method's solutions, backwards against forwards."""
+    rng = np.random.default_rng(100 + seed)
+    tangents = tangents_of(data, rng)
+    result = solve(data, method, **options)
+    up, down = (solve(moved(data, tangents, h), method, **options) for h in (STEP, -STEP))
+    names = ["x", "s", "z", "objective"]
+    pushed = result.jvp(tangents, names)
+    for name in names:
+        expected = (up[name] - down[name]) / (2 * STEP)
+        np.testing.assert_allclose(pushed[name], expected, rtol=1e-4, atol=1e-4)
+    cotangents = {name: rng.standard_normal(np.shape(result[name])) for name in names}
+    pulled = result.vjp(cotangents, list(tangents))
+    left = sum((pulled[name] * tangents[name]).sum() for name in tangents)
+    right = sum(np.sum(cotangents[name] * pushed[name]) for name in names)
+    np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", ["dense", "csc"])
+@pytest.mark.parametrize("method, options", [
+    ("active_set", {}),
+    ("first_order", {"splitting": "douglas_rachford"}),
+    ("first_order", {"splitting": "primal_dual"}),
+])
+def test_products_of_the_other_methods(method, options, form):
+    for seed in range(3):
+        check_products(program(seed, form), seed, method, **options)
+
+
+def test_first_order_in_curved_cones():
+    """The products of two methods at the same, unique solution."""
+    rng = np.random.default_rng(7)
+    n, m = 5, 4 + 6 + 3 + 3
+    A = rng.standard_normal((m, n))
+    inside = np.r_[1.5, 0.3, -0.2, 0.1, 1, 0, 1, 0, 0, 1, 0, 1, 2, 1, 1, 0.5]
+    data = dict(
+        P=np.eye(n), q=3 * rng.standard_normal(n), A=A, b=inside,
+        cones="second_order 4, psd 3, exponential, power 0.4")
+    exact, found = solve(data), solve(data, "first_order")
+    np.testing.assert_allclose(found.x, exact.x, atol=1e-6)
+    assert np.abs(exact.z).max() > 0.1
+    cotangents = {name: rng.standard_normal(np.shape(exact[name]))
+                  for name in ("x", "s", "z", "objective")}
+    tangents = {name: rng.standard_normal(np.shape(data[name])) for name in ("q", "A", "b")}
+    expected, pulled = (r.vjp(cotangents, ["P", "q", "A", "b"]) for r in (exact, found))
+    for name in expected:
+        np.testing.assert_allclose(pulled[name], expected[name], rtol=1e-4, atol=1e-4)
+    expected, pushed = (r.jvp(tangents, ["x", "s", "z"]) for r in (exact, found))
+    for name in expected:
+        np.testing.assert_allclose(pushed[name], expected[name], rtol=1e-4, atol=1e-4)
 
 
 def test_sparse_and_dense_gradients_are_the_same_numbers():
