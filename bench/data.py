@@ -212,6 +212,9 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
-    **cone_programs.GENERATORS,
     "spaces": spaces,
 }
+
+# A kind of two families would give one of them the other's problem.
+assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
+GENERATORS |= cone_programs.GENERATORS

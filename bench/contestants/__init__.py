@@ -27,6 +27,8 @@ def contestant(name, needs="", tune="", is_program=False):
     """Enters a function in the list."""
 
     def enter(prepare):
+        if name in CONTESTANTS:
+            raise ValueError(f"two contestants are called {name!r}")
         CONTESTANTS[name] = Contestant(name, tuple(needs.split()), prepare, tune, is_program)
         return prepare
 
