@@ -1,6 +1,6 @@
 """Numbers from records, and how they are written."""
 
-from contestants import is_ours
+from contestants import is_ours, is_repeat
 
 
 def seconds(value):
@@ -30,8 +30,10 @@ def error(value):
 
 
 def solved(entries, ours):
-    """Entries that gave a right answer, Kantor's or the others', quickest first."""
-    good = [e for e in entries if e["verdict"] == "ok" and is_ours(e["contestant"]) == ours]
+    """Entries that gave a right answer, Kantor's or the others', quickest first. One that starts
+    from its own last answer solves an easier problem than the others and is only shown."""
+    good = [e for e in entries if e["verdict"] == "ok" and is_ours(e["contestant"]) == ours
+            and not is_repeat(e["contestant"])]
     return sorted(good, key=lambda entry: entry["seconds"])
 
 

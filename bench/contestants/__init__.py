@@ -39,6 +39,11 @@ def is_ours(name):
     return name.startswith("Kantor")
 
 
+def is_repeat(name):
+    """Whether it is timed from its own last answer on."""
+    return name.endswith(", again")
+
+
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
                "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov"):
     importlib.import_module(f"contestants.{module}")
