@@ -10,6 +10,14 @@ def title(record):
     return f"{record['title']} ({threads})"
 
 
+def taken(record):
+    """When a case was measured; the load is the machine's one, of all that ran on it."""
+    about = record.get("taken")
+    return "" if about is None else (
+        f"\n{about['date']}, commit {about['commit']}, load {about['load']:.1f} at its end, at most "
+        f"{about['limit_seconds']:g} s for one solve.\n")
+
+
 def plain_table(headings, body):
     """Columns padded with spaces."""
     lines = [headings, *body]
@@ -167,6 +175,6 @@ def write_docs(results):
     sections.append("\n## All cases")
     for record in results["cases"]:
         table = markdown_table(ROW_HEADINGS, rows(record))
-        sections.append(f"\n### {title(record)}\n\n{table}")
+        sections.append(f"\n### {title(record)}\n{taken(record)}\n{table}")
     DOCS.parent.mkdir(exist_ok=True)
     DOCS.write_text("\n".join(sections) + "\n")
