@@ -1,5 +1,7 @@
 """Numbers from records, and how they are written."""
 
+import statistics
+
 from contestants import is_ours, is_repeat
 
 
@@ -41,6 +43,12 @@ def lead(record):
     """(best peer, best of ours), either None where nobody got there."""
     peers, ours = solved(record["entries"], False), solved(record["entries"], True)
     return (peers or [None])[0], (ours or [None])[0]
+
+
+def processor(entry):
+    """Median of the processor time of one solve, where it was measured."""
+    times = entry.get("processor_seconds")
+    return statistics.median(times) if times else None
 
 
 def disturbed(entry):

@@ -1,7 +1,7 @@
 """Writes results for people: tables for the terminal and docs/benchmarks.md."""
 
 from aims import judge_aims
-from figures import ROW_HEADINGS, lead, rows, seconds, three
+from figures import ROW_HEADINGS, lead, processor, rows, seconds, three
 from places import DOCS
 
 
@@ -43,17 +43,22 @@ def headline_rows(results):
     body = []
     for record in results["cases"]:
         peer, ours = lead(record)
-        ratio = three(peer["seconds"] / ours["seconds"]) if peer and ours else ""
+        ratio = busy = ""
+        if peer and ours:
+            ratio = three(peer["seconds"] / ours["seconds"])
+            if processor(peer) and processor(ours):
+                busy = three(processor(peer) / processor(ours))
         body.append((
             title(record),
             f"{seconds(peer['seconds'])}, {peer['contestant']}" if peer else "none got there",
             f"{seconds(ours['seconds'])}, {ours['contestant']}" if ours else "not solved",
-            ratio,
+            ratio, busy,
         ))
     return body
 
 
-HEADLINE = ("case", "best of the others", "best of Kantor", "times faster")
+HEADLINE = ("case", "best of the others", "best of Kantor", "times faster",
+            "in processor time")
 COLD = ("fresh process", "time to the answer and the end", "remark")
 BUSY = ("contestant", "case", "idle: 1 thread", "2 threads", "busy: 1 thread", "2 threads",
         "2 to 1 threads, busy")
@@ -155,7 +160,8 @@ accuracy, and not further, before they are timed. Times are medians of the runs 
 turns (A B C, A B C, ...), without imports, compilation and conversion of data. "× 3.00" is three
 times the time of Kantor's best. Memory is the peak beyond the problem's data during one solve.
 A contestant that gave a wrong answer or none is listed as such. One called "again" starts from its
-own last answer, which the others do not; it is shown, and counts in no comparison.
+own last answer, which the others do not; it is shown, and counts in no comparison. "In processor
+time" is the same ratio without the time for which others had the processor.
 """
 
 
