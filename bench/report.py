@@ -14,8 +14,8 @@ def taken(record):
     """When a case was measured; the load is the machine's one, of all that ran on it."""
     about = record.get("taken")
     return "" if about is None else (
-        f"\n{about['date']}, commit {about['commit']}, load {about['load']:.1f} at its end, at most "
-        f"{about['limit_seconds']:g} s for one solve.\n")
+        f"\n{about['date']}, commit {about['commit']}, load {about['load']:.1f} at its end, "
+        f"at most {about['limit_seconds']:g} s for one solve.\n")
 
 
 def plain_table(headings, body):
@@ -159,9 +159,9 @@ gain; for distances and barycentres a reference. Contestants with another stoppi
 accuracy, and not further, before they are timed. Times are medians of the runs shown, taken in
 turns (A B C, A B C, ...), without imports, compilation and conversion of data. "× 3.00" is three
 times the time of Kantor's best. Memory is the peak beyond the problem's data during one solve.
-A contestant that gave a wrong answer or none is listed as such. One called "again" starts from its
-own last answer, which the others do not; it is shown, and counts in no comparison. "In processor
-time" is the same ratio without the time for which others had the processor.
+A contestant that gave a wrong answer or none is listed as such. One called "again" starts from
+its own last answer, which the others do not; it is shown, and counts in no comparison. "In
+processor time" is the same ratio without the time for which others had the processor.
 """
 
 
