@@ -156,7 +156,8 @@ cost after rounding against the best proved lower bound; for entropic plans the 
 plan rebuilt from the potentials; for regularised and unbalanced plans the gap to a dual value; for
 programs the largest of residuals and gap; for Gromov-Wasserstein what the linearised problem could
 gain; for distances and barycentres a reference. Contestants with another stopping test are brought
-to this accuracy, and not further, before they are timed. Times are medians of the runs shown, taken in
+to this accuracy, and not further,
+before they are timed. Times are medians of the runs shown, taken in
 turns (A B C, A B C, ...), without imports, compilation and conversion of data. "× 3.00" is three
 times the time of Kantor's best. Memory is the peak beyond the problem's data during one solve.
 A contestant that gave a wrong answer or none is listed as such. One called "again" starts from
