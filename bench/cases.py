@@ -85,9 +85,12 @@ def program(name, title, kind, n, contestants=PROGRAM, **more):
 
 def cone_first(kind, title, n, **more):
     return Case(
-        f"cone-first-{kind}-{n}", f"{title}, to 1e-4", "cone-first", {"kind": kind, "n": n},
-        ("SCS", "OSQP", "Kantor first_order"), 1e-4,
+        f"cone-first-{kind}-{n}", f"{title}, to 1e-4", "cone-first",
+        {"kind": f"cone_{kind}", "n": n},
+        ("SCS (cone form)", "OSQP (cone form)", "Kantor first_order"), 1e-4,
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+
+
 UNBALANCED = (
     "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
     "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",

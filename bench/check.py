@@ -198,7 +198,7 @@ def quadratic(task, answer):
     dual = float(task.a @ f) - sum(
         column_conjugate(f - task.cost[:, j], task.b[j], task.epsilon, most)
         for j in range(len(task.b)))
-    gap = abs(primal - dual) / abs(primal)
+    gap = abs(primal - dual) / max(abs(primal), abs(dual))  # a loose plan may be 0
     return {"error": max(error, gap), "marginal_error": error, "gap": gap}
 
 

@@ -66,7 +66,9 @@ def linear(task, n, rng):
         b=np.concatenate([A @ x, np.zeros(columns)]), equations=n)
 
 
-GENERATORS = {"lasso": lasso, "portfolio": portfolio, "linear_program": linear}
+GENERATORS = {
+    "cone_lasso": lasso, "cone_portfolio": portfolio, "cone_linear_program": linear,
+}
 
 
 def error(program, x, z):

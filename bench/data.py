@@ -1,5 +1,6 @@
 """The problems: seeded, the same numbers for every contestant and every machine."""
 
+import math
 import zlib
 from dataclasses import dataclass, field
 
@@ -143,13 +144,13 @@ def spaces(task, n, rng):
 
 
 def digits(norm):
-    """Two images of digits, enlarged to 28 x 28, under a cost between their pixels of at most 1."""
+    """Two images of digits with n pixels, a square, under a cost between them of at most 1."""
 
     def generate(task, n, rng):
         from scipy.ndimage import zoom
         from sklearn.datasets import load_digits
 
-        side = 28
+        side = math.isqrt(n)
         images = [zoom(load_digits().images[k], side / 8, order=1).clip(0) for k in (3, 5)]
         task.a, task.b = ((w / w.sum() + 1e-2 / n) / 1.01 for w in map(np.ravel, images))
         places = np.stack(np.divmod(np.arange(n), side), axis=1) / side
@@ -212,6 +213,9 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
-    **cone_programs.GENERATORS,
     "spaces": spaces,
 }
+
+# A kind of two families would give one of them the other's problem.
+assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
+GENERATORS |= cone_programs.GENERATORS

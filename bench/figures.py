@@ -1,6 +1,8 @@
 """Numbers from records, and how they are written."""
 
-from contestants import is_ours
+import statistics
+
+from contestants import is_ours, is_repeat
 
 
 def seconds(value):
@@ -30,8 +32,10 @@ def error(value):
 
 
 def solved(entries, ours):
-    """Entries that gave a right answer, Kantor's or the others', quickest first."""
-    good = [e for e in entries if e["verdict"] == "ok" and is_ours(e["contestant"]) == ours]
+    """Entries that gave a right answer, Kantor's or the others', quickest first. One that starts
+    from its own last answer solves an easier problem than the others and is only shown."""
+    good = [e for e in entries if e["verdict"] == "ok" and is_ours(e["contestant"]) == ours
+            and not is_repeat(e["contestant"])]
     return sorted(good, key=lambda entry: entry["seconds"])
 
 
@@ -39,6 +43,12 @@ def lead(record):
     """(best peer, best of ours), either None where nobody got there."""
     peers, ours = solved(record["entries"], False), solved(record["entries"], True)
     return (peers or [None])[0], (ours or [None])[0]
+
+
+def processor(entry):
+    """Median of the processor time of one solve, where it was measured."""
+    times = entry.get("processor_seconds")
+    return statistics.median(times) if times else None
 
 
 def disturbed(entry):

@@ -11,7 +11,10 @@ import sys
 from places import ENVIRONMENT, ROOT
 from remote import environment
 
-PACKAGES = ("numpy", "scipy", "POT", "lapx", "ott-jax", "jax", "geomloss", "torch")
+PACKAGES = (
+    "numpy", "scipy", "POT", "lapx", "ott-jax", "jax", "geomloss", "torch", "regot", "piqp",
+    "clarabel", "osqp", "scs", "highspy", "proxsuite", "daqp", "quadprog",
+)
 
 
 def describe():

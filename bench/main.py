@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import time
 
 import busy
@@ -29,6 +30,8 @@ def arguments():
                         help="only cases whose name contains TEXT (may be repeated)")
     parser.add_argument("--limit", type=float, metavar="SECONDS",
                         help="of one solve; what takes longer counts as no answer")
+    parser.add_argument("--add", action="store_true",
+                        help="keep what build/bench/results.json has of other cases")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--redraw", action="store_true",
                         help="measure nothing; report build/bench/results.json again")
@@ -47,6 +50,8 @@ def measure(options):
         "cold": [], "busy": [],
         "kernels": {},
     }
+    if options.add and RESULTS.exists():
+        results = joined(json.loads(RESULTS.read_text()), results)
     for line in report.machine_lines(results["machine"]):
         print(line)
     troubles = programs.build()
@@ -54,10 +59,12 @@ def measure(options):
         print(f"bench/{name}.c does not build: {trouble}")
     for case, threads in selected(options):
         names = case.contestants + (case.more if options.full else ())
-        results["cases"].append(run_case(case, names, threads, chosen))
-        print(report.case_text(results["cases"][-1]), flush=True)
+        record = run_case(case, names, threads, chosen) | {"taken": taken(results)}
+        enter(results["cases"], record)
+        print(report.case_text(record), flush=True)
         store(results)
     if wanted(options, "profile"):
+        results["profile"] = []
         for tolerance in PROFILE.tolerances:
             case = dataclasses.replace(PROFILE.case, tolerance=tolerance, memory=False)
             results["profile"].append(run_case(case, PROFILE.contestants, 1, chosen))
@@ -71,6 +78,32 @@ def measure(options):
         results["kernels"] = programs.kernel_figures(troubles)
     store(results)
     return results
+
+
+def taken(results):
+    """When, from what and in what company a case was measured."""
+    machine = results["machine"]
+    return {"date": machine["date"], "commit": machine["commit"],
+            "load": os.getloadavg()[0], "limit_seconds": results["limit_seconds"]}
+
+
+def joined(old, new):
+    """The results of before with the machine and the limits of now; cases keep their dates."""
+    machine = old["machine"]
+    before = {"date": machine["date"], "commit": machine["commit"],
+              "load": machine["load_before"], "limit_seconds": old["limit_seconds"]}
+    for record in old["cases"]:
+        record.setdefault("taken", before)
+    return old | {name: new[name] for name in ("set", "limit_seconds", "machine")}
+
+
+def enter(cases, record):
+    """Puts a record in the place of the one of the same case, in the order of cases.py."""
+    key = record["case"], record["threads"]
+    cases[:] = [other for other in cases if (other["case"], other["threads"]) != key]
+    cases.append(record)
+    order = {case.name: k for k, case in enumerate(CASES)}
+    cases.sort(key=lambda other: (order.get(other["case"], len(order)), other["threads"]))
 
 
 def wanted(options, name):

@@ -1,13 +1,21 @@
 """Writes results for people: tables for the terminal and docs/benchmarks.md."""
 
 from aims import judge_aims
-from figures import ROW_HEADINGS, lead, rows, seconds, three
+from figures import ROW_HEADINGS, lead, processor, rows, seconds, three
 from places import DOCS
 
 
 def title(record):
     threads = "one thread" if record["threads"] == 1 else f"{record['threads']} threads"
     return f"{record['title']} ({threads})"
+
+
+def taken(record):
+    """When a case was measured; the load is the machine's one, of all that ran on it."""
+    about = record.get("taken")
+    return "" if about is None else (
+        f"\n{about['date']}, commit {about['commit']}, load {about['load']:.1f} at its end, "
+        f"at most {about['limit_seconds']:g} s for one solve.\n")
 
 
 def plain_table(headings, body):
@@ -35,17 +43,22 @@ def headline_rows(results):
     body = []
     for record in results["cases"]:
         peer, ours = lead(record)
-        ratio = three(peer["seconds"] / ours["seconds"]) if peer and ours else ""
+        ratio = busy = ""
+        if peer and ours:
+            ratio = three(peer["seconds"] / ours["seconds"])
+            if processor(peer) and processor(ours):
+                busy = three(processor(peer) / processor(ours))
         body.append((
             title(record),
             f"{seconds(peer['seconds'])}, {peer['contestant']}" if peer else "none got there",
             f"{seconds(ours['seconds'])}, {ours['contestant']}" if ours else "not solved",
-            ratio,
+            ratio, busy,
         ))
     return body
 
 
-HEADLINE = ("case", "best of the others", "best of Kantor", "times faster")
+HEADLINE = ("case", "best of the others", "best of Kantor", "times faster",
+            "in processor time")
 COLD = ("fresh process", "time to the answer and the end", "remark")
 BUSY = ("contestant", "case", "idle: 1 thread", "2 threads", "busy: 1 thread", "2 threads",
         "2 to 1 threads, busy")
@@ -140,11 +153,16 @@ Written by `bench/run --write-docs`; do not edit. `make bench` measures again an
 How: every contestant solves the same data in a process of its own and must reach the same
 accuracy, which is computed here from its answer: L1 error of both marginals; for exact plans the
 cost after rounding against the best proved lower bound; for entropic plans the marginals of the
-plan rebuilt from the potentials. Contestants with another stopping test are brought to this
-accuracy, and not further, before they are timed. Times are medians of the runs shown, taken in
+plan rebuilt from the potentials; for regularised and unbalanced plans the gap to a dual value; for
+programs the largest of residuals and gap; for Gromov-Wasserstein what the linearised problem could
+gain; for distances and barycentres a reference. Contestants with another stopping test are brought
+to this accuracy, and not further,
+before they are timed. Times are medians of the runs shown, taken in
 turns (A B C, A B C, ...), without imports, compilation and conversion of data. "× 3.00" is three
 times the time of Kantor's best. Memory is the peak beyond the problem's data during one solve.
-A contestant that gave a wrong answer or none is listed as such.
+A contestant that gave a wrong answer or none is listed as such. One called "again" starts from
+its own last answer, which the others do not; it is shown, and counts in no comparison. "In
+processor time" is the same ratio without the time for which others had the processor.
 """
 
 
@@ -164,6 +182,6 @@ def write_docs(results):
     sections.append("\n## All cases")
     for record in results["cases"]:
         table = markdown_table(ROW_HEADINGS, rows(record))
-        sections.append(f"\n### {title(record)}\n\n{table}")
+        sections.append(f"\n### {title(record)}\n{taken(record)}\n{table}")
     DOCS.parent.mkdir(exist_ok=True)
     DOCS.write_text("\n".join(sections) + "\n")

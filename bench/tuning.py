@@ -15,6 +15,7 @@ kind          meaning of the knob                              first value
 import math
 
 TRIES = 12
+PATIENCE = 3  # tries on end in which a tighter setting changes nothing
 NEEDLESSLY_GOOD = 0.2  # of the tolerance
 
 
@@ -44,8 +45,18 @@ def next_stop(kind, tolerance, tried):
         return stop * 2
     if any(previous <= tolerance for _, previous in tried[:-1]):
         return max(good for good, previous in tried if previous <= tolerance)
-    if len(tried) > 1 and error > 0.9 * tried[-2][1]:
-        return None  # tightening did not help: wrong for another reason
     if kind == "value":
-        return stop / 10
+        return stop / 10  # also where nothing changed: loose tests stop before the first steps
+    if idle := unhelped(tried):
+        return stop / 10 if idle < PATIENCE else None  # or it is wrong for another reason
     return stop * max(0.7 * tolerance / error, 1e-3)
+
+
+def unhelped(tried):
+    """How many of the last tries were hardly better than the one before."""
+    count = 0
+    for (_, before), (_, error) in zip(tried[-2::-1], tried[:0:-1]):
+        if error <= 0.9 * before:
+            break
+        count += 1
+    return count

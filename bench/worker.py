@@ -48,7 +48,7 @@ class Session:
 
     def attempt(self, stop):
         self.task.stop = stop
-        self.raw, seconds = self.timed(1)
+        self.raw, seconds, _ = self.timed(1)
         return {"seconds": seconds}
 
     def examine(self):
@@ -59,23 +59,22 @@ class Session:
         return examine(self.task, answer)
 
     def time(self, number):
-        start = time.process_time()
-        raw, seconds = self.timed(number)
-        processor = (time.process_time() - start) / number
+        raw, seconds, processor = self.timed(number)
         if self.contestant.is_program:
             seconds = processor = self.answer(raw).seconds
         return {"seconds": seconds, "processor_seconds": processor}
 
     def timed(self, number):
-        """Calls the solver; the last answer and the seconds of one call."""
+        """Calls the solver; the last answer, the seconds and the processor seconds of one call."""
         call = self.call
         gc.collect()
         gc.disable()
         try:
-            start = time.perf_counter()
+            busy, start = time.process_time(), time.perf_counter()
             for _ in range(number):
                 raw = call()
-            return raw, (time.perf_counter() - start) / number
+            seconds = time.perf_counter() - start
+            return raw, seconds / number, (time.process_time() - busy) / number
         finally:
             gc.enable()
 

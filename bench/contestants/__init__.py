@@ -27,6 +27,8 @@ def contestant(name, needs="", tune="", is_program=False):
     """Enters a function in the list."""
 
     def enter(prepare):
+        if name in CONTESTANTS:
+            raise ValueError(f"two contestants are called {name!r}")
         CONTESTANTS[name] = Contestant(name, tuple(needs.split()), prepare, tune, is_program)
         return prepare
 
@@ -35,6 +37,11 @@ def contestant(name, needs="", tune="", is_program=False):
 
 def is_ours(name):
     return name.startswith("Kantor")
+
+
+def is_repeat(name):
+    """Whether it is timed from its own last answer on."""
+    return name.endswith(", again")
 
 
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",

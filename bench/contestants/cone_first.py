@@ -13,7 +13,7 @@ from . import contestant
 NO_LIMIT = 1_000_000
 
 
-@contestant("SCS", needs="scs scipy", tune="residual")
+@contestant("SCS (cone form)", needs="scs scipy", tune="residual")
 def scs_solve(task):
     import scs
     from scipy import sparse
@@ -34,7 +34,7 @@ def scs_solve(task):
     return solve, answer
 
 
-@contestant("OSQP", needs="osqp scipy", tune="residual")
+@contestant("OSQP (cone form)", needs="osqp scipy", tune="residual")
 def osqp_solve(task):
     import osqp
     from scipy import sparse

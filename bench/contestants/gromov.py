@@ -24,7 +24,7 @@ def pot_entropic(solver):
         def solve():
             return ot.gromov.entropic_gromov_wasserstein(
                 task.source, task.target, epsilon=task.epsilon, solver=solver, tol=task.stop,
-                max_iter=STEPS)
+                max_iter=STEPS, stopThr=1e-11, numItermax=STEPS)  # of its inner scalings
 
         return solve, lambda raw: Answer(plan=raw)
 
