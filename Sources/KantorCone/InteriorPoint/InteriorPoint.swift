@@ -127,9 +127,9 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
-    // The proximal terms keep the pivots apart from zero; a further shift would be larger than
-    // they are at the end, and slow refinement down.
-    system.shift = 0
+    // The pivots that dependent rows leave are of the size of the proximal terms, and rounding
+    // swallows them at the end. A smaller shift does not keep them all; refinement takes it back.
+    system.shift = 3e-8
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
     let warm = try ProximalWarmStart(problem, form, start)

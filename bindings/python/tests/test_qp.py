@@ -193,3 +193,21 @@ def test_data_that_are_refused(change, words):
     assert kantor.qp.solve_qp(**good) is not None
     with pytest.raises(kantor.KantorError, match=words):
         kantor.qp.solve_qp(**{**good, **change})
+
+
+@pytest.mark.parametrize("n, count, seed", [(20, 3, 1), (30, 4, 4), (40, 3, 6)])
+def test_dependent_equations_do_not_hold_a_linear_program_up(n, count, seed):
+    # The marginals of `count` plans with one common target: count - 1 rows follow from the others.
+    # The point x and multipliers with reduced costs where x is 0 are optimal.
+    rng = np.random.default_rng(seed)
+    eye, ones, none = sparse.identity(n), np.ones((1, n)), sparse.csr_matrix
+    each = sparse.identity(count)
+    A = sparse.vstack([
+        sparse.hstack([sparse.kron(each, sparse.kron(eye, ones)), none((count * n, n))]),
+        sparse.hstack([sparse.kron(each, sparse.kron(ones, eye)), -sparse.vstack([eye] * count)]),
+    ]).tocsr()
+    x = rng.random(A.shape[1]) * (rng.random(A.shape[1]) < 2 / n)
+    q = A.T @ rng.normal(size=A.shape[0]) + np.where(x > 0, 0, rng.random(len(x)))
+    found = kantor.qp.solve_lp(q, A=A, b=A @ x, lb=np.zeros(len(q)), full=True).result
+    assert found.status == "solved" and found.iterations < 30
+    assert found.objective == pytest.approx(q @ x, rel=1e-6, abs=1e-6)
