@@ -8,14 +8,16 @@ import KantorNumerics
 /// problem R cannot exceed the length of its smallest point, whatever z; for an infeasible one R
 /// grows without bound. Absolute thresholds depend on the units of the data, so R is compared with
 /// the length |b|'|z| / | |A|'|z| | that the same weights z would give if nothing cancelled, with
-/// the largest weight of each cone that is not linear.
+/// the largest weight of each cone that is not linear. Rows that are opposite to each other may
+/// have weights of any size, which would make that length as small as one likes. So R is also
+/// compared with the distance |b_i|/|a_i| of the farthest row with a share in b'z.
 ///
 /// Deviation: solvers usually ask for |A'z| <= tolerance |b'z| with z as it comes, a test that
 /// holds for feasible problems whose solutions are large.
 package struct RayCertificate: Sendable {
   /// No feasible point is shorter (rays of the dual), or no dual feasible z is (rays of x).
   package var radius = Double.nan
-  /// radius over the length at which nothing cancels.
+  /// radius over the larger of the lengths at which nothing cancels, and of the farthest row.
   package var advantage = Double.nan
   /// The ray, scaled to b'z - sigma(z) = -1, or q'x = -1, and moved into its cone.
   package var ray: Buffer<Double>?
@@ -45,16 +47,20 @@ extension ConeCheck {
     // |b|'|z| and | |A|'|z| |.
     let weights = try blockWeights(z)
     var size = 0.0
+    let sides = try Buffer<Double>(count: m)
     for i in 0..<m {
-      size += abs(problem.b.pointer[i] * weights.pointer[i])
-      guard let lower = problem.lower, let upper = problem.upper else { continue }
-      let side = z.pointer[i] > 0 ? lower.pointer[i] : upper.pointer[i]
-      if side.isFinite { size += abs(side * z.pointer[i]) }
+      sides.pointer[i] = abs(problem.b.pointer[i])
+      if let lower = problem.lower, let upper = problem.upper {
+        let side = z.pointer[i] > 0 ? lower.pointer[i] : upper.pointer[i]
+        if side.isFinite { sides.pointer[i] += abs(side) }
+      }
+      size += sides.pointer[i] * weights.pointer[i]
     }
     let terms = try Buffer<Double>(count: problem.n)
     Self.addMagnitudes(problem.a, weights.pointer, transposed: true, into: terms.pointer)
-    certificate.advantage = Self.ratio(
-      size * az.length, ConeDistance.length(terms.pointer, problem.n))
+    certificate.advantage = min(
+      Self.ratio(size * az.length, ConeDistance.length(terms.pointer, problem.n)),
+      Self.ratio(try farthest(sides.pointer, weights.pointer, size) * az.length, 1))
     return certificate
   }
 
@@ -87,8 +93,64 @@ extension ConeCheck {
     Self.addMagnitudes(problem.a, x.pointer, transposed: false, into: terms.pointer + n)
     var size = 0.0
     for j in 0..<n { size += abs(problem.q.pointer[j] * x.pointer[j]) }
-    certificate.advantage = Self.ratio(size * rest, ConeDistance.length(terms.pointer, n + m))
+    certificate.advantage = min(
+      Self.ratio(size * rest, ConeDistance.length(terms.pointer, n + m)),
+      Self.ratio(try steepest(x.pointer, size) * rest, 1))
     return certificate
+  }
+
+  /// Least part of the value of a ray that a row or a column must have to be looked at alone.
+  private static let share = 1e-3
+
+  /// The largest |b_i|/|a_i| of the rows with a share in b'z; cones that are not linear are one row.
+  private func farthest(
+    _ sides: UnsafePointer<Double>, _ weights: UnsafePointer<Double>, _ size: Double
+  ) throws(KantorError) -> Double {
+    let squares = try Buffer<Double>(count: problem.m)
+    let a = problem.a
+    for k in 0..<a.starts.pointer[a.columns] {
+      let value = a.values.pointer[k]
+      squares.pointer[Int(a.indices.pointer[k])] += value * value
+    }
+    var top = 0.0
+    for (k, cone) in problem.cones.enumerated() {
+      let (first, end) = (problem.rowStarts[k], problem.rowStarts[k + 1])
+      let step = cone.isLinear ? 1 : max(1, end - first)
+      for start in stride(from: first, to: end, by: step) {
+        var (part, side, norm) = (0.0, 0.0, 0.0)
+        for i in start..<start + step {
+          part += sides[i] * weights[i]
+          side += sides[i] * sides[i]
+          norm += squares.pointer[i]
+        }
+        if part > Self.share * size, norm > 0 { top = max(top, (side / norm).squareRoot()) }
+      }
+    }
+    return top
+  }
+
+  /// The largest |q_j| over the length of column j of P and A, of the columns with a share in q'x.
+  private func steepest(
+    _ x: UnsafePointer<Double>, _ size: Double
+  ) throws(KantorError) -> Double {
+    let squares = try Buffer<Double>(count: problem.n)
+    let (a, p, out) = (problem.a, problem.p, squares.pointer)
+    for j in 0..<problem.n {
+      for k in a.starts.pointer[j]..<a.starts.pointer[j + 1] {
+        out[j] += a.values.pointer[k] * a.values.pointer[k]
+      }
+      for k in p.starts.pointer[j]..<p.starts.pointer[j + 1] {
+        let (i, square) = (Int(p.indices.pointer[k]), p.values.pointer[k] * p.values.pointer[k])
+        out[j] += square
+        if i != j { out[i] += square }
+      }
+    }
+    var top = 0.0
+    for j in 0..<problem.n where out[j] > 0 {
+      let slope = abs(problem.q.pointer[j])
+      if slope * abs(x[j]) > Self.share * size { top = max(top, slope / out[j].squareRoot()) }
+    }
+    return top
   }
 
   /// |z|, and the largest of it in a cone whose rows have one unit: the weight of a row on the

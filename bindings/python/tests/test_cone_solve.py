@@ -180,3 +180,12 @@ def test_data_in_any_units(method, side, objective):
     if found.status == "solved":
         np.testing.assert_allclose(found.x / side, [0.5, 0.0], atol=1e-4)
     assert found.status == "solved" or method == "first_order", found
+
+
+def test_opposite_rows_do_not_prove_infeasibility():
+    """Rows 3 and 5 are opposite: weights of any size on them cancel, and prove nothing."""
+    rows = [[0, -2, -1, 1], [0, -2, -1, 1], [-1, 2, 3, 1], [1, -3, 3, -2], [1, -2, -3, -1]]
+    found = kantor.cone.solve(
+        None, [3.0, -3.0, -2.0, -1.0], np.array(rows, dtype=float), [-1.0, -1.0, 0.0, -4.0, 0.0],
+        [("zero", 2), ("nonnegative", 3)], method="interior_point")
+    assert found.status != "infeasible", found
