@@ -102,7 +102,7 @@ extension ConeCheck {
   /// Least part of the value of a ray that a row or a column must have to be looked at alone.
   private static let share = 1e-3
 
-  /// The largest |b_i|/|a_i| of the rows with a share in b'z; cones that are not linear are one row.
+  /// The largest |b_i|/|a_i| of the rows with a share in b'z; a cone that is not linear is one row.
   private func farthest(
     _ sides: UnsafePointer<Double>, _ weights: UnsafePointer<Double>, _ size: Double
   ) throws(KantorError) -> Double {
