@@ -16,8 +16,9 @@ import kantor
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 #: Kinds of problems that move or match mass.
 KINDS = (
-    "transport", "barycentre", "point_barycentre", "gaussian_transport", "gaussian_barycentre",
-    "doubly_stochastic", "gromov", "map", "map_fit", "multimarginal",
+    "transport", "unbalanced_transport", "partial_transport", "semi_discrete_transport",
+    "sliced_transport", "multimarginal", "gromov", "barycentre", "point_barycentre",
+    "gaussian_transport", "gaussian_barycentre", "doubly_stochastic", "map", "map_fit",
 )
 
 
@@ -68,8 +69,18 @@ def grid() -> np.ndarray:
 def problem_of(kind: str) -> kantor.Problem:
     """A problem of a kind."""
     cloud = np.concatenate([THREE, EIGHT])
+    # The eight has twice the ink of the three.
+    unequal = dict(weights_source=INK_THREE, weights_target=2 * INK_EIGHT,
+                   points_source=THREE, points_target=EIGHT)
     fields = {
         "transport": lambda: dict(a=INK_THREE, b=INK_EIGHT, X=THREE, Y=EIGHT),
+        "unbalanced_transport": lambda: dict(
+            unequal, penalty="kl", strength_source=3.0, strength_target=3.0),
+        "partial_transport": lambda: dict(unequal, mass=0.9),
+        "semi_discrete_transport": lambda: dict(
+            density=images()[0].reshape(8, 8), quadrature=16,
+            points_target=[[0.2, 0.2], [0.5, 0.7], [0.8, 0.3]]),
+        "sliced_transport": lambda: dict(points_source=UPPER, points_target=LOWER),
         "barycentre": lambda: dict(histograms=images(), cost=squared(grid(), grid())),
         "point_barycentre": lambda: dict(points=cloud, counts=[len(THREE), len(EIGHT)], size=20),
         "gaussian_transport": lambda: dict(
@@ -129,6 +140,57 @@ def marginals(method: str) -> tuple:
     """A plan between the digits: its columns are the ink of the eight."""
     result = kantor.solve(problem_of("transport"), method)
     return result, "ink of the eight", result.plan.sum(0), INK_EIGHT
+
+
+def unbalanced(method: str, penalty: str, epsilon: float = 0.0) -> tuple:
+    """The value by its definition: cost, penalties of strength 3, and the entropy if there is one."""
+    problem = problem_of("unbalanced_transport").copy(penalty=penalty)
+    result = kantor.solve(problem, method, **({"epsilon": epsilon} if epsilon else {}))
+    plan, twice = result.plan, 2 * INK_EIGHT
+
+    def divergence(p: np.ndarray, q: np.ndarray) -> float:
+        return (p * np.log(np.where(p > 0, p, 1) / q) - p + q).sum()
+
+    distance = divergence if penalty == "kl" else lambda p, q: np.abs(p - q).sum()
+    value = (plan * squared(THREE, EIGHT)).sum() + 3 * distance(plan.sum(1), INK_THREE)
+    value += 3 * distance(plan.sum(0), twice)
+    value += epsilon * divergence(plan, np.outer(INK_THREE, twice))
+    return result, "value by its definition", result.objective, value
+
+
+def partial(method: str) -> tuple:
+    """Nine tenths of the three's ink are moved, and no pixel gives more than it has."""
+    result = kantor.solve(problem_of("partial_transport"), method)
+    excess = np.maximum(result.plan.sum(1) - INK_THREE, 0).max()
+    return result, "mass that is moved", result.plan.sum() + excess, 0.9
+
+
+def semi_discrete(method: str) -> tuple:
+    """Three points share the ink of a digit: each has a third of it, up to the grid's cells."""
+    result = kantor.solve(problem_of("semi_discrete_transport"), method)
+    isfair = np.abs(result.cell_masses - 1 / 3).max() <= 0.01
+    return result, "a third in each cell", float(isfair), 1.0
+
+
+def shadows(line: np.ndarray) -> float:
+    """Cost of moving one moon's shadow on a line to the other's: by sorting."""
+    return float(((np.sort(UPPER @ line) - np.sort(LOWER @ line)) ** 2).mean())
+
+
+def sliced() -> tuple:
+    """Along one line."""
+    line = np.array([0.6, 0.8])
+    result = kantor.solve(
+        problem_of("sliced_transport").copy(projections=line[None]), "sliced")
+    return result, "sorted shadows", result.objective, shadows(line)
+
+
+def max_sliced() -> tuple:
+    """The value is that of the line found, and no line of a fan has a larger one."""
+    result = kantor.solve(problem_of("sliced_transport"), "max_sliced")
+    turns = np.linspace(0, np.pi, 721)
+    lines = [np.ravel(result.best_direction), *np.c_[np.cos(turns), np.sin(turns)]]
+    return result, "largest of a fan of lines", result.objective, max(map(shadows, lines))
 
 
 def sinkhorn_divergence() -> tuple:
@@ -246,6 +308,16 @@ CHECKS = {
     "sinkhorn": lambda: marginals("sinkhorn"),
     "sinkhorn_newton_sparse": lambda: marginals("sinkhorn_newton_sparse"),
     "greenkhorn": lambda: marginals("greenkhorn"),
+    "low_rank_sinkhorn": lambda: marginals("low_rank_sinkhorn"),
+    "unbalanced_sinkhorn": lambda: unbalanced("unbalanced_sinkhorn", "kl", 0.5),
+    "unbalanced_active_set": lambda: unbalanced("unbalanced_active_set", "kl"),
+    "unbalanced_simplex": lambda: unbalanced("unbalanced_simplex", "tv"),
+    "partial_simplex": lambda: partial("partial_simplex"),
+    "entropic_partial": lambda: partial("entropic_partial"),
+    "semi_discrete": lambda: semi_discrete("semi_discrete"),
+    "semi_discrete_stochastic": lambda: semi_discrete("semi_discrete_stochastic"),
+    "sliced": sliced,
+    "max_sliced": max_sliced,
     "sinkhorn_divergence": sinkhorn_divergence,
     "quadratic": lambda: marginals("quadratic"),
     "sparsity_constrained": sparsity_constrained,
@@ -266,6 +338,8 @@ CHECKS = {
     "orthostochastic": lambda: doubly_stochastic("orthostochastic"),
     "birkhoff_decomposition": birkhoff_decomposition,
     "gromov_conditional_gradient": lambda: gromov("gromov_conditional_gradient"),
+    "gromov_entropic": lambda: gromov("gromov_entropic"),
+    "gromov_semirelaxed": lambda: gromov("gromov_semirelaxed"),
     "monge_gap": monge_gap,
     "fit_map": fit_map,
     "multimarginal_sinkhorn": multimarginal_sinkhorn,
