@@ -143,7 +143,7 @@ def marginals(method: str) -> tuple:
 
 
 def unbalanced(method: str, penalty: str, epsilon: float = 0.0) -> tuple:
-    """The value by its definition: cost, penalties of strength 3, and the entropy if there is one."""
+    """The value by its definition: cost, penalties of strength 3, and entropy if there is any."""
     problem = problem_of("unbalanced_transport").copy(penalty=penalty)
     result = kantor.solve(problem, method, **({"epsilon": epsilon} if epsilon else {}))
     plan, twice = result.plan, 2 * INK_EIGHT
