@@ -10,7 +10,8 @@ import PackageDescription
 // left as it is would read memory wrongly.
 let core: [Target.Dependency] = ["CKantorSupport", "KantorCore"]
 let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
-let cone = numerics + ["KantorCone"]
+let blocks = numerics + ["KantorBlocks"]
+let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
 let catalog = transport + ["KantorCatalog"]
 
@@ -29,7 +30,8 @@ let package = Package(
     .target(name: "COpenBLAS", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "KantorCore", dependencies: ["CKantorSupport"]),
     .target(name: "KantorNumerics", dependencies: core + ["CKantorKernels", "COpenBLAS"]),
-    .target(name: "KantorCone", dependencies: numerics),
+    .target(name: "KantorBlocks", dependencies: numerics),
+    .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
     .target(name: "KantorCatalog", dependencies: transport),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
@@ -38,6 +40,7 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: numerics, path: "Tests/KernelTests"),
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),

@@ -88,7 +88,8 @@ enum {
   KANTOR_FLAG = 3,
   KANTOR_TEXT = 4,
   KANTOR_ARRAY = 5,
-  KANTOR_SPARSE = 6 /* a matrix: kantor_problem_set_sparse or kantor_problem_set_array */
+  KANTOR_SPARSE = 6, /* a matrix: kantor_problem_set_sparse or kantor_problem_set_array */
+  KANTOR_FUNCTIONS = 7 /* functions of the caller: kantor_problem_set_functions */
 };
 
 /* An option of a method. The struct grows at its end only. */
@@ -118,7 +119,7 @@ KANTOR_API int32_t kantor_option_describe(const char *method, int64_t index,
 typedef struct kantor_field_info {
   size_t struct_size; /* [in] sizeof(kantor_field_info) */
   const char *name;
-  int32_t type;       /* KANTOR_REAL, KANTOR_INT, KANTOR_TEXT, KANTOR_ARRAY, KANTOR_SPARSE */
+  int32_t type;       /* KANTOR_REAL, KANTOR_INT, KANTOR_TEXT, KANTOR_ARRAY, ... */
   int32_t is_certificate; /* 1: part of the certificate of a result */
   const char *shape;  /* arrays and matrices: such as "(n, m)", else "" */
   const char *choices; /* texts that are inputs: as in kantor_option_info */

@@ -4,6 +4,8 @@ public struct FieldSpec: Sendable {
     case real, int, text, array
     /// A matrix as a sparse one or as an array of rank 2.
     case sparse
+    /// Functions of the host.
+    case functions
   }
 
   public enum Role: String, Sendable {
@@ -17,7 +19,8 @@ public struct FieldSpec: Sendable {
   public let shape: String
   /// For arrays that are inputs: the ranks accepted.
   public let ranks: [Int]
-  /// For texts that are inputs: the words accepted; empty means any.
+  /// For texts that are inputs: the words accepted; empty means any. For functions: the members
+  /// that are read.
   public let choices: [String]
   public let unit: String
   public let doc: String
@@ -52,6 +55,7 @@ public enum FieldValue: Sendable {
   case text(String)
   case array(Tensor)
   case sparse(SparseTensor)
+  case functions(Functions)
 
   public var type: FieldSpec.FieldType {
     switch self {
@@ -60,6 +64,7 @@ public enum FieldValue: Sendable {
     case .text: return .text
     case .array: return .array
     case .sparse: return .sparse
+    case .functions: return .functions
     }
   }
 }

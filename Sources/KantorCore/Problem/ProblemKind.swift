@@ -43,6 +43,10 @@ public struct ProblemFields: Sendable {
     if case .sparse(let matrix)? = values[name] { return matrix }
     return nil
   }
+  public func functions(_ name: String) -> Functions? {
+    if case .functions(let functions)? = values[name] { return functions }
+    return nil
+  }
   public func text(_ name: String) -> String? {
     if case .text(let text)? = values[name] { return text }
     return nil
@@ -72,6 +76,15 @@ public struct ProblemFields: Sendable {
         .range,
         "field '\(name)': '\(word.prefix(60))' is not one of "
           + spec.choices.joined(separator: ", "))
+    }
+    if case .functions(let functions) = value {
+      let unread = functions.offered.map(\.rawValue).filter { !spec.choices.contains($0) }
+      guard unread.isEmpty else {
+        throw KantorError(
+          .unsupported,
+          "field '\(name)' has the function \(unread.joined(separator: ", ")), which is not read; "
+            + "it may have " + spec.choices.joined(separator: ", "))
+      }
     }
     if case .real(let x) = value, !x.isFinite {
       throw KantorError(.notFinite, "field '\(name)' is \(x); a finite number is needed")

@@ -76,6 +76,14 @@ public final class Monitor: @unchecked Sendable {
     return true
   }
 
+  /// Ends the solve for a reason that shows outside the method's own loop: one of the host's
+  /// functions, or a limit on their calls. The first reason stays.
+  public func end(_ reason: Status, code: Int32 = 0) {
+    guard stop == nil else { return }
+    stop = reason
+    callbackCode = code
+  }
+
   public func log(_ level: LogLevel, _ message: @autoclosure () -> String) {
     guard let log = hooks.log, level.rawValue <= hooks.logLevel.rawValue else { return }
     log(level, message())
