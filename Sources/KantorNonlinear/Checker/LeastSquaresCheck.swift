@@ -114,7 +114,7 @@ package final class LeastSquaresCheck {
     let slopes = try Buffer<Double>(count: m)
     for i in 0..<m { slopes.pointer[i] = weight.pointer[i] * residuals.pointer[i] }
     if problem.source == .products { return try products(weight, slopes, lengths) }
-    var count = problem.pattern?.count ?? 0
+    var count = problem.pattern?.given ?? 0
     if problem.pattern == nil { count = try checkedProduct(m, n, of: "Jacobian") }
     let entries = try Buffer<Double>(count: count)
     let outcome =
@@ -155,7 +155,7 @@ package final class LeastSquaresCheck {
     for j in 0..<matrix.columns {
       for k in matrix.starts.pointer[j]..<matrix.starts.pointer[j + 1] { column[k] = j }
     }
-    for k in 0..<pattern.count {
+    for k in 0..<pattern.given {
       let place = pattern.places.place.map { Int($0.pointer[k]) } ?? k
       body(Int(matrix.indices.pointer[place]), column[place], k)
     }

@@ -317,13 +317,10 @@ final class LevenbergMarquardtSolve {
   private func figures() -> ResultFields {
     var fields = ResultFields()
     fields.add("evaluations", evaluator.count(.map))
-    fields.add(
-      "jacobian_evaluations",
-      evaluator.count(.jacobian))
-    fields.add(
-      "product_evaluations",
-      evaluator.count(.jacobianProduct) + evaluator.count(.jacobianTransposeProduct))
-    fields.add("seconds_in_functions", evaluator.hostSeconds)
+    fields.add("jacobian_evaluations", evaluator.count(.jacobian))
+    let products = evaluator.count(.jacobianProduct) + evaluator.count(.jacobianTransposeProduct)
+    if products > 0 { fields.add("jacobian_products", products) }
+    fields.add("callback_seconds", evaluator.hostSeconds)
     return fields
   }
 }

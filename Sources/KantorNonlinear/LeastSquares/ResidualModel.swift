@@ -12,7 +12,7 @@ final class ResidualModel {
   let sparse: SparseMatrix?
   /// Whether differences are central.
   var isCentral = false
-  private let differences: ResidualDifferences?
+  private let differences: Differences?
   private let raw: Buffer<Double>?
   private let at: Buffer<Double>
   private let work: Buffer<Double>
@@ -27,17 +27,30 @@ final class ResidualModel {
     work = try Buffer(count: problem.m)
     rowScale = try Buffer(count: problem.m, repeating: 1)
     differences =
-      problem.source == .differences ? try ResidualDifferences(problem, evaluator) : nil
+      problem.source == .differences ? try Self.differences(problem) : nil
     if problem.source == .products {
       (dense, sparse, raw) = (nil, nil, nil)
     } else if let pattern = problem.pattern {
       dense = nil
-      sparse = try pattern.matrix.copy()
-      raw = try Buffer(count: pattern.count)
+      sparse = try pattern.makeMatrix()
+      raw = try Buffer(count: pattern.given)
     } else {
       dense = try Buffer(count: try checkedProduct(problem.m, problem.n, of: "Jacobian"))
       (sparse, raw) = (nil, nil)
     }
+  }
+
+  /// Variables are taken to be as large as they were at the start, but not smaller than this.
+  private static let leastSize = 1e-3
+
+  private static func differences(
+    _ problem: LeastSquaresProblem
+  ) throws(KantorError) -> Differences {
+    let sizes = try Buffer<Double>(count: problem.n)
+    for j in 0..<problem.n { sizes.pointer[j] = max(leastSize, abs(problem.start.pointer[j])) }
+    return try Differences(
+      variables: problem.n, rows: problem.m, pattern: problem.pattern?.matrix,
+      lower: problem.box.lower, upper: problem.box.upper, sizes: sizes)
   }
 
   func residuals(
@@ -58,7 +71,10 @@ final class ResidualModel {
     case .differences:
       guard let differences, let out = dense ?? sparse?.values else { return .undefined }
       return try differences.jacobian(
-        at: x, residuals: r, isCentral: isCentral, into: out.pointer)
+        at: x, base: r, scheme: isCentral ? .central : .forward,
+        of: { (point, values) throws(KantorError) in
+          try self.residuals(at: point, into: values)
+        }, into: out.pointer)
     case .entries:
       if let dense {
         return try evaluator.call(
@@ -68,7 +84,7 @@ final class ResidualModel {
       let answer = try evaluator.call(
         .jacobian, problem.functions.jacobian, at: x, into: raw.pointer, count: raw.count)
       guard case .fine = answer else { return answer }
-      try pattern.places.fill(sparse, from: raw, name: "jacobian")
+      pattern.scatter(raw.pointer, into: sparse.values.pointer)
       return .fine
     }
   }

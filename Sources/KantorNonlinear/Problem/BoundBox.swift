@@ -29,7 +29,7 @@ public struct BoundBox: Sendable {
     guard let tensor = fields.tensor(name) else { return try Buffer(count: n, repeating: free) }
     guard tensor.shape == [n] else {
       throw KantorError(
-        .shape, "\(name) has the shape \(tensor.shapeText); needed is (\(n),), as x0 has")
+        .shape, "\(name) has the shape \(tensor.shapeText); needed is (\(n),), as start has")
     }
     let given = try tensor.doubles()
     for j in 0..<n where given.pointer[j].isNaN || given.pointer[j] == -free {
@@ -43,19 +43,19 @@ public struct BoundBox: Sendable {
     max(lower.pointer[j], min(upper.pointer[j], t))
   }
 
-  /// The point x0 of the fields, moved into the box; how many entries had to be moved.
+  /// The start of the fields.
   static func start(
     _ fields: ProblemFields
   ) throws(KantorError) -> Buffer<Double> {
-    guard let tensor = fields.tensor("x0") else {
-      throw KantorError(.missing, "field 'x0' has not been set")
+    guard let tensor = fields.tensor("start") else {
+      throw KantorError(.missing, "field 'start' has not been set")
     }
     let x = try tensor.doubles()
     guard x.count >= 1 else {
-      throw KantorError(.shape, "x0 has the shape (0,); at least one variable is needed")
+      throw KantorError(.shape, "start has the shape (0,); at least one variable is needed")
     }
     for j in 0..<x.count where !x.pointer[j].isFinite {
-      throw KantorError(.notFinite, "x0 is \(x.pointer[j]) at \(j); a finite number is needed")
+      throw KantorError(.notFinite, "start is \(x.pointer[j]) at \(j); a finite number is needed")
     }
     return x
   }

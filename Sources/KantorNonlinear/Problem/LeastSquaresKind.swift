@@ -14,7 +14,8 @@ public enum LeastSquaresKind {
       choices: ["map", "jacobian", "jacobian_product", "jacobian_transpose_product"],
       "map: the residuals r(x). jacobian: r'(x), row-major, or the entries of jacobian_pattern in "
         + "their order; or both products; else finite differences take its place."),
-    FieldSpec("x0", .array, .input, shape: "(n,)", ranks: [1], "Where the solve starts."),
+    FieldSpec("start", .array, .input, shape: "(n,)", ranks: [1], 
+      "Where to start; moved inside the bounds if it is not."),
     FieldSpec("residual_count", .int, .input, "Number m of residuals, 1 or more."),
     FieldSpec(
       "lower", .array, .input, shape: "(n,)", ranks: [1],
@@ -48,7 +49,7 @@ public enum LeastSquaresKind {
         "the functions have one of 'jacobian_product' and 'jacobian_transpose_product'; both are "
           + "needed, or none")
     }
-    let x0 = try BoundBox.start(fields)
+    let start = try BoundBox.start(fields)
     guard let count = fields.int("residual_count") else {
       throw KantorError(.missing, "field 'residual_count' has not been set")
     }
@@ -60,16 +61,30 @@ public enum LeastSquaresKind {
       throw KantorError(.range, "loss_scale is \(scale); a number > 0 is needed")
     }
     let shape = RobustLoss.Shape(rawValue: fields.text("loss") ?? "linear") ?? .linear
-    let pattern = try JacobianPattern(
-      fields, "jacobian_pattern", rows: m, columns: x0.count)
+    let pattern = try pattern(fields, rows: m, columns: start.count)
     if pattern != nil, functions.jacobian == nil, functions.jacobianProduct != nil {
       throw KantorError(
         .unsupported,
         "jacobian_pattern is for 'jacobian' or for finite differences; the functions have products")
     }
     return LeastSquaresProblem(
-      functions: functions, residuals: m, start: x0,
-      box: try BoundBox(fields, count: x0.count), loss: RobustLoss(shape, scale: scale),
+      functions: functions, residuals: m, start: start,
+      box: try BoundBox(fields, count: start.count), loss: RobustLoss(shape, scale: scale),
       pattern: pattern)
+  }
+
+  private static func pattern(
+    _ fields: ProblemFields, rows: Int, columns: Int
+  ) throws(KantorError) -> FunctionPattern? {
+    let name = "jacobian_pattern"
+    let sparse = fields.sparse(name).map { [$0.rows, $0.columns] }
+    guard let shape = fields.tensor(name)?.shape ?? sparse else { return nil }
+    guard shape == [rows, columns] else {
+      throw KantorError(
+        .shape,
+        "\(name) has the shape \(Tensor.shapeText(shape)); needed is (\(rows), \(columns)): residuals "
+          + "and elements of start")
+    }
+    return try FunctionPattern(fields, name)
   }
 }

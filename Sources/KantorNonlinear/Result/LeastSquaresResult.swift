@@ -22,7 +22,7 @@ enum LeastSquaresResult {
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
     fields.append(proposal.figures)
-    fields.add("moved_start", problem.moved)
+    fields.add("start_projections", problem.moved)
     fields.add("message", message(status, certificate, proposal, run))
     fields.add("x", Tensor(proposal.x))
     fields.add("residuals", Tensor(check.residuals))
@@ -67,11 +67,12 @@ enum LeastSquaresOutputs {
     FieldSpec("evaluations", .int, .output, "Calls of map, those for differences included."),
     FieldSpec("jacobian_evaluations", .int, .output, "Calls of jacobian."),
     FieldSpec(
-      "product_evaluations", .int, .output, "Calls of jacobian_product and its transpose."),
+      "jacobian_products", .int, .output,
+      "Calls of jacobian_product and jacobian_transpose_product; present when there were some."),
     FieldSpec(
-      "seconds_in_functions", .real, .output, unit: "s", "Time spent in the caller's functions."),
+      "callback_seconds", .real, .output, unit: "s", "Time spent in the caller's functions."),
     FieldSpec(
-      "moved_start", .int, .output, "Entries of x0 that were outside their bounds, and moved."),
+      "start_projections", .int, .output, "Entries of the start that were moved inside the bounds."),
     FieldSpec("x", .array, .output, shape: "(n,)", "The point."),
     FieldSpec("residuals", .array, .output, shape: "(m,)", "r(x)."),
     FieldSpec("gradient", .array, .output, shape: "(n,)", "Gradient of the cost, J'(rho' r)."),

@@ -37,8 +37,8 @@ import KantorNonlinear
         "upper has the shape (1,)"
       ),
       (
-        try sealing { (p) throws(KantorError) in try p.set("x0", try vector([.infinity, 1])) },
-        .notFinite, "x0 is inf at 0"
+        try sealing { (p) throws(KantorError) in try p.set("start", try vector([.infinity, 1])) },
+        .notFinite, "start is inf at 0"
       ),
       (
         try sealing { (p) throws(KantorError) in try p.set("residual_count", .int(0)) }, .range,

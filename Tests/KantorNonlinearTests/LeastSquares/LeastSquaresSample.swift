@@ -64,7 +64,7 @@ struct LeastSquaresSample {
   func problem(_ functions: Functions? = nil) throws -> Problem {
     let problem = Problem(kind: LeastSquaresKind.kind)
     try problem.set("functions", .functions(functions ?? self.functions))
-    try problem.set("x0", .array(Tensor(try Buffer(start))))
+    try problem.set("start", .array(Tensor(try Buffer(start))))
     try problem.set("residual_count", .int(Int64(m)))
     if let lower { try problem.set("lower", .array(Tensor(try Buffer(lower)))) }
     if let upper { try problem.set("upper", .array(Tensor(try Buffer(upper)))) }

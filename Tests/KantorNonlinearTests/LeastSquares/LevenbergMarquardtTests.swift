@@ -217,7 +217,7 @@ import KantorNonlinear
     sample.upper = [0.5, 10]
     let result = try sample.solve()
     #expect(result.status == .solved)
-    #expect(try result.int("moved_start") == 1)
+    #expect(try result.int("start_projections") == 1)
     #expect(near(try x(result), [0.5, 0.25], 1e-8))
   }
 
