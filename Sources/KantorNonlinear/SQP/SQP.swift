@@ -46,7 +46,7 @@ public enum SQP: NonlinearMethod {
     NonlinearOptions.tolerance, NonlinearOptions.evaluations, NonlinearOptions.iterations(1000),
     NonlinearOptions.secondOrder,
     OptionSpec(
-      "hessian", .choice("auto", ["auto", "exact", "bfgs"]),
+      "hessian", .text("auto", choices: ["auto", "exact", "bfgs"]),
       "The matrix of the programs: the functions' Hessian, or BFGS updates; auto takes the "
         + "Hessian if there is one."),
   ]

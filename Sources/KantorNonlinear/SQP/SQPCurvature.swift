@@ -22,9 +22,9 @@ extension SQPSolve {
     shift = 0
   }
 
-  /// B after the step in `space.step` (times `length`), with the change of the gradient of the
+  /// B after the step from `space.trial` to `space.x`, with the change of the gradient of the
   /// Lagrangian in `after` - `before`.
-  func updateCurvature(_ length: Double) {
+  func updateCurvature() {
     let (n, s) = (space.n, space)
     let (move, change, image) = (s.correction, s.after, s.product)
     for j in 0..<n {
@@ -32,7 +32,7 @@ extension SQPSolve {
       change[j] = s.after[j] - s.before[j]
     }
     var curvature = s.dot(move, change)
-    if isFresh, sigma != 0 { rescale(move, change, curvature) }
+    if isFresh, sigma != 0 { rescale(change, curvature) }
     isFresh = false
     for i in 0..<n {
       var sum = 0.0
@@ -58,14 +58,13 @@ extension SQPSolve {
   }
 
   /// Before the first update: the diagonal takes the size of the curvature that was seen.
-  private func rescale(_ move: SQPSpace.Numbers, _ change: SQPSpace.Numbers, _ curvature: Double) {
+  private func rescale(_ change: SQPSpace.Numbers, _ curvature: Double) {
     let (n, s) = (space.n, space)
     var square = 0.0
     for j in 0..<n { square += change[j] * change[j] * s.scale[j] * s.scale[j] }
     guard curvature > 1e-12 * square, square > 0 else { return }
     let wanted = min(max(square / curvature, 1e-6), 1e10)
     for j in 0..<n { s.hessian[j * n + j] = wanted / (s.scale[j] * s.scale[j]) }
-    _ = move
   }
 
   /// Rounding may take an eigenvalue to zero: then a new beginning is better.
@@ -87,19 +86,21 @@ extension SQPSolve {
     let (n, s) = (space.n, space)
     load(matrix)
     var size = 0.0
-    for k in 0..<(n * n) { size = max(size, abs(s.hessian[k])) }
+    for i in 0..<n { s.scale[i] = max(1, abs(s.x[i])) }
+    for i in 0..<n {
+      for j in 0..<n { size = max(size, abs(s.hessian[i * n + j]) * s.scale[i] * s.scale[j]) }
+    }
     if size == 0 { size = 1e-8 }
     if isPositive(0, 1e-10 * size) { return }
     addWorkingSet(10 * size, linear)
-    var delta = 0.0
     if isPositive(0, 1e-9 * size) {
       shift /= 3
       return
     }
-    delta = max(shift / 3, 1e-4 * size)
+    var delta = max(shift / 3, 1e-4 * size)
     while !isPositive(delta, 1e-9 * size) && delta < 1e12 * size { delta *= 6 }
     shift = delta
-    for j in 0..<n { s.hessian[j * n + j] += delta }
+    for j in 0..<n { s.hessian[j * n + j] += delta / (s.scale[j] * s.scale[j]) }
   }
 
   private func load(_ matrix: OracleMatrix) {
@@ -126,7 +127,8 @@ extension SQPSolve {
       let isEquality = problem.isEquality(i)
       guard isEquality || s.active[i] != 0 else { continue }
       let row = s.jacobian + i * n
-      let square = s.dot(row, row)
+      var square = 0.0
+      for j in 0..<n { square += row[j] * row[j] * s.scale[j] * s.scale[j] }
       guard square > 0 else { continue }
       let w = weight / square
       let target = s.active[i] < 0 || isEquality ? s.rowLow[i] : s.rowHigh[i]
@@ -140,17 +142,19 @@ extension SQPSolve {
     for j in 0..<n where s.active[m + j] != 0 {
       let target = s.active[m + j] < 0 ? s.low[j] : s.high[j]
       guard target.isFinite else { continue }
-      s.hessian[j * n + j] += weight
-      linear[j] -= weight * target
+      let w = weight / (s.scale[j] * s.scale[j])
+      s.hessian[j * n + j] += w
+      linear[j] -= w * target
     }
   }
 
-  /// Cholesky's factorisation of H + delta I, for an answer only.
+  /// Cholesky's factorisation of S (H + delta S^-2) S for the sizes S of the variables, for an
+  /// answer only.
   private func isPositive(_ delta: Double, _ least: Double) -> Bool {
     let (n, h, l) = (space.n, space.hessian, space.factor)
     for i in 0..<n {
       for j in 0...i {
-        var sum = h[i * n + j]
+        var sum = h[i * n + j] * space.scale[i] * space.scale[j]
         if i == j { sum += delta }
         let (a, b) = (l + i * n, l + j * n)
         for k in 0..<j { sum -= a[k] * b[k] }

@@ -70,8 +70,13 @@ extension SQPSolve {
   /// solution. Into `step`, `multipliers` and `active`.
   func solveElastic() throws(KantorError) -> ProgramEnd {
     let s = space
-    let e = try elastic ?? ElasticSpace(s.n, s.m)
-    elastic = e
+    let e: ElasticSpace
+    if let elastic {
+      e = elastic
+    } else {
+      e = try ElasticSpace(s.n, s.m)
+      elastic = e
+    }
     let (n, m, width) = (s.n, s.m, e.count)
     for k in 0..<(width * width) { e.hessian[k] = 0 }
     for i in 0..<n { for j in 0..<n { e.hessian[i * width + j] = s.hessian[i * n + j] } }
@@ -86,7 +91,7 @@ extension SQPSolve {
       let row = e.rows + i * width
       for j in 0..<n { row[j] = s.jacobian[i * n + j] }
       for j in n..<width { row[j] = 0 }
-      let size = max(1, s.rowSize[i])
+      let size = 1 / s.weight[i]
       row[n + 2 * i] = size
       row[n + 2 * i + 1] = -size
       for side in 0..<2 {

@@ -14,13 +14,13 @@ extension SQPSolve {
 
   /// Sets the penalties and returns D, the fall of phi that the step promises, as a negative number.
   private func promise() -> Double {
-    let (n, m, s) = (space.n, space.m, space)
+    let (m, s) = (space.m, space)
     if m > 0 { s.multiply(s.step, into: s.rowProduct) }
     let slope = sigma == 0 ? 0 : s.dot(s.gradient, s.step)
     var gain = 0.0
     for i in 0..<m {
       if sigma == 0 {
-        s.penalty[i] = 1 / max(1, s.rowSize[i])
+        s.penalty[i] = s.weight[i]
       } else {
         let y = abs(s.multipliers[i])
         s.penalty[i] = max(y, 0.5 * (s.penalty[i] + y))
@@ -39,7 +39,6 @@ extension SQPSolve {
         fall = slope - factor * gain
       }
     }
-    _ = n
     return fall
   }
 
@@ -51,8 +50,7 @@ extension SQPSolve {
     for i in 0..<m { size += s.penalty[i] * abs(s.c[i]) }
     let slack = 10 * Double.ulpOfOne * size
     guard fall < 0 || abs(fall) <= slack else { return .failed }
-    var reach = 0.0
-    for j in 0..<n { reach = max(reach, abs(s.step[j]) / max(1, abs(s.x[j]))) }
+    let reach = self.reach()
     guard reach.isFinite else { return .failed }
     var length = reach > 1e3 ? 1e3 / reach : 1
     for i in 0..<n { s.before[i] = sigma * s.gradient[i] }
@@ -69,8 +67,8 @@ extension SQPSolve {
       case .fine: break
       }
       let phi = merit(trialValue, s.trialC)
-      if phi <= old + 1e-4 * length * fall + slack {
-        switch try accept(length) {
+      if phi <= old + 1e-4 * length * fall + slack, isNear() {
+        switch try accept() {
         case .accepted: return .accepted
         case .stopped: return .stopped
         case .failed:
@@ -90,6 +88,11 @@ extension SQPSolve {
       if !length.isFinite { return .failed }
     }
     return .failed
+  }
+
+  /// Where f falls without end far from the feasible points, penalties alone do not hold x.
+  private func isNear() -> Bool {
+    sigma == 0 || totalViolation(space.trialC) <= mostViolation
   }
 
   private func clipped(_ j: Int, _ value: Double) -> Double {
@@ -115,12 +118,12 @@ extension SQPSolve {
     case .fine: break
     }
     let phi = merit(trialValue, s.trialC)
-    guard phi <= old + 1e-4 * fall + slack else { return .failed }
-    return try accept(1)
+    guard phi <= old + 1e-4 * fall + slack, isNear() else { return .failed }
+    return try accept()
   }
 
   /// Makes the trial the point, and brings B up to date. A point without derivatives is left again.
-  private func accept(_ length: Double) throws(KantorError) -> SearchEnd {
+  private func accept() throws(KantorError) -> SearchEnd {
     let (n, m, s) = (space.n, space.m, space)
     exchange()
     let oldValue = value
@@ -137,12 +140,12 @@ extension SQPSolve {
     if usesHessian && sigma != 0 { return .accepted }
     for j in 0..<n { s.after[j] = sigma * s.gradient[j] }
     if m > 0 { s.addTransposed(s.multipliers, to: s.after) }
-    updateCurvature(length)
+    updateCurvature()
     return .accepted
   }
 
   /// Point and trial change places.
-  private func exchange() {
+  func exchange() {
     let (n, m, s) = (space.n, space.m, space)
     for j in 0..<n { (s.x[j], s.trial[j]) = (s.trial[j], s.x[j]) }
     for i in 0..<m { (s.c[i], s.trialC[i]) = (s.trialC[i], s.c[i]) }

@@ -31,6 +31,9 @@ final class SQPSolve {
   private var entryViolation = Double.infinity
   /// Remedies that have been tried at this point.
   private var hasRestarted = false
+  private var hasEscaped = false
+  /// Violation that no point may exceed.
+  var mostViolation = Double.infinity
   private var remark = ""
 
   init(_ problem: NonlinearProblem, _ run: Run) throws(KantorError) {
@@ -40,7 +43,7 @@ final class SQPSolve {
     oracle = try NonlinearOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .forward)
     space = try SQPSpace(problem.n, problem.m)
-    let wish = run.options.choice("hessian")
+    let wish = run.options.text("hessian")
     guard wish != "exact" || oracle.offersHessian else {
       throw KantorError(
         .missing, "option 'hessian' is 'exact', but the functions offer no 'hessian'")
@@ -58,6 +61,7 @@ final class SQPSolve {
     guard case .fine = try derivatives() else {
       return try proposal(.point, failedAtStart: run.monitor.stop == nil)
     }
+    mostViolation = 10 * max(1, totalViolation(space.c))
     resume()
     return try proposal(try loop())
   }
@@ -178,6 +182,18 @@ final class SQPSolve {
     max(problem.constraintLower.pointer[i] - c, c - problem.constraintUpper.pointer[i], 0)
   }
 
+  /// The sum of the violations, each over its bound's size.
+  func totalViolation(_ c: SQPSpace.Numbers) -> Double {
+    var sum = 0.0
+    for i in 0..<space.m {
+      let v = outside(i, c[i])
+      guard v > 0 else { continue }
+      let low = problem.constraintLower.pointer[i]
+      sum += v / max(1, abs(c[i] < low ? low : problem.constraintUpper.pointer[i]))
+    }
+    return sum
+  }
+
   func measure() {
     (violation, plainViolation) = (0, 0)
     for i in 0..<space.m {
@@ -204,12 +220,15 @@ final class SQPSolve {
       if monitor.check(iteration: iteration, objective: value, residual: worst) != nil {
         return .point
       }
-      if worst <= (sigma == 0 ? 1e-2 * Self.restored : tolerance) {
-        return sigma == 0 ? .infeasible : .point
+      let isOptimal = sigma != 0 && worst <= tolerance
+      if isOptimal, isSettled() { return .point }
+      if sigma == 0, worst <= Self.restored {
+        guard try escape() else { return .infeasible }
+        continue
       }
       if sigma != 0, value < -1e20, violation <= 1e-6 { return .unbounded }
       if monitor.reachesIterationLimit(iteration) { return .point }
-      if oracle.usesDifferences, worst < 1e-4, case .forward = oracle.scheme {
+      if oracle.usesDifferences, worst < 1e-4, !isOptimal, case .forward = oracle.scheme {
         oracle.scheme = .central
         guard case .fine = try derivatives() else { return .point }
         continue
@@ -218,14 +237,49 @@ final class SQPSolve {
       case .accepted: hasRestarted = false
       case .stopped: return .point
       case .failed:
+        if isOptimal { return .point }
         guard try remedy() else { return sigma == 0 ? .infeasible : .point }
       }
       iteration += 1
     }
   }
 
-  /// Residual relative to the rows' units below which a violation counts as stationary.
-  private static let restored = 1e-6
+  /// Whether variables are where their active bounds are, also those whose size is far below 1.
+  private func isSettled() -> Bool {
+    let (m, s) = (space.m, space)
+    for j in 0..<s.n where s.active[m + j] != 0 {
+      let bound = s.active[m + j] < 0 ? problem.lower.pointer[j] : problem.upper.pointer[j]
+      if abs(s.x[j] - bound) > 1e-6 * max(abs(s.x[j]), abs(bound)) { return false }
+    }
+    return true
+  }
+
+  /// Residual in the rows' units below which a violation counts as stationary.
+  private static let restored = 1e-8
+
+  /// A violation may be stationary because the point lies on a ridge of it, as at the origin for
+  /// squares: once, the point is moved a little, against the gradient of f.
+  private func escape() throws(KantorError) -> Bool {
+    guard !hasEscaped else { return false }
+    hasEscaped = true
+    let s = space
+    for j in 0..<s.n {
+      let move = (0.1 + 0.01 * Double(j % 7)) * max(1, abs(s.x[j]))
+      let (low, high) = (problem.lower.pointer[j], problem.upper.pointer[j])
+      let side = s.gradient[j] > 0 ? -move : move
+      s.trial[j] = min(max(s.x[j] + side, low), high)
+      if s.trial[j] == s.x[j] { s.trial[j] = min(max(s.x[j] - side, low), high) }
+    }
+    guard case .fine = try evaluate(s.trial, s.trialC, s.trialGradient) else { return false }
+    exchange()
+    value = trialValue
+    if case .fine = try derivatives() {
+      resetCurvature()
+      return true
+    }
+    exchange()
+    return false
+  }
 
   /// What else can be done when no step helps: exact derivatives, a new B, the other mode.
   private func remedy() throws(KantorError) -> Bool {
@@ -251,6 +305,7 @@ final class SQPSolve {
     sigma = 0
     restorations += 1
     entryViolation = violation
+    for i in 0..<space.m { space.weight[i] = 1 / max(1, space.rowSize[i]) }
     hasRestarted = false
     resetCurvature()
   }
@@ -260,11 +315,8 @@ final class SQPSolve {
     let s = space
     setBounds()
     if sigma == 0 {
-      guard try returns() else {
-        setBounds()
-        if case .solved = try solveElastic() { return .found }
-        return .none
-      }
+      guard case .solved = try solveElastic() else { return .none }
+      guard returns() else { return .found }
     }
     if usesHessian, try !secondOrder() { return .none }
     if !usesHessian { for j in 0..<s.n { s.linear[j] = s.gradient[j] } }
@@ -281,6 +333,10 @@ final class SQPSolve {
       }
       end = try solveProgram()
     }
+    if case .solved = end, violation > tolerance, restorations < 20, reach() > 1e3 {
+      // Rows that agree so far away contradict each other here.
+      end = .infeasible
+    }
     switch end {
     case .solved:
       hasMultipliers = true
@@ -296,25 +352,26 @@ final class SQPSolve {
     }
   }
 
+  /// The step relative to the point.
+  func reach() -> Double {
+    var reach = 0.0
+    for j in 0..<space.n { reach = max(reach, abs(space.step[j]) / max(1, abs(space.x[j]))) }
+    return reach
+  }
+
   /// Whether the rows agree again after a phase of restoration; then the objective counts again.
-  private func returns() throws(KantorError) -> Bool {
+  private func returns() -> Bool {
     let s = space
     guard violation <= 0.5 * entryViolation || violation <= tolerance else { return false }
+    s.multiply(s.step, into: s.rowProduct)
+    for i in 0..<s.m {
+      let left = outside(i, s.c[i] + s.rowProduct[i]) * s.weight[i]
+      if left > 1e-3 * tolerance { return false }
+    }
     sigma = 1
     resetCurvature()
-    for j in 0..<s.n { s.linear[j] = s.gradient[j] }
-    if case .solved = try solveProgram() {
-      var reach = 0.0
-      for j in 0..<s.n { reach = max(reach, abs(s.step[j]) / max(1, abs(s.x[j]))) }
-      if reach < 1e3 {
-        for i in 0..<s.m { s.penalty[i] = abs(s.multipliers[i]) }
-        return true
-      }
-    }
-    sigma = 0
-    entryViolation = violation
-    resetCurvature()
-    return false
+    for i in 0..<s.m { s.penalty[i] = 0 }
+    return true
   }
 
   /// B from the host's Hessian. The first multipliers come from a program with a diagonal.
@@ -356,7 +413,14 @@ final class SQPSolve {
       if z > 0 { top = max(top, z * (problem.upper.pointer[j] - s.x[j])) }
       if z < 0 { top = max(top, -z * (s.x[j] - problem.lower.pointer[j])) }
     }
-    if sigma == 0 { return violation <= tolerance ? .infinity : top }
+    if sigma == 0 {
+      // Stationary only if the violated rows pull with all their weight.
+      for i in 0..<m {
+        let v = outside(i, s.c[i]) * s.weight[i]
+        top = max(top, min(1, v) * (1 - abs(s.multipliers[i]) / s.weight[i]))
+      }
+      return violation <= tolerance ? .infinity : top
+    }
     for i in 0..<m {
       let y = s.multipliers[i]
       multiplier = max(multiplier, abs(y))

@@ -90,7 +90,12 @@ enum TextCollection {
   static let equalityAndDegenerate = read("equality_and_degenerate")
   static var all: [TextProblem] { hockSchittkowski + equalityAndDegenerate }
 
-  static func problem(_ name: String) -> TextProblem? { all.first { $0.name == name } }
+  struct Missing: Error { let name: String }
+
+  static func named(_ name: String) throws -> TextProblem {
+    guard let problem = all.first(where: { $0.name == name }) else { throw Missing(name: name) }
+    return problem
+  }
 
   private static func read(_ file: String) -> [TextProblem] {
     let here = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
