@@ -1,8 +1,7 @@
 import KantorBlocks
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
-
-@testable import KantorNonlinear
 
 /// A problem written down as Swift closures, in tests.
 struct Sample {

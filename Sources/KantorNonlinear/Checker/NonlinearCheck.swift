@@ -36,8 +36,8 @@ package final class NonlinearCheck {
     let (n, m) = (problem.n, problem.m)
     let (x, y) = (proposal.x.pointer, proposal.y.pointer)
     var certificate = NonlinearCertificate()
-    let zLower = try proposal.zLower ?? Buffer<Double>(count: n)
-    let zUpper = try proposal.zUpper ?? Buffer<Double>(count: n)
+    let zLower = try orMake(proposal.zLower) { () throws(KantorError) in try Buffer(count: n) }
+    let zUpper = try orMake(proposal.zUpper) { () throws(KantorError) in try Buffer(count: n) }
     guard try evaluate(x, &certificate) else {
       certificate.complaint = oracle.evaluator.complaint
       return (certificate, zLower, zUpper)

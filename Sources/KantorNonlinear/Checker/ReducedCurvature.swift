@@ -62,7 +62,8 @@ extension NonlinearCheck {
       row.fill(0)
       unit.pointer[i] = 1
       guard
-        case .fine = try oracle.jacobianTransposeProduct(at: x, times: unit.pointer, into: row.pointer)
+        case .fine = try oracle.jacobianTransposeProduct(
+          at: x, times: unit.pointer, into: row.pointer)
       else { return }
       unit.pointer[i] = 0
       basis.add(row.pointer)

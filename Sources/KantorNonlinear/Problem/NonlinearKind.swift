@@ -148,8 +148,8 @@ public enum NonlinearKind {
   private static func pattern(
     _ fields: ProblemFields, _ name: String, _ rows: Int, _ columns: Int
   ) throws(KantorError) -> FunctionPattern? {
-    guard let given = fields.tensor(name)?.shape ?? fields.sparse(name).map({ [$0.rows, $0.columns] })
-    else { return nil }
+    let shape = fields.tensor(name)?.shape ?? fields.sparse(name).map { [$0.rows, $0.columns] }
+    guard let given = shape else { return nil }
     guard given == [rows, columns] else {
       throw KantorError(
         .shape, "\(name) has the shape \(Tensor.shapeText(given)); needed is (\(rows), \(columns))")

@@ -22,7 +22,9 @@ extension NonlinearOracle {
       return try differencedHessian(x, sigma, y, matrix)
     }
     if let pattern = problem.hessianPattern {
-      let given = try rawHessian ?? Buffer<Double>(count: pattern.given)
+      let given = try orMake(rawHessian) { () throws(KantorError) in
+        try Buffer<Double>(count: pattern.given)
+      }
       rawHessian = given
       let outcome = try evaluator.call(
         .hessian, problem.functions.hessian, at: x, sigma: sigma, y: y, into: given.pointer,
@@ -81,9 +83,9 @@ extension NonlinearOracle {
       for j in 0..<n { out[j] += work.pointer[j] }
       return .fine
     }
-    let matrix =
-      try otherJacobian
-      ?? OracleMatrix(rows: problem.m, columns: n, pattern: problem.jacobianPattern)
+    let matrix = try orMake(otherJacobian) { () throws(KantorError) in
+      try OracleMatrix(rows: problem.m, columns: n, pattern: problem.jacobianPattern)
+    }
     otherJacobian = matrix
     let outcome = try jacobian(at: x, constraints: nil, into: matrix)
     guard case .fine = outcome else { return outcome }

@@ -90,7 +90,9 @@ public final class NonlinearOracle {
       guard case .fine = outcome else { return outcome }
       base = f
     }
-    let differences = try gradientDifferences ?? makeDifferences(rows: 1, nil)
+    let differences = try orMake(gradientDifferences) { () throws(KantorError) in
+      try makeDifferences(rows: 1, nil)
+    }
     gradientDifferences = differences
     let evaluator = self.evaluator
     return try differences.jacobian(
@@ -130,7 +132,9 @@ public final class NonlinearOracle {
         .jacobian, functions.jacobian, at: x, into: matrix.values.pointer,
         count: matrix.values.count)
     }
-    let given = try raw ?? Buffer<Double>(count: pattern.given)
+    let given = try orMake(raw) { () throws(KantorError) in
+      try Buffer<Double>(count: pattern.given)
+    }
     raw = given
     let outcome = try evaluator.call(
       .jacobian, functions.jacobian, at: x, into: given.pointer, count: pattern.given)
@@ -141,8 +145,9 @@ public final class NonlinearOracle {
   private func differencedJacobian(
     _ x: Functions.Point, _ constraints: Functions.Point?, _ matrix: OracleMatrix
   ) throws(KantorError) -> Evaluation {
-    let differences =
-      try jacobianDifferences ?? makeDifferences(rows: problem.m, problem.jacobianPattern?.matrix)
+    let differences = try orMake(jacobianDifferences) { () throws(KantorError) in
+      try makeDifferences(rows: problem.m, problem.jacobianPattern?.matrix)
+    }
     jacobianDifferences = differences
     if problem.functions.mapComplex != nil {
       return try complexJacobian(x, differences.groups, matrix)

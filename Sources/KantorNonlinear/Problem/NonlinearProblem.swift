@@ -37,20 +37,23 @@ public final class NonlinearProblem: SealedProblem {
   ) throws(KantorError) {
     let count = start.count
     n = count
-    m = constraintLower?.count ?? constraintUpper?.count ?? 0
+    let rows = constraintLower?.count ?? constraintUpper?.count ?? 0
+    m = rows
     self.functions = functions
     func side(
       _ given: Buffer<Double>?, _ count: Int, _ free: Double
     ) throws(KantorError) -> Buffer<Double> {
-      try given ?? Buffer(count: count, repeating: free)
+      try orMake(given) { () throws(KantorError) in try Buffer(count: count, repeating: free) }
     }
-    self.lower = try side(lower, n, -.infinity)
-    self.upper = try side(upper, n, .infinity)
-    self.constraintLower = try side(constraintLower, m, -.infinity)
-    self.constraintUpper = try side(constraintUpper, m, .infinity)
+    self.lower = try side(lower, count, -.infinity)
+    self.upper = try side(upper, count, .infinity)
+    self.constraintLower = try side(constraintLower, rows, -.infinity)
+    self.constraintUpper = try side(constraintUpper, rows, .infinity)
     self.jacobianPattern = jacobianPattern
     self.hessianPattern = hessianPattern
-    self.linearRows = try linearRows ?? Buffer(count: m)
+    self.linearRows = try orMake(linearRows) { () throws(KantorError) in
+      try Buffer(count: rows)
+    }
     self.parameters = parameters
     let inside = try start.copy()
     var moved = 0

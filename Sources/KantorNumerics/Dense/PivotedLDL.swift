@@ -98,16 +98,23 @@ public final class PivotedLDL {
     let n = order
     let a = entries
     let (p, q) = (a + to &* n, a + from &* n)
-    for i in from &+ 1..<max(n, from &+ 1) { (p[i], q[i]) = (q[i], p[i]) }
+    for i in from &+ 1..<max(n, from &+ 1) { Self.exchange(p + i, q + i) }
     for i in to &+ 1..<max(from, to &+ 1) {
-      let other = a + i &* n &+ from
-      (p[i], other.pointee) = (other.pointee, p[i])
+      Self.exchange(p + i, a + (i &* n &+ from))
     }
-    (p[to], q[from]) = (q[from], p[to])
+    Self.exchange(p + to, q + from)
     if isPair {
       let c = a + k &* n
-      (c[to], c[from]) = (c[from], c[to])
+      Self.exchange(c + to, c + from)
     }
+  }
+
+  private static func exchange(
+    _ p: UnsafeMutablePointer<Double>, _ q: UnsafeMutablePointer<Double>
+  ) {
+    let t = p.pointee
+    p.pointee = q.pointee
+    q.pointee = t
   }
 
   private func eliminate(_ k: Int, _ threshold: Double) {

@@ -1,10 +1,9 @@
 import KantorBlocks
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// Certificates of points that are right, nearly right and wrong.
 @Suite struct NonlinearCheckTests {

@@ -1,10 +1,9 @@
 import KantorBlocks
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// Fields of the kind: what is refused and what is made of them.
 @Suite struct NonlinearKindTests {

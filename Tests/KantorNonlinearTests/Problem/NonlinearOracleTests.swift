@@ -1,10 +1,9 @@
 import KantorBlocks
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// Derivatives that the host does not offer, against those that it would.
 @Suite struct NonlinearOracleTests {

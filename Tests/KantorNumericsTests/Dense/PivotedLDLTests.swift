@@ -28,7 +28,7 @@ import Testing
       #expect(factor.positive + factor.negative == n)
       // Sylvester: the same signs as after an exchange of the order.
       let other = try PivotedLDL(order: n)
-      for i in 0..<n { for j in 0..<n { other.entries[i * n + j] = a[(n - 1 - i) * n + n - 1 - j] } }
+      for k in 0..<n * n { other.entries[k] = a[n * n - 1 - k] }
       other.factor()
       #expect(other.positive == factor.positive)
     }
