@@ -8,7 +8,8 @@ package struct InfeasibilityCertificate: Sendable {
   package var worstPlace = -1
   /// How much the linearised rows contradict each other: the violation that the weights add up to.
   package var contradiction = Double.nan
-  /// Largest entry of c''w that no bound takes up, over the largest term in it.
+  /// Largest entry of c''w that no bound takes up, over the largest term in it; or, where the
+  /// terms vanish, over what would undo the contradiction on the length of x.
   package var residual = Double.nan
   /// Smallest largest entry of a feasible point, if all rows with weights are affine.
   package var radius = 0.0
@@ -77,6 +78,9 @@ extension NonlinearCheck {
       if !bound.isFinite { reach += g * -x[j] }
     }
     answer.contradiction = sum
+    var length = 1.0
+    for j in 0..<problem.n { length = max(length, abs(x[j])) }
+    size = max(size, sum / length)
     answer.residual = size > 0 ? near / size : (near == 0 ? 0 : .infinity)
     if isLinear, reach > 0 { answer.radius = far == 0 ? .infinity : reach / far }
     return answer
