@@ -26,14 +26,14 @@ import KantorNumerics
 /// -g_j / D_j^2, is at most `tolerance`, or the residuals are so small beside their terms
 /// (`residual_tolerance`) that x cannot be told from a root.
 ///
-/// **Guarantee** Every limit point is stationary for Lipschitz J. If the distance to the roots is at
-/// most a multiple of |r|^delta near a root, convergence is of an order above 1 that depends on
+/// **Guarantee** Every limit point is stationary for Lipschitz J. If the distance to the roots is
+/// at most a multiple of |r|^delta near a root, convergence is of an order above 1 that depends on
 /// delta and eta; quadratic for delta = 1 and eta in [1, 2]. The checker computes residuals and
 /// scaled gradient anew on the caller's functions.
 ///
 /// **Cost** One Jacobian per iteration, one call of the residuals per step that is tried; m n^2/2 +
-/// n^3/6 multiplications for dense J (2 (m + n) n^2 by reflections), a sparse factor of order m + n,
-/// or some products.
+/// n^3/6 multiplications for dense J (2 (m + n) n^2 by reflections), a sparse factor of order m +
+/// n, or some products.
 ///
 /// **Reference** ahookhosh2019local; ahookhosh2020finding; more1978levenberg;
 /// triggs2000bundle.

@@ -82,8 +82,8 @@ public enum LeastSquaresKind {
     guard shape == [rows, columns] else {
       throw KantorError(
         .shape,
-        "\(name) has the shape \(Tensor.shapeText(shape)); needed is (\(rows), \(columns)): residuals "
-          + "and elements of start")
+        "\(name) has the shape \(Tensor.shapeText(shape)); needed is (\(rows), \(columns)): "
+          + "residuals and elements of start")
     }
     return try FunctionPattern(fields, name)
   }

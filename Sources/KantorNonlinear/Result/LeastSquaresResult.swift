@@ -72,7 +72,8 @@ enum LeastSquaresOutputs {
     FieldSpec(
       "callback_seconds", .real, .output, unit: "s", "Time spent in the caller's functions."),
     FieldSpec(
-      "start_projections", .int, .output, "Entries of the start that were moved inside the bounds."),
+      "start_projections", .int, .output,
+      "Entries of the start that were moved inside the bounds."),
     FieldSpec("x", .array, .output, shape: "(n,)", "The point."),
     FieldSpec("residuals", .array, .output, shape: "(m,)", "r(x)."),
     FieldSpec("gradient", .array, .output, shape: "(n,)", "Gradient of the cost, J'(rho' r)."),

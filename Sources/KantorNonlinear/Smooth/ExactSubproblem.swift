@@ -5,11 +5,11 @@ import KantorNumerics
 /// min g'd + d'Hd/2 subject to |d| <= Delta, for a dense H, as exactly as is asked.
 ///
 /// H + lambda I is factored for a few lambda: Newton's method on 1/|d(lambda)| - 1/Delta, inside an
-/// interval that every factor narrows; where g has no part along the least eigenvector of H (the hard
-/// case), that vector, by inverse iteration, is added.
+/// interval that every factor narrows; where g has no part along the least eigenvector of H (the
+/// hard case), that vector, by inverse iteration, is added.
 ///
-/// Source: J. J. More, D. C. Sorensen, "Computing a trust region step", SIAM J. Sci. Stat. Comput. 4
-/// (1983).
+/// Source: J. J. More, D. C. Sorensen, "Computing a trust region step", SIAM J. Sci. Stat. Comput.
+/// 4 (1983).
 final class ExactSubproblem {
   private let system: NewtonSystem
   private let work: Buffer<Double>
@@ -61,7 +61,8 @@ final class ExactSubproblem {
       system.solve(work.pointer)
       let slope = dotProduct(d, work.pointer, n)
       let next = t + (length * length / slope) * (length - radius) / radius
-      t = next > low && next < high ? next : max((low * high).squareRoot(), low + 0.01 * (high - low))
+      let middle = max((low * high).squareRoot(), low + 0.01 * (high - low))
+      t = next > low && next < high ? next : middle
       // A shift of 0 is worth a try before all others below it.
       if next <= 0, low == 0 { t = 0 }
     }

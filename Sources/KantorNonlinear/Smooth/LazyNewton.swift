@@ -19,10 +19,10 @@ import KantorNumerics
 ///
 /// **Stops when** the largest entry of g, over max(1, that), is at most `tolerance`.
 ///
-/// **Guarantee** With M of the order of m times the Lipschitz constant of f'': a gradient of eps after
-/// O(sqrt(m) eps^(-3/2)) iterations, each m-th with a Hessian; for convex f the gap is
-/// O(m / k^2). Between renewals convergence is linear with a factor that tends to 0, over a
-/// renewal superlinear. With m = n the arithmetic is less than that of m = 1 by sqrt(n).
+/// **Guarantee** With M of the order of m times the Lipschitz constant of f'': a gradient of eps
+/// after O(sqrt(m) eps^(-3/2)) iterations, each m-th with a Hessian; for convex f the gap is O(m /
+/// k^2). Between renewals convergence is linear with a factor that tends to 0, over a renewal
+/// superlinear. With m = n the arithmetic is less than that of m = 1 by sqrt(n).
 ///
 /// **Cost** A spectrum of order n every m iterations, 2 n^2 multiplications per step tried, one
 /// gradient per iteration, one value per step tried.
@@ -35,7 +35,8 @@ public enum LazyNewton: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "lazy_newton", kind: NonlinearKind.kind.name,
     summary: "Cubic Newton method that uses each Hessian for several iterations.",
-    source: "N. Doikov, E. M. Chayti, M. Jaggi, Second-order optimization with lazy Hessians (2023)",
+    source: "N. Doikov, E. M. Chayti, M. Jaggi, Second-order optimization with lazy Hessians "
+      + "(2023)",
     guarantee: "Scaled gradient within the tolerance; a minimum where f is convex.",
     options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
     usesWarmStart: true, hasDerivatives: true)

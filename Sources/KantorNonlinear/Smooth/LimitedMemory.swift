@@ -7,13 +7,13 @@ import KantorNumerics
 /// **Method** Limited-memory BFGS with a line search for the strong Wolfe conditions; with bounds,
 /// projected steps in the variables that no bound holds.
 ///
-/// **Symbols** g gradient; s, y the last moves of x and g, `memory` of them; B^-1 the inverse Hessian
-/// they stand for; F the variables that are not held at a bound to which -g points.
+/// **Symbols** g gradient; s, y the last moves of x and g, `memory` of them; B^-1 the inverse
+/// Hessian they stand for; F the variables that are not held at a bound to which -g points.
 ///
 /// **Iteration**
 /// 1. d = -B^-1 g in F, -g elsewhere.
-/// 2. x <- P(x + a d), with a that satisfies the conditions of Wolfe (without bounds), or the first of
-///    1, 1/2, 1/4, ... with enough decrease.
+/// 2. x <- P(x + a d), with a that satisfies the conditions of Wolfe (without bounds), or the first
+///    of 1, 1/2, 1/4, ... with enough decrease.
 ///
 /// **Stops when** the largest entry of g that no bound holds is at most `tolerance`.
 ///

@@ -10,8 +10,8 @@ import KantorNumerics
 /// gradient, is what adapts. The matrix that the functions give as the Hessian may be any
 /// approximation of it, such as a Gauss-Newton or a Fisher matrix.
 ///
-/// **Symbols** g gradient; H the matrix; gamma the gradient-normalised smoothness, a length; lambda =
-/// |g| / gamma.
+/// **Symbols** g gradient; H the matrix; gamma the gradient-normalised smoothness, a length; lambda
+/// = |g| / gamma.
 ///
 /// **Iteration**
 /// 1. (H + lambda I) d = -g, lambda = |g| / gamma.
@@ -20,10 +20,10 @@ import KantorNumerics
 ///
 /// **Stops when** the largest entry of g, over max(1, that), is at most `tolerance`.
 ///
-/// **Guarantee** Without knowing which case holds: for convex f with Lipschitz second derivatives and
-/// the exact Hessian f(x_k) - f* = O(k^-2), for quasi-self-concordant f linear convergence, with H = 0
-/// or any bounded H the O(1/k) of gradient descent; superlinear convergence in the end for exact H
-/// that is positive definite at the solution.
+/// **Guarantee** Without knowing which case holds: for convex f with Lipschitz second derivatives
+/// and the exact Hessian f(x_k) - f* = O(k^-2), for quasi-self-concordant f linear convergence,
+/// with H = 0 or any bounded H the O(1/k) of gradient descent; superlinear convergence in the end
+/// for exact H that is positive definite at the solution.
 ///
 /// **Cost** One H per iteration, one factorisation, value and gradient per trial.
 ///

@@ -3,11 +3,11 @@ import KantorCore
 import KantorNumerics
 
 /// min g'd + d'Hd/2 subject to |d| <= Delta, for an H given by products: conjugate gradients until
-/// the residual is small, the boundary is reached, or a direction has no positive curvature, which is
-/// followed to the boundary.
+/// the residual is small, the boundary is reached, or a direction has no positive curvature, which
+/// is followed to the boundary.
 ///
-/// Source: T. Steihaug, "The conjugate gradient method and trust regions in large scale optimization",
-/// SIAM J. Numer. Anal. 20 (1983).
+/// Source: T. Steihaug, "The conjugate gradient method and trust regions in large scale
+/// optimization", SIAM J. Numer. Anal. 20 (1983).
 final class TruncatedSubproblem {
   private let iterate: SmoothIterate
   private let residual: Buffer<Double>

@@ -8,8 +8,8 @@ import KantorNumerics
 /// earned trust. With a dense Hessian of few hundred variables the model is minimised to 1 %, hard
 /// case included; else by conjugate gradients, of which only products with the Hessian are needed.
 ///
-/// **Symbols** g gradient; H Hessian; d step; Delta radius of the ball; rho how much of the promised
-/// decrease came.
+/// **Symbols** g gradient; H Hessian; d step; Delta radius of the ball; rho how much of the
+/// promised decrease came.
 ///
 /// **Iteration**
 /// 1. d nearly minimises g'd + d'Hd/2 over |d| <= Delta.
@@ -43,8 +43,8 @@ public enum TrustRegion: NonlinearMethod {
     SmoothOptions.shared(iterations: 10_000) + [
       OptionSpec(
         "subproblem", .text("auto", choices: ["auto", "exact", "truncated"]),
-        "exact: by factorisations of a dense Hessian; truncated: by conjugate gradients; auto: exact "
-          + "for dense Hessians of at most 500 variables."),
+        "exact: by factorisations of a dense Hessian; truncated: by conjugate gradients; auto: "
+          + "exact for dense Hessians of at most 500 variables."),
       OptionSpec(
         "radius", .real(1, min: 1e-12, max: 1e12), "Delta at the start.", advanced: true),
       OptionSpec(

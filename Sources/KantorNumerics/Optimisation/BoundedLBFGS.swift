@@ -34,8 +34,8 @@ public struct BoundedLBFGS {
     self.memory = try CurvatureMemory(count: count, capacity: max(memory, 1))
   }
 
-  /// As `LBFGS.minimise`; `lower` and `upper` have one bound per variable, infinite for none; without
-  /// `upper` there are no upper ones. The gradient in outcome and iterates is the largest
+  /// As `LBFGS.minimise`; `lower` and `upper` have one bound per variable, infinite for none;
+  /// without `upper` there are no upper ones. The gradient in outcome and iterates is the largest
   /// |x - P(x - g)|, P onto the bounds.
   public mutating func minimise<Failure: Error>(
     x: UnsafeMutablePointer<Double>, lower: UnsafePointer<Double>,

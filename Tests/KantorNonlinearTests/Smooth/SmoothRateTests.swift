@@ -80,7 +80,8 @@ import Testing
     let plain = Sample.chain(10, power: 4)
     let scale = (0..<10).map { pow(2, Double($0 % 5) * 3) }
     let turned = Sample(
-      start: zip(plain.start, scale).map { $0 / $1 }, value: { x in plain.value(zip(x, scale).map { $0 * $1 }) },
+      start: zip(plain.start, scale).map { $0 / $1 },
+      value: { x in plain.value(zip(x, scale).map { $0 * $1 }) },
       gradient: { x in
         zip(plain.gradient?(zip(x, scale).map { $0 * $1 }) ?? [], scale).map { $0 * $1 }
       },

@@ -58,7 +58,8 @@ extension Sample {
       })
   }
 
-  /// The function that is hard for methods of order p - 1: (sum |x_i - x_{i+1}|^p + |x_n|^p)/p - x_1.
+  /// The function that is hard for methods of order p - 1: (sum |x_i - x_{i+1}|^p + |x_n|^p)/p -
+  /// x_1.
   static func chain(_ n: Int, power p: Double) -> Sample {
     @Sendable func differences(_ x: [Double]) -> [Double] {
       (0..<n).map { $0 + 1 < n ? x[$0] - x[$0 + 1] : x[$0] }
