@@ -1,0 +1,48 @@
+import KantorCore
+
+/// prox of a term, for the methods.
+final class TermProjection {
+  private let term: ProximalTerm
+  /// Room to sort the largest simplex.
+  private let sorted: Buffer<Double>
+
+  init(_ term: ProximalTerm) throws(KantorError) {
+    self.term = term
+    var largest = 0
+    for block in term.blocks {
+      if case .simplex = block.shape { largest = max(largest, block.count) }
+    }
+    sorted = try Buffer(count: largest)
+  }
+
+  /// x <- argmin over u of g(u) + |u - x|^2 / (2 step), for terms other than the host's.
+  func apply(_ x: UnsafeMutablePointer<Double>) {
+    for block in term.blocks {
+      let (start, end) = (block.start, block.start + block.count)
+      switch block.shape {
+      case .zero, .host: continue
+      case .nonnegative: for i in start..<end { x[i] = max(x[i], 0) }
+      case .box:
+        let (low, high) = (term.lower.pointer, term.upper.pointer)
+        for i in start..<end { x[i] = min(max(x[i], low[i]), high[i]) }
+      case .simplex(let radius): simplex(x + start, block.count, radius)
+      }
+    }
+  }
+
+  /// Sorted from the largest, the support is the longest prefix whose least entry exceeds its
+  /// threshold.
+  private func simplex(_ x: UnsafeMutablePointer<Double>, _ n: Int, _ radius: Double) {
+    var order = UnsafeMutableBufferPointer(start: sorted.pointer, count: n)
+    for i in 0..<n { order[i] = x[i] }
+    order.sort(by: >)
+    var (sum, threshold) = (0.0, 0.0)
+    for k in 0..<n {
+      sum += order[k]
+      let candidate = (sum - radius) / Double(k + 1)
+      if k > 0 && order[k] <= candidate { break }
+      threshold = candidate
+    }
+    for i in 0..<n { x[i] = max(x[i] - threshold, 0) }
+  }
+}
