@@ -11,7 +11,8 @@ import Testing
   }
   /// Those that take any monotone F.
   static let general = [
-    FastExtragradient.entry, Extragradient.entry,
+    FastExtragradient.entry, Extragradient.entry, PastExtragradient.entry,
+    ForwardReflectedBackward.entry, GoldenRatio.entry, ProximalPoint.entry,
   ].map(Case.init)
 
   private func solve(

@@ -51,11 +51,7 @@ public enum FastExtragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try FastExtragradientSteps(oracle, restarts: run.options.flag("restart"))
-    if try track.begin(run, into: steps.point, steps.value), try steps.begin() {
-      try Loop(track: track).run(steps)
-    } else {
-      track.fail()
-    }
+    try steps.solve(track, run)
     if track.evidence != nil, let evidence = steps.search.evidence { track.note(evidence) }
     var figures = ResultFields()
     figures.add("lipschitz", steps.search.lipschitz)

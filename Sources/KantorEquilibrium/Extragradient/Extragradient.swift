@@ -11,13 +11,13 @@ import KantorCore
 ///
 /// **Iteration** u = prox_eta(z - eta F(z)); then
 /// - alpha = 1: z <- prox_eta(z - eta F(u));
-/// - alpha < 1: z <- z - alpha (z - eta F(z) - u + eta F(u)), which without g is z - alpha eta F(u).
+/// - alpha < 1: z <- z - alpha (z - eta F(z) - u + eta F(u)), without g z - alpha eta F(u).
 ///
 /// **Stops when** the residual is at most the tolerance; limits; the residual grows a hundredfold.
 ///
 /// **Guarantee** Monotone F: converges for eta L < 1. r < 0: for -4r <= eta <= 1/(2L) with
-/// alpha = 1 and no g; for eta L <= 1 and alpha < 1 + 2r/eta. Other steps are refused unless forced,
-/// when L is given.
+/// alpha = 1 and no g; for eta L <= 1 and alpha < 1 + 2r/eta. When L is given, other steps are
+/// refused unless forced.
 ///
 /// **Cost** Two calls of F and two of prox per step.
 ///
@@ -62,11 +62,7 @@ public enum Extragradient: InclusionMethod {
     let accelerates = run.options.text("acceleration") == "anderson"
     let steps = try ExtragradientSteps(
       oracle, track, plan, memory: accelerates ? run.options.int("memory") : 0)
-    if try track.begin(run, into: steps.point, steps.value), try steps.begin() {
-      try Loop(track: track).run(steps)
-    } else {
-      track.fail()
-    }
+    try steps.solve(track, run)
     var figures = ResultFields()
     figures.add("step", steps.eta)
     figures.add("update", plan.update)

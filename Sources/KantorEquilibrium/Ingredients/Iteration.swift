@@ -6,6 +6,9 @@ protocol Iteration: AnyObject {
   /// The point that is judged, and F there.
   var point: Buffer<Double> { get }
   var value: Buffer<Double> { get }
+  /// Prepares the first step, `point` and `value` being those to start from; false when the host
+  /// ends the solve.
+  func begin() throws(KantorError) -> Bool
   /// One step. When a function is not defined at a point that it needs, the answer says so, and
   /// `resume` follows.
   func advance() throws(KantorError) -> Evaluation
@@ -20,8 +23,19 @@ enum Resumption {
   case diverging
 }
 
+extension Iteration {
+  /// From the start to a proposal without figures of its own.
+  func solve(_ track: Track, _ run: Run) throws(KantorError) {
+    if try track.begin(run, into: point, value), try begin() {
+      try Loop(track: track).run(self)
+    } else {
+      track.fail()
+    }
+  }
+}
+
 /// Runs an iteration until it is done, is stopped, or cannot go on.
-struct Loop {
+private struct Loop {
   let track: Track
   private static let mostUndefined = 20
   private static let mostDivergences = 30
