@@ -14,7 +14,8 @@ import KantorCore
 /// **Guarantee** Converges for eta < 1/(2L), and with steps for which eta |F(z+) - F(z)| <= 0.49
 /// |z+ - z|; linearly if F is strongly monotone.
 ///
-/// **Cost** One call of F and one prox per step, one more prox to judge; a call for each shortening.
+/// **Cost** One call of F and one prox per step, one more prox to judge; a call for each shorter
+/// step.
 ///
 /// **Reference** malitsky2020forward.
 public enum ForwardReflectedBackward: InclusionMethod {

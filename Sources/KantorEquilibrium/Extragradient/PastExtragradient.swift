@@ -3,8 +3,8 @@ import KantorCore
 
 /// **Solves** 0 in F(x) + dg(x), F Lipschitz and monotone, or negatively comonotone without g.
 ///
-/// **Method** Popov's past extragradient, also called optimistic gradient: the extrapolation uses the
-/// value of F from the step before, so that one call per step is enough.
+/// **Method** Popov's past extragradient, also called optimistic gradient: the extrapolation uses
+/// the value of F from the step before, so that one call per step is enough.
 ///
 /// **Symbols** eta the step, u the extrapolated point, at which F is known.
 ///

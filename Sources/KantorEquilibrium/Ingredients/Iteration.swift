@@ -9,7 +9,9 @@ protocol Iteration: AnyObject {
   /// Prepares the first step, `point` and `value` being those to start from; false when the host
   /// ends the solve.
   func begin() throws(KantorError) -> Bool
-  /// One step. When a function is not defined at a point that it needs, the answer says so, and
+  /// Steps that the last `advance` made.
+  var stride: Int { get }
+  /// One step, or several up to the next point at which the whole F is known. When a function is not defined at a point that it needs, the answer says so, and
   /// `resume` follows.
   func advance() throws(KantorError) -> Evaluation
   /// Begins again at `point` and `value`, with shorter steps. False when the steps are the
@@ -24,6 +26,8 @@ enum Resumption {
 }
 
 extension Iteration {
+  var stride: Int { 1 }
+
   /// From the start to a proposal without figures of its own.
   func solve(_ track: Track, _ run: Run) throws(KantorError) {
     if try track.begin(run, into: point, value), try begin() {
@@ -52,8 +56,9 @@ private struct Loop {
           try goBack(iteration, .diverging, k)
         else { return }
       }
-      k += 1
-      switch try iteration.advance() {
+      let outcome = try iteration.advance()
+      k += iteration.stride
+      switch outcome {
       case .fine: continue
       case .stop: return
       case .undefined:
