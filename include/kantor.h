@@ -31,6 +31,7 @@
 
 #include "kantor/array.h"
 #include "kantor/cone.h"
+#include "kantor/functions.h"
 #include "kantor/library.h"
 #include "kantor/problem.h"
 #include "kantor/result.h"

@@ -25,6 +25,7 @@ func signatureCheck() {
   same(kantorProblemGetArray, CKantor.kantor_problem_get_array)
   same(kantorProblemSeal, CKantor.kantor_problem_seal)
   same(kantorProblemSetArray, CKantor.kantor_problem_set_array)
+  same(kantorProblemSetFunctions, CKantor.kantor_problem_set_functions)
   same(kantorProblemSetInt, CKantor.kantor_problem_set_int)
   same(kantorProblemSetReal, CKantor.kantor_problem_set_real)
   same(kantorProblemSetSparse, CKantor.kantor_problem_set_sparse)

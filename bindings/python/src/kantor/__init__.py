@@ -35,6 +35,7 @@ from ._errors import (
     UnsupportedError,
     VersionError,
 )
+from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
 from ._library import lib as _lib
 from ._problem import Problem
@@ -45,6 +46,7 @@ from ._solve import solve
 __version__: str = _lib.kantor_version().decode()
 
 __all__ = [
+    "Functions",
     "InternalError",
     "InvalidShapeError",
     "InvalidTypeError",
@@ -52,6 +54,7 @@ __all__ = [
     "KantorError",
     "NotSolvedError",
     "OutOfMemoryError",
+    "OutsideDomain",
     "Problem",
     "Progress",
     "Result",
