@@ -25,9 +25,9 @@ import KantorCore
 ///
 /// **Reference** cai2024variance; li2021page; alacaoglu2022stochastic.
 ///
-/// Deviation: the anchor lies inside the prox, which on a box reached a residual fifty times smaller
-/// than outside. The anchor moves when the residual has fallen by the factor e. Residuals are looked
-/// at where F was computed whole, and never taken from the estimate. An L that is not given is
+/// Deviation: the anchor lies inside the prox, which on a box reached a smaller residual than
+/// outside. The anchor moves when the residual has fallen by the factor e. Residuals are looked at
+/// where F was computed whole, and never taken from the estimate. An L that is not given is
 /// estimated at the start, and doubled when the residual grows.
 public enum VarianceReducedHalpern: InclusionMethod {
   public static let template = MethodTemplate(

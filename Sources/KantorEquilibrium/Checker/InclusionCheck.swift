@@ -50,9 +50,10 @@ struct InclusionCheck {
       return certificate
     }
     certificate.image = f
+    let projection = try SetProjection(term: problem.term)
     let moved = try Buffer<Double>(count: n)
     for i in 0..<n { moved.pointer[i] = x.pointer[i] - f.pointer[i] }
-    guard case .fine = try project(moved, evaluator) else {
+    guard case .fine = try projection.apply(moved.pointer, host: evaluator) else {
       certificate.complaint = evaluator.complaint
       return certificate
     }
@@ -64,7 +65,7 @@ struct InclusionCheck {
     let first = try Buffer<Double>(count: n)
     let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
     certificate.relativeResidual = certificate.residual / (1 + size)
-    try addClosedForms(&certificate, x, f)
+    addClosedForms(&certificate, x, f, projection)
     return certificate
   }
 
@@ -86,12 +87,6 @@ struct InclusionCheck {
     return false
   }
 
-  private func project(
-    _ x: Buffer<Double>, _ evaluator: Evaluator
-  ) throws(KantorError) -> Evaluation {
-    try SetProjection(term: problem.term).apply(x.pointer, host: evaluator)
-  }
-
   private func distance(
     _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ count: Int
   ) -> Double {
@@ -109,12 +104,14 @@ struct InclusionCheck {
   // MARK: What sets tell
 
   private func addClosedForms(
-    _ certificate: inout InclusionCertificate, _ x: Buffer<Double>, _ f: Buffer<Double>
-  ) throws(KantorError) {
+    _ certificate: inout InclusionCertificate, _ x: Buffer<Double>, _ f: Buffer<Double>,
+    _ projection: SetProjection
+  ) {
     var (tangent, gap, violation): (Double?, Double?, Double?) = (0, 0, 0)
-    for block in problem.blocks {
+    for (block, map) in zip(problem.blocks, projection.maps) {
       let set = SetForms(
-        term: problem.term, block: block, x: x.pointer + block.start, f: f.pointer + block.start)
+        term: problem.term, block: block, map: map, x: x.pointer + block.start,
+        f: f.pointer + block.start)
       tangent = sum(tangent, set.tangentSquare())
       let own = set.gap()
       certificate.blockGaps.append(own)
@@ -133,6 +130,6 @@ struct InclusionCheck {
 }
 
 extension InclusionProblem {
-  /// The blocks of the term, or of the players where these are finer.
+  /// The blocks of the term; those of the players in games.
   var blocks: [TermBlock] { term.blocks }
 }

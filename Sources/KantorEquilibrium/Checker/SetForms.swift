@@ -1,9 +1,12 @@
+import KantorBlocks
 import KantorCore
 
 /// Closed forms on one block of variables.
 struct SetForms {
   let term: ProximalTerm
   let block: TermBlock
+  /// The library's map of the block, which knows g and its conjugate.
+  let map: (any ProximalMap)?
   let x: UnsafePointer<Double>
   let f: UnsafePointer<Double>
 
@@ -23,6 +26,7 @@ struct SetForms {
   func violationSquare() -> Double? {
     switch block.shape {
     case .host: return nil
+    case .library: return map.map { $0.value(x).violation * $0.value(x).violation }
     case .zero: return 0
     case .nonnegative, .box:
       var sum = 0.0
@@ -46,7 +50,7 @@ struct SetForms {
   /// Least squared norm of f + v over normals v of the set at x; infinite outside it.
   func tangentSquare() -> Double? {
     switch block.shape {
-    case .host: return nil
+    case .host, .library: return nil
     case .simplex(let radius): return simplexTangent(radius)
     case .zero, .nonnegative, .box:
       var sum = 0.0
@@ -97,10 +101,11 @@ struct SetForms {
     return square
   }
 
-  /// Largest <f, x - u> over u in the set; nil for unbounded sets.
+  /// Largest <f, x - u> + g(x) - g(u) over u; nil where it is not bounded.
   func gap() -> Double? {
     switch block.shape {
     case .host: return nil
+    case .library: return conjugateGap()
     case .zero, .nonnegative: return nil
     case .box:
       var sum = 0.0
@@ -120,5 +125,19 @@ struct SetForms {
       }
       return inner - radius * least
     }
+  }
+
+  /// <f, x> + g(x) + g*(-f).
+  private func conjugateGap() -> Double? {
+    guard let map, let negative = try? Buffer<Double>(count: block.count) else { return nil }
+    var (inner, size) = (0.0, 0.0)
+    for i in 0..<block.count {
+      negative.pointer[i] = -f[i]
+      inner += f[i] * x[i]
+      size = max(size, abs(f[i]))
+    }
+    let conjugate = map.conjugate(negative.pointer)
+    guard conjugate.violation <= Self.slack * (1 + size) else { return nil }
+    return inner + map.value(x).value + conjugate.value
   }
 }

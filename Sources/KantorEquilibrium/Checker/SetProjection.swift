@@ -5,15 +5,32 @@ import KantorCore
 /// simplices.
 struct SetProjection {
   let term: ProximalTerm
+  /// Maps of the library, made anew for the checker, by block.
+  let maps: [(any ProximalMap)?]
+
+  init(term: ProximalTerm) throws(KantorError) {
+    self.term = term
+    var maps: [(any ProximalMap)?] = []
+    for block in term.blocks {
+      guard case .library(let entry, let values) = block.shape else {
+        maps.append(nil)
+        continue
+      }
+      maps.append(try entry.make(count: block.count, values))
+    }
+    self.maps = maps
+  }
 
   /// The prox with step 1, in place; the host's is called where the term is its own.
   func apply(
     _ x: UnsafeMutablePointer<Double>, host: Evaluator
   ) throws(KantorError) -> Evaluation {
-    for block in term.blocks {
+    for (block, map) in zip(term.blocks, maps) {
       let part = x + block.start
       switch block.shape {
       case .zero: continue
+      case .library:
+        guard map?.apply(part, step: 1, into: part) == true else { return .undefined }
       case .host: return try host.prox(at: UnsafePointer(x), step: 1, into: x)
       case .nonnegative: for i in 0..<block.count where part[i] < 0 { part[i] = 0 }
       case .box:

@@ -11,8 +11,8 @@ protocol Iteration: AnyObject {
   func begin() throws(KantorError) -> Bool
   /// Steps that the last `advance` made.
   var stride: Int { get }
-  /// One step, or several up to the next point at which the whole F is known. When a function is not defined at a point that it needs, the answer says so, and
-  /// `resume` follows.
+  /// One step, or several up to the next point at which the whole F is known. When a function is
+  /// not defined at a point that it needs, the answer says so, and `resume` follows.
   func advance() throws(KantorError) -> Evaluation
   /// Begins again at `point` and `value`, with shorter steps. False when the steps are the
   /// caller's and not to be changed.

@@ -66,8 +66,7 @@ final class Oracle {
     if problem.term.isZero { return .fine }
     proxCalls += 1
     guard problem.term.isHost else {
-      projection.apply(z)
-      return .fine
+      return projection.apply(z, step: step) ? .fine : .undefined
     }
     return try evaluator.prox(at: UnsafePointer(z), step: step, into: z)
   }

@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// prox of a term, for the methods.
@@ -5,22 +6,32 @@ final class TermProjection {
   private let term: ProximalTerm
   /// Room to sort the largest simplex.
   private let sorted: Buffer<Double>
+  /// Maps of the library, by block.
+  private var maps: [(any ProximalMap)?] = []
 
   init(_ term: ProximalTerm) throws(KantorError) {
     self.term = term
     var largest = 0
     for block in term.blocks {
       if case .simplex = block.shape { largest = max(largest, block.count) }
+      guard case .library(let entry, let values) = block.shape else {
+        maps.append(nil)
+        continue
+      }
+      maps.append(try entry.make(count: block.count, values))
     }
     sorted = try Buffer(count: largest)
   }
 
-  /// x <- argmin over u of g(u) + |u - x|^2 / (2 step), for terms other than the host's.
-  func apply(_ x: UnsafeMutablePointer<Double>) {
-    for block in term.blocks {
+  /// x <- argmin over u of g(u) + |u - x|^2 / (2 step), for terms other than the host's. False when
+  /// a map failed.
+  func apply(_ x: UnsafeMutablePointer<Double>, step: Double) -> Bool {
+    for (block, map) in zip(term.blocks, maps) {
       let (start, end) = (block.start, block.start + block.count)
       switch block.shape {
       case .zero, .host: continue
+      case .library:
+        guard map?.apply(x + start, step: step, into: x + start) == true else { return false }
       case .nonnegative: for i in start..<end { x[i] = max(x[i], 0) }
       case .box:
         let (low, high) = (term.lower.pointer, term.upper.pointer)
@@ -28,6 +39,7 @@ final class TermProjection {
       case .simplex(let radius): simplex(x + start, block.count, radius)
       }
     }
+    return true
   }
 
   /// Sorted from the largest, the support is the longest prefix whose least entry exceeds its

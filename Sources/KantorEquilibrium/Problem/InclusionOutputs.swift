@@ -13,9 +13,12 @@ enum InclusionOutputs {
       "Least norm of F(x) + v over v in dg(x); for points inside boxes, orthants and simplices."),
     FieldSpec(
       "gap", .real, .certificate,
-      "Largest <F(x), x - u> over u in the set; given where the set is bounded. If F is monotone, "
-        + "it bounds the largest <F(u), x - u>; for saddle points the duality gap."),
-    FieldSpec("violation", .real, .certificate, "Distance of x from the set."),
+      "Largest <F(x), x - u> + g(x) - g(u) over u, where it is finite and g* is known: on bounded "
+        + "sets. If F is monotone, it bounds the largest <F(u), x - u>; for saddle points the "
+        + "duality gap."),
+    FieldSpec(
+      "violation", .real, .certificate,
+      "Distance of x from the set, or its largest violation of one of the set's conditions."),
   ]
 
   static let objective = FieldSpec(

@@ -67,8 +67,10 @@ struct InclusionFields {
   ]
 
   static let terms =
-    "zero; nonnegative; box l u, or box with the fields lower and upper; simplex r (x >= 0 with "
-    + "the sum r, 1 if left out)"
+    "a name of the library of proximal maps and its numbers, such as zero, nonnegative, simplex r "
+    + "(x >= 0 with the sum r), box l u (or box with the fields lower and upper), l2_ball r, l1 w, "
+    + "budget r, second_order, total_variation w; numbers in the order of the map's parameters, or "
+    + "as parameter=number"
 
   func functions() throws(KantorError) -> Functions {
     guard let functions = fields.functions("functions") else {

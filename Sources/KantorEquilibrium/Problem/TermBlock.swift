@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// What g is on a block of consecutive variables.
@@ -9,6 +10,8 @@ package enum TermShape: Sendable {
   case box
   /// x >= 0 with the sum `radius`.
   case simplex(radius: Double)
+  /// Another one of the library, with its parameters.
+  case library(ProximalEntry, [String: Tensor])
   /// The function `prox` of the host; always of all variables.
   case host
 
@@ -18,6 +21,7 @@ package enum TermShape: Sendable {
     case .nonnegative: return "nonnegative"
     case .box: return "box"
     case .simplex: return "simplex"
+    case .library(let entry, _): return entry.name
     case .host: return "callback"
     }
   }
@@ -55,7 +59,11 @@ struct TermParser {
   let upper: Buffer<Double>?
   let hasHostProx: Bool
 
-  static let names = ["zero", "nonnegative", "box", "simplex", "callback"]
+  /// What may stand in an entry. Methods here measure with the Euclidean length.
+  static let names: [String] =
+    ["callback"]
+    + ProximalLibrary.all.filter { if case .mirror = $0.form { false } else { true } }
+    .map(\.name)
 
   /// The term of `sizes.count` blocks; one entry holds for all of them.
   func parse(_ text: String?, sizes: [Int]) throws(KantorError) -> ProximalTerm {
@@ -105,6 +113,12 @@ struct TermParser {
     guard let name = entry.first else {
       throw KantorError(.range, "field '\(field)' has an empty entry")
     }
+    guard Self.names.contains(name) else {
+      throw unknownName("term of the field '\(field)'", name, among: Self.names)
+    }
+    guard ["zero", "nonnegative", "box", "simplex", "callback"].contains(name) else {
+      return try library(name, entry, start, size)
+    }
     let numbers = try numbers(entry)
     func expect(_ counts: [Int]) throws(KantorError) {
       if counts.contains(numbers.count) { return }
@@ -148,9 +162,36 @@ struct TermParser {
           .missing, "field '\(field)' is callback, and the functions do not offer 'prox'")
       }
       return .host
-    default:
-      throw unknownName("term of the field '\(field)'", name, among: Self.names)
+    default: return .zero
     }
+  }
+
+  /// "l1 0.5", or "box_sum total=1 upper=0.4": numbers in the order of the parameters, or by name.
+  /// The fields 'lower' and 'upper' serve where a term has such parameters and no number for them.
+  private func library(
+    _ name: String, _ words: [String], _ start: Int, _ size: Int
+  ) throws(KantorError) -> TermShape {
+    let entry = try ProximalLibrary.entry(name)
+    var values: [String: Tensor] = [:]
+    var free = entry.parameters.map(\.name)
+    for word in words.dropFirst() {
+      let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+      guard let text = parts.last, let number = Double(text), !number.isNaN else {
+        throw KantorError(.range, "field '\(field)': '\(word.prefix(60))' is no number")
+      }
+      guard let parameter = parts.count == 2 ? parts[0] : free.first else {
+        throw KantorError(.range, "field '\(field)': \(name) has too many numbers")
+      }
+      free.removeAll { $0 == parameter }
+      values[parameter] = Tensor(try Buffer([number]), shape: [])
+    }
+    for (parameter, bounds) in [("lower", lower), ("upper", upper)] {
+      guard let bounds, free.contains(parameter) else { continue }
+      values[parameter] = Tensor(try Buffer(copying: bounds.pointer + start, count: size))
+    }
+    // Refuses what the term does not know or cannot take.
+    _ = try entry.make(count: size, values)
+    return .library(entry, values)
   }
 
   private func numbers(_ entry: [String]) throws(KantorError) -> [Double] {

@@ -1,8 +1,8 @@
 import KantorBlocks
 import KantorCore
 
-/// **Solves** F(x) = 0, F monotone, from values with noise that vanishes at solutions (multiplicative
-/// noise, interpolating finite sums), without any constant.
+/// **Solves** F(x) = 0, F monotone, from values with noise that vanishes at solutions
+/// (multiplicative noise, interpolating finite sums), without any constant.
 ///
 /// **Method** Optimistic dual averaging with separated learning rates: the extrapolation is longer
 /// than the update, and both are set by what was seen.

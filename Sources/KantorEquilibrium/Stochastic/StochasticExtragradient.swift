@@ -1,8 +1,8 @@
 import KantorBlocks
 import KantorCore
 
-/// **Solves** 0 in F(x) + dg(x), F monotone and known by samples: of a finite sum, or through a `map`
-/// with noise.
+/// **Solves** 0 in F(x) + dg(x), F monotone and known by samples: of a finite sum, or through a
+/// `map` with noise.
 ///
 /// **Method** Single-call stochastic extragradient: past, reflected or optimistic.
 ///
