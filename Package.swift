@@ -13,7 +13,8 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let catalog = transport + ["KantorEquilibrium", "KantorCatalog"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let catalog = engines + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -34,7 +35,8 @@ let package = Package(
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
     .target(name: "KantorEquilibrium", dependencies: cone),
-    .target(name: "KantorCatalog", dependencies: transport + ["KantorEquilibrium"]),
+    .target(name: "KantorNonlinear", dependencies: cone),
+    .target(name: "KantorCatalog", dependencies: engines),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
@@ -44,6 +46,7 @@ let package = Package(
     .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
