@@ -46,12 +46,21 @@ public struct BilevelCertificate: Sendable {
 
   public init() {}
 
+  /// How far y is from an answer of the lower level: its stationarity and complementarity, or,
+  /// where multipliers do not exist, the root of the gap, which grows with the square of the
+  /// distance.
+  public var relativeLowerResidual: Double {
+    let fit = max(relativeStationarity, lowerComplementarity / (1 + abs(lowerObjective)))
+    let root = relativeGap.squareRoot()
+    return fit.isNaN ? root : min(fit, root)
+  }
+
   /// The entry that decides; NaN counts as infinite.
   public var worst: Double {
     var worst = 0.0
     for entry in [
-      relativeGap, relativeLowerFeasibility, relativeUpperFeasibility, relativeHypergradient,
-      relativeImprovement,
+      relativeGap, relativeLowerResidual, relativeLowerFeasibility, relativeUpperFeasibility,
+      relativeHypergradient, relativeImprovement,
     ] {
       worst = max(worst, entry.isNaN ? .infinity : entry)
     }
@@ -68,6 +77,8 @@ extension Status {
     if worst <= tolerance * (1 + 1e-6) { return .solved }
     if let stop { return stop }
     if certificate.objective.isNaN { return .numericalError }
+    // A point that is known not to be a minimum is none to some accuracy.
+    if certificate.relativeImprovement > tolerance { return .stalled }
     return worst <= max(1e3 * tolerance, 1e-6) ? .solvedInaccurate : .stalled
   }
 }

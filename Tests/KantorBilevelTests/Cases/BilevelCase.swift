@@ -60,7 +60,36 @@ struct BilevelCase: Sendable, CustomStringConvertible {
     return found
   }
 
-  private init(_ entry: [String: Any]) throws {
+  /// A problem with |y_j|, for methods for smooth functions: y_j = p_j - q_j with p, q >= 0, where
+  /// |y_j| is p_j + q_j.
+  private static func split(_ entry: [String: Any]) -> [String: Any] {
+    var entry = entry
+    let ny = entry["ny"] as? Int ?? 0
+    for key in ["F", "f"] {
+      var text = entry[key] as? String ?? ""
+      for j in 1...ny {
+        text = text.replacingOccurrences(of: "abs(y\(j))", with: "(p\(j)+q\(j))")
+        text = text.replacingOccurrences(of: "y\(j)", with: "(p\(j)-q\(j))")
+      }
+      for j in 1...ny {
+        text = text.replacingOccurrences(of: "p\(j)", with: "y\(j)")
+        text = text.replacingOccurrences(of: "q\(j)", with: "y\(j + ny)")
+      }
+      entry[key] = text
+    }
+    func halves(_ y: [Double]) -> [Double] { y.map { max($0, 0) } + y.map { max(-$0, 0) } }
+    for key in ["y0", "y_star"] { entry[key] = halves(list(entry[key])) }
+    entry["hypergradients"] = (entry["hypergradients"] as? [[String: Any]] ?? []).map {
+      $0.merging(["y": halves(list($0["y"]))]) { $1 }
+    }
+    entry["yl"] = [Double](repeating: 0, count: 2 * ny)
+    entry["yu"] = [Any](repeating: NSNull(), count: 2 * ny)
+    entry["ny"] = 2 * ny
+    return entry
+  }
+
+  private init(_ given: [String: Any]) throws {
+    let entry = given["class"] as? String == "nonsmooth" ? Self.split(given) : given
     func text(_ key: String) -> String { entry[key] as? String ?? "" }
     func numbers(_ key: String) -> [Double] { Self.list(entry[key]) }
     let nx = entry["nx"] as? Int ?? 0
