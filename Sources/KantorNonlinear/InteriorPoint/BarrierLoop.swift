@@ -141,15 +141,12 @@ final class BarrierLoop {
     tau = max(0.99, 1 - mu)
     while true {
       let estimate = try assess()
+      let stop = context.run.monitor.check(
+        iteration: context.iterations, objective: shownObjective, residual: estimate, gap: mu)
       if estimate <= 0.5 * context.tolerance { return .converged }
       if let best { best.consider(self, estimate) }
       if try leave?(self) == true { return .restored }
-      if context.run.monitor.check(
-        iteration: context.iterations, objective: shownObjective,
-        residual: estimate, gap: mu) != nil
-      {
-        return .stopped
-      }
+      if stop != nil { return .stopped }
       if !form.isRestoration, try isUnbounded() { return .unbounded }
       if context.run.monitor.reachesIterationLimit(context.iterations) { return .stopped }
       if let best, best.isStale(mu <= floor(), estimate) { return .stuck }
@@ -221,7 +218,8 @@ final class BarrierLoop {
   /// Where mu ends: complementarity of the answer is about mu over the scale of f.
   func floor() -> Double {
     if form.isRestoration { return 0.1 * context.tolerance }
-    return max(1e-16, 0.09 * context.tolerance * min(1, model.objectiveScale * certificateUnit))
+    let size = max(model.objectiveScale, abs(objective))
+    return max(1e-18, 0.09 * context.tolerance * min(1, size))
   }
 
   private func updateBarrier() {
