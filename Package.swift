@@ -13,7 +13,7 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let engines = transport + ["KantorNonlinear"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
 let catalog = engines + ["KantorCatalog"]
 
 let package = Package(
@@ -34,6 +34,7 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
+    .target(name: "KantorEquilibrium", dependencies: cone),
     .target(name: "KantorNonlinear", dependencies: cone),
     .target(name: "KantorCatalog", dependencies: engines),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
@@ -44,6 +45,7 @@ let package = Package(
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
