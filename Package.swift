@@ -13,7 +13,8 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let catalog = transport + ["KantorCatalog"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let catalog = engines + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -33,7 +34,9 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
-    .target(name: "KantorCatalog", dependencies: transport),
+    .target(name: "KantorEquilibrium", dependencies: cone),
+    .target(name: "KantorNonlinear", dependencies: cone),
+    .target(name: "KantorCatalog", dependencies: engines),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
@@ -42,6 +45,8 @@ let package = Package(
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),

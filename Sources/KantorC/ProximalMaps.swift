@@ -43,7 +43,8 @@ private func numbers(
 ) throws(KantorError) -> Tensor {
   let target = try view(array, argument)
   guard target.type == .f64 else {
-    throw KantorError(.layout, "\(argument) has elements of type \(target.type.name); f64 is needed")
+    throw KantorError(
+      .layout, "\(argument) has elements of type \(target.type.name); f64 is needed")
   }
   guard target.shape == other.shape else {
     throw KantorError(

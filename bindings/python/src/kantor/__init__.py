@@ -39,9 +39,11 @@ from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
 from ._library import lib as _lib
 from ._problem import Problem
+from ._questions import Questions
 from ._result import Result
 from ._settings import Settings
 from ._solve import solve
+from ._stepper import Question, Stepper
 
 __version__: str = _lib.kantor_version().decode()
 
@@ -57,9 +59,12 @@ __all__ = [
     "OutsideDomain",
     "Problem",
     "Progress",
+    "Question",
+    "Questions",
     "Result",
     "Settings",
     "StateError",
+    "Stepper",
     "UnknownNameError",
     "UnsupportedError",
     "VersionError",
