@@ -13,7 +13,9 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let catalog = transport + ["KantorEquilibrium", "KantorCatalog"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let bilevel = engines + ["KantorBilevel"]
+let catalog = bilevel + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -34,7 +36,9 @@ let package = Package(
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
     .target(name: "KantorEquilibrium", dependencies: cone),
-    .target(name: "KantorCatalog", dependencies: transport + ["KantorEquilibrium"]),
+    .target(name: "KantorNonlinear", dependencies: cone),
+    .target(name: "KantorBilevel", dependencies: engines),
+    .target(name: "KantorCatalog", dependencies: bilevel),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
@@ -43,7 +47,11 @@ let package = Package(
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(
+      name: "KantorBilevelTests", dependencies: catalog + ["TestSupport"],
+      exclude: ["Cases/bilevel_cases.json"]),
     .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),
