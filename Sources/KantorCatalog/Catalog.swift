@@ -22,6 +22,7 @@ extension Catalog {
       MapKind.kind,
       MapFitKind.kind,
       ConeKind.kind,
+      NonlinearKind.kind,
       LeastSquaresKind.kind,
     ],
     methods: [
@@ -66,6 +67,7 @@ extension Catalog {
       InteriorPoint.entry,
       ActiveSet.entry,
       FirstOrder.entry,
+      NonlinearInteriorPoint.entry,
       LevenbergMarquardt.entry,
     ])
 }

@@ -149,7 +149,8 @@ final class BarrierForm {
     for k in 0..<na { residual[Int(row.pointer[k])] += sign.pointer[k] * u[k] }
   }
 
-  private func proximity(_ v: UnsafePointer<Double>) -> Double {
+  /// The objective of restoration.
+  func proximity(_ v: UnsafePointer<Double>) -> Double {
     guard let w = weight?.pointer, let r = centre?.pointer else { return 0 }
     var sum = 0.0
     for k in 0..<nv { sum += 0.5 * w[k] * (v[k] - r[k]) * (v[k] - r[k]) }

@@ -61,14 +61,15 @@ extension BarrierLoop {
     if form.isRestoration { return barrierError(0) }
     let unit = certificateUnit
     let s = model.objectiveScale
+    let gap = max(abs(objective) / s, min(unit, 100))
     var worst = 0.0
     func take(_ x: Double) { if !(x <= worst) { worst = x } }
     let (x, a, b, g) = (v.pointer, zl.pointer, zu.pointer, lagrangian.pointer)
     let (l, u) = (form.lower.pointer, form.upper.pointer)
     for k in 0..<form.nx {
       take(abs(g[k] - a[k] + b[k]) / (s * unit))
-      if l[k] != -.infinity { take(a[k] * (x[k] - l[k]) / (s * unit)) }
-      if u[k] != .infinity { take(b[k] * (u[k] - x[k]) / (s * unit)) }
+      if l[k] != -.infinity { take(a[k] * (x[k] - l[k]) / (s * gap)) }
+      if u[k] != .infinity { take(b[k] * (u[k] - x[k]) / (s * gap)) }
     }
     // Rows: c(x) without the slacks.
     let problem = model.problem
@@ -89,9 +90,9 @@ extension BarrierLoop {
       }
       guard low != high else { continue }
       if multiplier > 0 {
-        take(high.isFinite ? multiplier * max(high - value, 0) / unit : multiplier / unit)
+        take(high.isFinite ? multiplier * max(high - value, 0) / gap : multiplier / unit)
       } else if multiplier < 0 {
-        take(low.isFinite ? -multiplier * max(value - low, 0) / unit : -multiplier / unit)
+        take(low.isFinite ? -multiplier * max(value - low, 0) / gap : -multiplier / unit)
       }
     }
     if worst <= 0.5 * context.tolerance, violation > 0.5 * context.tolerance {

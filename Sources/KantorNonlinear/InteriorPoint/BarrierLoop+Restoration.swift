@@ -8,11 +8,7 @@ extension BarrierLoop {
     if context.run.monitor.stop != nil { return .stopped }
     pendingEntry = nil
     if form.isRestoration { return .stuck }
-    if model.oracle.usesDifferences, model.oracle.scheme == .forward {
-      model.oracle.scheme = .central
-      try returnToPoint()
-      return nil
-    }
+    if try sharpen() { return nil }
     if quasi != nil {
       if model.oracle.offersLagrangianGradient, model.hessianDense != nil {
         quasi = nil
@@ -55,9 +51,16 @@ extension BarrierLoop {
       guard inner.context.iterations > least else { return false }
       return try self.canReturn(to: inner, goal: goal, theta: theta, phi: phi)
     }
-    _ = try inner.form.evaluate(inner.v.pointer, residual: inner.residual.pointer)
     inner.objective = try inner.form.evaluate(inner.v.pointer, residual: inner.residual.pointer).1
-    let outcome = try inner.run()
+    var outcome = try inner.run()
+    // The proximal term moves the answer; a weaker one around it shows the violation's own.
+    for _ in 0..<3 {
+      guard outcome == .converged, inner.violationWithout(form) > 100 * context.tolerance else {
+        break
+      }
+      inner.weaken()
+      outcome = try inner.run()
+    }
     switch outcome {
     case .restored: return try resume(inner)
     case .stopped: return .stopped
@@ -68,6 +71,18 @@ extension BarrierLoop {
       weights = inner.y
       return .infeasible
     }
+  }
+
+  /// The proximal term of restoration shrinks and moves to where it is.
+  private func weaken() {
+    guard let weight = form.weight?.pointer, let centre = form.centre?.pointer else { return }
+    for k in 0..<nv {
+      weight[k] *= 1e-3
+      centre[k] = v.pointer[k]
+    }
+    mu = max(floor(), 1e-5)
+    filter.removeAll()
+    objective = form.proximity(v.pointer)
   }
 
   /// Where restoration starts: at the outer point, with p and q in closed form.

@@ -22,6 +22,7 @@ from typing import Any, List
 
 from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
+from ._check import check_derivatives
 from ._errors import (
     InternalError,
     InvalidShapeError,
@@ -69,6 +70,7 @@ __all__ = [
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",
@@ -76,6 +78,7 @@ __all__ = [
     "methods",
     "ot",
     "plot",
+    "prox",
     "qp",
     "solve",
     "solve_batch",
@@ -84,7 +87,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
