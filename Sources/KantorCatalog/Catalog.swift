@@ -68,6 +68,11 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      TrustRegion.entry,
+      LimitedMemory.entry,
+      LazyNewton.entry,
+      DampedNewton.entry,
+      RegularisedNewton.entry,
       LevenbergMarquardt.entry,
     ])
 }
