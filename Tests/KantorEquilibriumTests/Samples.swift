@@ -64,9 +64,9 @@ struct Sample {
     try problem.set("start", .array(Tensor(try Buffer(start))))
     if components > 0 { try problem.set("components", .int(Int64(components))) }
     if let prox { try problem.set("prox", .text(prox)) }
-    if let blocks { try problem.set("blocks", .array(Tensor(try Buffer(blocks)))) }
-    if let lower { try problem.set("lower", .array(Tensor(try Buffer(lower)))) }
-    if let upper { try problem.set("upper", .array(Tensor(try Buffer(upper)))) }
+    if let blocks { try problem.set("prox_blocks", .array(Tensor(try Buffer(blocks)))) }
+    if let lower { try problem.set("prox_lower", .array(Tensor(try Buffer(lower)))) }
+    if let upper { try problem.set("prox_upper", .array(Tensor(try Buffer(upper)))) }
     if let lipschitz { try problem.set("lipschitz", .real(lipschitz)) }
     if let comonotone { try problem.set("comonotone", .real(comonotone)) }
     return problem
@@ -86,7 +86,9 @@ func run(
 ) throws(KantorError) -> Result {
   let settings = settings ?? Settings(method: entry.spec)
   for (name, value) in options { try settings.set(name, value) }
-  return try entry.solve(try problem.seal(), try settings.run(for: entry.spec))
+  let run = try settings.run(for: entry.spec)
+  let result = try entry.solve(try problem.seal(), run)
+  return result.adding(try CommonOutputs.fields(of: result, run.monitor))
 }
 
 func distance(_ a: [Double], _ b: [Double]) -> Double {

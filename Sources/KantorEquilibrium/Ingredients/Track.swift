@@ -1,5 +1,6 @@
 import KantorBlocks
 import KantorCore
+import KantorNumerics
 
 /// The course of a solve: residuals, the best point, signs of divergence, limits.
 final class Track {
@@ -46,6 +47,7 @@ final class Track {
     if let given = try StartPoint.read(oracle.problem, run.start) {
       z.pointer.update(from: given.pointer, count: n)
       best.pointer.update(from: given.pointer, count: n)
+      withExtendedLifetime(given) {}
       guard case .fine = try oracle.value(at: z.pointer, into: f.pointer) else { return false }
     }
     startSize = 1 + Vectors.norm(z.pointer, n)
@@ -94,6 +96,20 @@ final class Track {
   /// After going back to the best point: growth is counted from here.
   func forgive(_ iteration: Int) { bestIteration = iteration }
 
+  /// Leaves the best point, which is a solution but not the one that is looked for: forgets it and
+  /// puts a point nearby into `z`.
+  func leave(
+    _ stream: inout RandomStream, into z: Buffer<Double>, _ f: Buffer<Double>
+  ) throws(KantorError) {
+    let size = 1e-3 * (1 + Vectors.norm(best.pointer, n) / Double(n).squareRoot())
+    for i in 0..<n { z.pointer[i] = best.pointer[i] + size * (2 * stream.uniform() - 1) }
+    guard case .fine = try oracle.value(at: z.pointer, into: f.pointer) else {
+      fail()
+      return
+    }
+    bestResidual = .infinity
+  }
+
   /// F could not be evaluated at the start, or the host ended the solve there.
   func fail() { oracle.monitor.end(.callbackError) }
 
@@ -123,6 +139,7 @@ enum StartPoint {
     let joined = try problem.start.copy()
     if let x { joined.pointer.update(from: x.pointer, count: split) }
     if let y { (joined.pointer + split).update(from: y.pointer, count: y.count) }
+    withExtendedLifetime((x, y)) {}
     return joined
   }
 }

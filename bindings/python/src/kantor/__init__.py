@@ -78,6 +78,7 @@ __all__ = [
     "methods",
     "ot",
     "plot",
+    "prox",
     "qp",
     "solve",
     "solve_batch",
@@ -86,7 +87,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
