@@ -142,7 +142,7 @@ final class BarrierLoop {
   /// From v, zl, zu and mu, and `objective`, `residual` and the model's derivatives at v.
   func run() throws(KantorError) -> Outcome {
     updateDual()
-    if isAnswer, try !sharpen() || isAnswer { return .converged }
+    if isAnswer { return .converged }
     let theta = violationSum(residual)
     thetaMax = 1e4 * max(1, theta)
     thetaMin = 1e-4 * max(1, theta)

@@ -7,8 +7,9 @@ import KantorNumerics
 ///     [W + D_x + w   J'              ] [dx]   [r_x]
 ///     [J             -(S + c I)      ] [dy] = [r_c - ...],
 ///
-/// S_i the sum of 1 / (D_k + w) over the u_k of row i, D the diagonal of barrier and proximal terms, w and c shifts. Its inertia is right when that of
-/// the whole system is: as many negative eigenvalues as rows.
+/// S_i the sum of 1 / (D_k + w) over the u_k of row i, D the diagonal of barrier and proximal
+/// terms, w and c shifts. Its inertia is right when that of the whole system is: as many negative
+/// eigenvalues as rows.
 final class BarrierSystem {
   enum Verdict: Sendable {
     case good, wrongInertia, singular, stopped
