@@ -23,6 +23,7 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      LeastSquaresKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -67,5 +68,6 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      LevenbergMarquardt.entry,
     ])
 }

@@ -62,6 +62,7 @@ public struct KindSpecimens: Sendable {
     case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "nonlinear": return NonlinearSpecimens.all
+    case "least_squares": return LeastSquaresSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
     }
