@@ -134,13 +134,14 @@ final class BarrierLoop {
   /// From v, zl, zu and mu, and `objective`, `residual` and the model's derivatives at v.
   func run() throws(KantorError) -> Outcome {
     updateDual()
-    if isAnswer { return .converged }
+    if isAnswer, try !sharpen() || isAnswer { return .converged }
     let theta = violationSum(residual)
     thetaMax = 1e4 * max(1, theta)
     thetaMin = 1e-4 * max(1, theta)
     tau = max(0.99, 1 - mu)
     while true {
-      let estimate = try assess()
+      var estimate = try assess()
+      if estimate <= Self.nearAnswer, try sharpen() { estimate = try assess() }
       let stop = context.run.monitor.check(
         iteration: context.iterations, objective: shownObjective, residual: estimate, gap: mu)
       if estimate <= 0.5 * context.tolerance { return .converged }
@@ -159,6 +160,18 @@ final class BarrierLoop {
         if let outcome = try rescue() { return outcome }
       }
     }
+  }
+
+  /// Forward differences, with errors of 1e-8, do well enough up to here.
+  private static let nearAnswer = 1e-5
+
+  /// Central differences from now on, and the derivatives at the point anew. False where there are
+  /// none of the lesser kind.
+  func sharpen() throws(KantorError) -> Bool {
+    guard model.oracle.usesDifferences, model.oracle.scheme == .forward else { return false }
+    model.oracle.scheme = .central
+    try returnToPoint()
+    return true
   }
 
   enum Advance { case accepted, failed, stopped }

@@ -5,9 +5,9 @@ import KantorNumerics
 /// The Newton system of a barrier program, reduced to x and the rows:
 ///
 ///     [W + D_x + w   J'              ] [dx]   [r_x]
-///     [J             -(S + c I)      ] [dy] = [r_c - ...],   S_i = sum 1 / (D_k + w) over u_k of row i,
+///     [J             -(S + c I)      ] [dy] = [r_c - ...],
 ///
-/// D the diagonal of barrier and proximal terms, w and c shifts. Its inertia is right when that of
+/// S_i the sum of 1 / (D_k + w) over the u_k of row i, D the diagonal of barrier and proximal terms, w and c shifts. Its inertia is right when that of
 /// the whole system is: as many negative eigenvalues as rows.
 final class BarrierSystem {
   enum Verdict: Sendable {
@@ -109,7 +109,9 @@ final class BarrierSystem {
         sum += abs(x[k])
       }
       guard top.isFinite, sum.isFinite else { return false }
-      if top <= Self.accurate * size || (round > 0 && top > 0.3 * last) { return top <= 1e-5 * size }
+      if top <= Self.accurate * size || (round > 0 && top > 0.3 * last) {
+        return top <= 1e-5 * size
+      }
       last = top
       apply(r, r)
       for k in 0..<order { x[k] += r[k] }

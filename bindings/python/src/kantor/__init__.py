@@ -22,6 +22,7 @@ from typing import Any, List
 
 from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
+from ._check import check_derivatives
 from ._errors import (
     InternalError,
     InvalidShapeError,
@@ -69,6 +70,7 @@ __all__ = [
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",
