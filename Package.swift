@@ -13,8 +13,8 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let bilevel = transport + ["KantorBilevel"]
-let catalog = bilevel + ["KantorCatalog"]
+let engines = transport + ["KantorBilevel", "KantorEquilibrium", "KantorNonlinear"]
+let catalog = engines + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -34,8 +34,10 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
-    .target(name: "KantorBilevel", dependencies: transport),
-    .target(name: "KantorCatalog", dependencies: bilevel),
+    .target(name: "KantorBilevel", dependencies: cone),
+    .target(name: "KantorEquilibrium", dependencies: cone),
+    .target(name: "KantorNonlinear", dependencies: cone),
+    .target(name: "KantorCatalog", dependencies: engines),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
@@ -47,6 +49,8 @@ let package = Package(
     .testTarget(
       name: "KantorBilevelTests", dependencies: catalog + ["TestSupport"],
       exclude: ["Cases/bilevel_cases.json"]),
+    .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),

@@ -1,0 +1,66 @@
+import KantorCore
+
+/// The problem kind "inclusion": find x with 0 in F(x) + dg(x).
+public enum InclusionKind {
+  public static let kind = ProblemKind(
+    name: "inclusion",
+    summary: "Variational inequalities and monotone inclusions: 0 in F(x) + dg(x).",
+    fields: fields, seal: seal, defaultMethod: defaultMethod)
+
+  static let fields: [FieldSpec] =
+    [
+      FieldSpec(
+        "functions", .functions, .input,
+        choices: [Functions.Member.map, .batchMap, .prox].map(\.rawValue),
+        "F as 'map' (n numbers at x), or as 'batch_map' (mean of the listed components at x), or "
+          + "both; 'prox' if g is the host's."),
+      FieldSpec(
+        "start", .array, .input, shape: "(n,)", ranks: [1], "Point to start from; gives n."),
+      FieldSpec(
+        "components", .int, .input,
+        "Number of components of which F is the mean; needed with 'batch_map'."),
+      FieldSpec(
+        "prox", .text, .input,
+        "The term g: " + InclusionFields.terms + "; callback, for the function 'prox'. One for all "
+          + "blocks, or one for each with commas between them. zero if not set, or callback if "
+          + "the functions offer 'prox'."),
+      FieldSpec(
+        "blocks", .array, .input, shape: "(b,)", ranks: [1],
+        "Sizes of the consecutive blocks of variables that have terms of their own; one block of "
+          + "all if not set."),
+    ] + InclusionFields.shared
+
+  /// A finite sum that the host calls cocoercive pays for sampling; everything else goes by the
+  /// method with the best rate of its last iterate.
+  static func defaultMethod(_ sealed: any SealedProblem) -> String {
+    "fast_extragradient"
+  }
+
+  static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
+    let read = InclusionFields(fields: fields)
+    let functions = try read.functions()
+    let start = try read.start("start")
+    let components = try read.components()
+    try checkFunctions(functions, components)
+    let sizes = try read.sizes("blocks", n: start.count) ?? [start.count]
+    let term = try read.term(
+      "prox", fields.text("prox"), sizes: sizes, hasHostProx: functions.prox != nil)
+    return InclusionProblem(
+      form: .inclusion, functions: functions, hostFunctions: functions, components: components,
+      term: term, start: start, lipschitz: try read.lipschitz(),
+      comonotone: fields.real("comonotone"))
+  }
+
+  static func checkFunctions(_ functions: Functions, _ components: Int) throws(KantorError) {
+    guard functions.map != nil || functions.batchMap != nil else {
+      throw KantorError(.missing, "the functions offer neither 'map' nor 'batch_map'")
+    }
+    guard components > 0 || functions.batchMap == nil else {
+      throw KantorError(.missing, "field 'components' has not been set; 'batch_map' needs it")
+    }
+    guard components == 0 || functions.batchMap != nil else {
+      throw KantorError(
+        .missing, "components is \(components), and the functions do not offer 'batch_map'")
+    }
+  }
+}
