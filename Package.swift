@@ -13,8 +13,9 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let engines = transport + ["KantorBilevel", "KantorEquilibrium", "KantorNonlinear"]
-let catalog = engines + ["KantorCatalog"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let bilevel = engines + ["KantorBilevel"]
+let catalog = bilevel + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -34,10 +35,10 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
-    .target(name: "KantorBilevel", dependencies: cone),
     .target(name: "KantorEquilibrium", dependencies: cone),
     .target(name: "KantorNonlinear", dependencies: cone),
-    .target(name: "KantorCatalog", dependencies: engines),
+    .target(name: "KantorBilevel", dependencies: engines),
+    .target(name: "KantorCatalog", dependencies: bilevel),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),

@@ -34,6 +34,7 @@
 #include "kantor/functions.h"
 #include "kantor/library.h"
 #include "kantor/problem.h"
+#include "kantor/prox.h"
 #include "kantor/result.h"
 #include "kantor/settings.h"
 #include "kantor/solve.h"

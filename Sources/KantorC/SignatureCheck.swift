@@ -31,6 +31,8 @@ func signatureCheck() {
   same(kantorProblemSetReal, CKantor.kantor_problem_set_real)
   same(kantorProblemSetSparse, CKantor.kantor_problem_set_sparse)
   same(kantorProblemSetText, CKantor.kantor_problem_set_text)
+  same(kantorProxApply, CKantor.kantor_prox_apply)
+  same(kantorProxVjp, CKantor.kantor_prox_vjp)
   same(kantorQpDense, CKantor.kantor_qp_dense)
   same(kantorQpWorkspace, CKantor.kantor_qp_workspace)
   same(kantorResultArray, CKantor.kantor_result_array)

@@ -64,9 +64,9 @@ struct Sample {
     try problem.set("start", .array(Tensor(try Buffer(start))))
     if components > 0 { try problem.set("components", .int(Int64(components))) }
     if let prox { try problem.set("prox", .text(prox)) }
-    if let blocks { try problem.set("blocks", .array(Tensor(try Buffer(blocks)))) }
-    if let lower { try problem.set("lower", .array(Tensor(try Buffer(lower)))) }
-    if let upper { try problem.set("upper", .array(Tensor(try Buffer(upper)))) }
+    if let blocks { try problem.set("prox_blocks", .array(Tensor(try Buffer(blocks)))) }
+    if let lower { try problem.set("prox_lower", .array(Tensor(try Buffer(lower)))) }
+    if let upper { try problem.set("prox_upper", .array(Tensor(try Buffer(upper)))) }
     if let lipschitz { try problem.set("lipschitz", .real(lipschitz)) }
     if let comonotone { try problem.set("comonotone", .real(comonotone)) }
     return problem

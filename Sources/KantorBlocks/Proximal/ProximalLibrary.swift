@@ -20,8 +20,8 @@ public enum ProximalLibrary {
   private static let rows = ProximalParameter(
     "rows", isRequired: true, "rows of the matrix that x stands for, row after row")
 
-  private static let parikh = "parikh2014"
-  private static let combettes = "combettes2011"
+  private static let parikh = "parikh2014proximal"
+  private static let combettes = "combettes2011proximal"
 
   // MARK: Sums of functions of one number
 
@@ -110,7 +110,7 @@ public enum ProximalLibrary {
         ProximalParameter("weight", shape: "() or (groups,)", "w >= 0, 1 if not given"),
       ], source: combettes
     ) { (a) throws(KantorError) in try GroupMap(a, groups: true) },
-    ProximalEntry("l1_ball", .indicator, "sum |x| <= r", [radius], source: "condat2016") {
+    ProximalEntry("l1_ball", .indicator, "sum |x| <= r", [radius], source: "condat2016fast") {
       (a) throws(KantorError) in
       try AbsoluteBallMap(count: a.count, radius: try a.positive("radius", or: 1))
     },
@@ -141,10 +141,10 @@ public enum ProximalLibrary {
   // MARK: Polyhedra
 
   private static let sets: [ProximalEntry] = [
-    ProximalEntry("simplex", .indicator, "x >= 0, sum x = r", [radius], source: "condat2016") {
+    ProximalEntry("simplex", .indicator, "x >= 0, sum x = r", [radius], source: "condat2016fast") {
       (a) throws(KantorError) in try SimplexMap(a, isFilled: false)
     },
-    ProximalEntry("budget", .indicator, "x >= 0, sum x <= r", [radius], source: "condat2016") {
+    ProximalEntry("budget", .indicator, "x >= 0, sum x <= r", [radius], source: "condat2016fast") {
       (a) throws(KantorError) in try SimplexMap(a, isFilled: true)
     },
     ProximalEntry(
@@ -156,7 +156,7 @@ public enum ProximalLibrary {
         ProximalParameter("total", "a'x, in place of the two below"),
         ProximalParameter("total_lower", "none if not given"),
         ProximalParameter("total_upper", "none if not given"),
-      ], source: "kiwiel2008"
+      ], source: "kiwiel2008breakpoint"
     ) { (a) throws(KantorError) in try KnapsackMap(a) },
     ProximalEntry(
       "halfspace", .indicator, "a'x <= b",
@@ -182,19 +182,19 @@ public enum ProximalLibrary {
     },
     ProximalEntry(
       "exponential", .indicator, "x_1 exp(x_0/x_1) <= x_2, x_1 > 0, and the closure, by threes",
-      source: "friberg2021"
+      source: "friberg2021projection"
     ) { (a) throws(KantorError) in try ConeSetMap.exponential(a) },
     ProximalEntry(
       "psd", .indicator, "symmetric positive semidefinite matrices",
       [ProximalParameter("rows", "rows of the matrix; found from n if not given")],
-      takesMatrix: true, source: "higham1988"
+      takesMatrix: true, source: "higham1988nearest"
     ) { (a) throws(KantorError) in try SemidefiniteMap(a) },
   ]
 
   private static let matrices: [ProximalEntry] = [
     ProximalEntry(
       "nuclear", .function, "w times the sum of singular values", [rows, weight],
-      takesMatrix: true, source: "lewis1995"
+      takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
       let w = try number(a)
       return try SpectralMap(a) { (k) throws(KantorError) in
@@ -203,14 +203,14 @@ public enum ProximalLibrary {
     },
     ProximalEntry(
       "spectral", .function, "w times the largest singular value", [rows, weight],
-      takesMatrix: true, source: "lewis1995"
+      takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
       let w = try number(a)
       return try SpectralMap(a) { (k) throws(KantorError) in try LargestMap(count: k, weight: w) }
     },
     ProximalEntry(
       "nuclear_ball", .indicator, "sum of singular values <= r", [rows, radius],
-      takesMatrix: true, source: "lewis1995"
+      takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
       let r = try a.positive("radius", or: 1)
       return try SpectralMap(a) { (k) throws(KantorError) in
@@ -219,7 +219,7 @@ public enum ProximalLibrary {
     },
     ProximalEntry(
       "spectral_ball", .indicator, "largest singular value <= r", [rows, radius],
-      takesMatrix: true, source: "lewis1995"
+      takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
       let r = try a.positive("radius", or: 1)
       return try SpectralMap(a) { (k) throws(KantorError) in try cube(k, r) }
@@ -237,15 +237,15 @@ public enum ProximalLibrary {
       "mirror_simplex", .mirror,
       "x >= 0, sum x = r, with the divergence KL from q: out = argmax x'u - KL(u|q)/step",
       [ProximalParameter("center", shape: "() or (n,)", "q > 0, 1 if not given"), radius],
-      source: "beck2003"
+      source: "beck2003mirror"
     ) { (a) throws(KantorError) in try MirrorSimplexMap(a) },
   ]
 
   private static let sequences: [ProximalEntry] = [
     ProximalEntry(
-      "total_variation", .function, "w sum |x_{i+1} - x_i|", [weight], source: "johnson2013"
+      "total_variation", .function, "w sum |x_{i+1} - x_i|", [weight], source: "johnson2013dynamic"
     ) { (a) throws(KantorError) in try VariationMap(a) },
-    ProximalEntry("isotonic", .indicator, "x_1 <= x_2 <= ... <= x_n", source: "best1990") {
+    ProximalEntry("isotonic", .indicator, "x_1 <= x_2 <= ... <= x_n", source: "best1990active") {
       (a) throws(KantorError) in try IsotonicMap(a)
     },
     ProximalEntry(
@@ -253,7 +253,7 @@ public enum ProximalLibrary {
       [
         ProximalParameter(
           "weights", shape: "() or (n,)", "w_1 >= w_2 >= ... >= 0, 1 if not given")
-      ], source: "bogdan2015"
+      ], source: "bogdan2015slope"
     ) { (a) throws(KantorError) in try SortedAbsoluteMap(a) },
   ]
 }

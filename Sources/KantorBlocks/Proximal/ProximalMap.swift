@@ -59,7 +59,7 @@ public struct ProximalParameter: Sendable {
 
 /// A proximal map of the library, before it is made for data.
 public struct ProximalEntry: Sendable {
-  public enum Form: Sendable {
+  public enum Form: String, Sendable {
     case function
     /// g is 0 on a set and infinite elsewhere: the map is the projection on the set.
     case indicator

@@ -170,7 +170,7 @@ final class SortedAbsoluteMap: ProximalMap {
     for k in 0..<count {
       let i = Int(order.pointer[k])
       let size = max(fitted.pointer[k], 0)
-      out[i] = x[i] < 0 ? -size : size
+      out[i] = size > 0 && x[i] < 0 ? -size : size
     }
     return true
   }

@@ -176,7 +176,7 @@ final class AbsoluteBallMap: ProximalMap {
     guard let tau = threshold(x, r) else { return false }
     for i in 0..<count {
       let size = max(tau.beyond(abs(x[i])), 0)
-      out[i] = x[i] < 0 ? -size : size
+      out[i] = size > 0 && x[i] < 0 ? -size : size
     }
     return true
   }

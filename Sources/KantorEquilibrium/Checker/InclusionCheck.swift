@@ -9,9 +9,12 @@ struct InclusionCertificate {
   var tangentResidual: Double?
   var gap: Double?
   var violation: Double?
-  /// Parts of the residual, and of the gap, of each block.
-  var blockResiduals: [Double] = []
+  /// Parts of the residual of each player, and of the gap of each part of the term.
+  var playerResiduals: [Double] = []
   var blockGaps: [Double?] = []
+  /// Whether x was said to be a local minimax point, and what is known of it.
+  var claimsMinimax = false
+  var curvatures: MinimaxCheck.Curvatures?
   /// F(x).
   var image: Buffer<Double>?
   var complaint: String?
@@ -25,9 +28,13 @@ extension Status {
   ) -> Status {
     let worst = certificate.relativeResidual
     // The slack is for the rounding of two different summations, not for the method.
-    if worst <= tolerance * (1 + 1e-6) { return .solved }
+    let isRightKind =
+      !certificate.claimsMinimax
+      || certificate.curvatures?.hold(InclusionCheck.curvatureTolerance) == true
+    if worst <= tolerance * (1 + 1e-6), isRightKind { return .solved }
     if let stop { return stop }
     if worst.isNaN { return certificate.complaint == nil ? .numericalError : .callbackError }
+    guard isRightKind else { return .stalled }
     return worst <= max(1e3 * tolerance, InclusionCheck.inaccurate) ? .solvedInaccurate : .stalled
   }
 }
@@ -36,10 +43,14 @@ extension Status {
 struct InclusionCheck {
   /// What `solved_inaccurate` promises at the least.
   static let inaccurate = 1e-5
+  /// Curvatures of the wrong sign that count as 0, relative to the Hessian.
+  static let curvatureTolerance = 1e-6
 
   let problem: InclusionProblem
 
-  func certify(_ x: Buffer<Double>) throws(KantorError) -> InclusionCertificate {
+  func certify(
+    _ x: Buffer<Double>, claimsMinimax: Bool = false
+  ) throws(KantorError) -> InclusionCertificate {
     let n = problem.n
     var certificate = InclusionCertificate()
     let evaluator = try Evaluator(
@@ -58,15 +69,30 @@ struct InclusionCheck {
       return certificate
     }
     certificate.residual = distance(x.pointer, moved.pointer, n)
-    for block in problem.blocks {
-      certificate.blockResiduals.append(
-        distance(x.pointer + block.start, moved.pointer + block.start, block.count))
+    if case .game(let sizes) = problem.form {
+      var start = 0
+      for size in sizes {
+        certificate.playerResiduals.append(
+          distance(x.pointer + start, moved.pointer + start, size))
+        start += size
+      }
+    }
+    if claimsMinimax, case .saddle(let split) = problem.form {
+      certificate.claimsMinimax = true
+      certificate.curvatures = try MinimaxCheck(problem: problem, split: split).curvatures(at: x)
     }
     let first = try Buffer<Double>(count: n)
     let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
     certificate.relativeResidual = certificate.residual / (1 + size)
     addClosedForms(&certificate, x, f, projection)
     return certificate
+  }
+
+  /// phi at x; NaN where it is not defined.
+  func value(_ x: Buffer<Double>) throws(KantorError) -> Double {
+    let evaluator = try Evaluator(
+      problem.hostFunctions, variables: problem.n, monitor: Monitor())
+    return try evaluator.value(at: x.pointer).1
   }
 
   private func value(
@@ -108,7 +134,7 @@ struct InclusionCheck {
     _ projection: SetProjection
   ) {
     var (tangent, gap, violation): (Double?, Double?, Double?) = (0, 0, 0)
-    for (block, map) in zip(problem.blocks, projection.maps) {
+    for (block, map) in zip(problem.term.blocks, projection.maps) {
       let set = SetForms(
         term: problem.term, block: block, map: map, x: x.pointer + block.start,
         f: f.pointer + block.start)
@@ -127,9 +153,4 @@ struct InclusionCheck {
     guard let a, let b else { return nil }
     return a + b
   }
-}
-
-extension InclusionProblem {
-  /// The blocks of the term; those of the players in games.
-  var blocks: [TermBlock] { term.blocks }
 }

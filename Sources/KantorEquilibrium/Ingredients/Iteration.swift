@@ -36,6 +36,11 @@ extension Iteration {
       track.fail()
     }
   }
+
+  /// Goes on from `point` and `value` after the loop has ended.
+  func again(_ track: Track) throws(KantorError) {
+    if track.oracle.monitor.stop == nil { try Loop(track: track).run(self) }
+  }
 }
 
 /// Runs an iteration until it is done, is stopped, or cannot go on.
@@ -45,7 +50,7 @@ private struct Loop {
   private static let mostDivergences = 30
 
   func run(_ iteration: some Iteration) throws(KantorError) {
-    var (k, undefined, divergences) = (0, 0, 0)
+    var (k, undefined, divergences) = (track.oracle.monitor.iterations, 0, 0)
     while true {
       switch try track.observe(k, iteration.point, iteration.value) {
       case .end: return

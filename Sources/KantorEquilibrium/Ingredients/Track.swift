@@ -1,5 +1,6 @@
 import KantorBlocks
 import KantorCore
+import KantorNumerics
 
 /// The course of a solve: residuals, the best point, signs of divergence, limits.
 final class Track {
@@ -93,6 +94,20 @@ final class Track {
 
   /// After going back to the best point: growth is counted from here.
   func forgive(_ iteration: Int) { bestIteration = iteration }
+
+  /// Leaves the best point, which is a solution but not the one that is looked for: forgets it and
+  /// puts a point nearby into `z`.
+  func leave(
+    _ stream: inout RandomStream, into z: Buffer<Double>, _ f: Buffer<Double>
+  ) throws(KantorError) {
+    let size = 1e-3 * (1 + Vectors.norm(best.pointer, n) / Double(n).squareRoot())
+    for i in 0..<n { z.pointer[i] = best.pointer[i] + size * (2 * stream.uniform() - 1) }
+    guard case .fine = try oracle.value(at: z.pointer, into: f.pointer) else {
+      fail()
+      return
+    }
+    bestResidual = .infinity
+  }
 
   /// F could not be evaluated at the start, or the host ended the solve there.
   func fail() { oracle.monitor.end(.callbackError) }

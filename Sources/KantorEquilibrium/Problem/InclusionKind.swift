@@ -19,21 +19,15 @@ public enum InclusionKind {
       FieldSpec(
         "components", .int, .input,
         "Number of components of which F is the mean; needed with 'batch_map'."),
-      FieldSpec(
-        "prox", .text, .input,
-        "The term g: " + InclusionFields.terms + "; callback, for the function 'prox'. One for all "
-          + "blocks, or one for each with commas between them. zero if not set, or callback if "
-          + "the functions offer 'prox'."),
-      FieldSpec(
-        "blocks", .array, .input, shape: "(b,)", ranks: [1],
-        "Sizes of the consecutive blocks of variables that have terms of their own; one block of "
-          + "all if not set."),
-    ] + InclusionFields.shared
+    ] + TermParser.specs("prox", "The term g") + InclusionFields.shared
 
-  /// A finite sum that the host calls cocoercive pays for sampling; everything else goes by the
-  /// method with the best rate of its last iterate.
+  /// Long sums that the host calls cocoercive pay for sampling; everything else goes by the method
+  /// with the best rate of its last iterate.
   static func defaultMethod(_ sealed: any SealedProblem) -> String {
-    "fast_extragradient"
+    guard let problem = sealed as? InclusionProblem, problem.components >= 1000,
+      (problem.comonotone ?? 0) > 0
+    else { return "fast_extragradient" }
+    return "variance_reduced_halpern"
   }
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
@@ -42,9 +36,7 @@ public enum InclusionKind {
     let start = try read.start("start")
     let components = try read.components()
     try checkFunctions(functions, components)
-    let sizes = try read.sizes("blocks", n: start.count) ?? [start.count]
-    let term = try read.term(
-      "prox", fields.text("prox"), sizes: sizes, hasHostProx: functions.prox != nil)
+    let term = try read.term("prox", n: start.count, hasHostProx: functions.prox != nil)
     return InclusionProblem(
       form: .inclusion, functions: functions, hostFunctions: functions, components: components,
       term: term, start: start, lipschitz: try read.lipschitz(),

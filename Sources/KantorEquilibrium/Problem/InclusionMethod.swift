@@ -13,6 +13,8 @@ public struct InclusionProposal: Sendable {
   package var complaint: String?
   /// True when the host ended the solve from within a function, and is not to be called again.
   package var hostEnded = false
+  /// True when x is said to be a local minimax point, which is then certified too.
+  package var claimsMinimax = false
 }
 
 /// A method for inclusions: proposes x.

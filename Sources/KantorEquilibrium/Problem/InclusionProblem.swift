@@ -48,29 +48,16 @@ struct InclusionFields {
 
   static let shared: [FieldSpec] = [
     FieldSpec(
-      "lower", .array, .input, shape: "(n,)", ranks: [1],
-      "Lower bounds of the variables in boxes without numbers, -infinity allowed; -infinity if not "
-        + "set."),
-    FieldSpec(
-      "upper", .array, .input, shape: "(n,)", ranks: [1],
-      "Upper bounds of the variables in boxes without numbers, infinity allowed; infinity if not "
-        + "set."),
-    FieldSpec(
       "lipschitz", .real, .input,
-      "Lipschitz constant of F (for a finite sum: root of the mean square of those of its "
+      "Lipschitz constant of F (for sampling methods: root of the mean square of those of the "
         + "components); estimated during the solve if not set."),
     FieldSpec(
       "comonotone", .real, .input,
       "A number r with <F(x) - F(y), x - y> >= r norm(F(x) - F(y))^2 for all x and y: 0 for "
-        + "monotone, positive for cocoercive, negative for weakly nonmonotone F; unknown if "
-        + "not set."),
+        + "monotone, positive for cocoercive, negative for weakly nonmonotone F; for sampling "
+        + "methods with the mean of the components' squares in place of the norm's. Unknown if not "
+        + "set."),
   ]
-
-  static let terms =
-    "a name of the library of proximal maps and its numbers, such as zero, nonnegative, simplex r "
-    + "(x >= 0 with the sum r), box l u (or box with the fields lower and upper), l2_ball r, l1 w, "
-    + "budget r, second_order, total_variation w; numbers in the order of the map's parameters, or "
-    + "as parameter=number"
 
   func functions() throws(KantorError) -> Functions {
     guard let functions = fields.functions("functions") else {
@@ -97,11 +84,16 @@ struct InclusionFields {
   func sizes(_ name: String, n: Int) throws(KantorError) -> [Int]? {
     guard let tensor = fields.tensor(name) else { return nil }
     let given = try tensor.doubles()
+    if tensor.rank == 0, given.count == 1, let size = Int(exactly: given.pointer[0]), size >= 1,
+      n % size == 0
+    {
+      return [Int](repeating: size, count: n / size)
+    }
     var sizes: [Int] = []
     var sum = 0.0
     for k in 0..<given.count {
       let size = given.pointer[k]
-      guard !size.isNaN, size.isFinite else {
+      guard size.isFinite else {
         throw KantorError(.notFinite, "\(name) is \(size) at \(k); sizes are needed")
       }
       guard size >= 1, size <= Double(n), size.rounded() == size else {
@@ -113,7 +105,7 @@ struct InclusionFields {
     }
     guard sum == Double(n) else {
       throw KantorError(
-        .shape, "the sizes in \(name) have the sum \(shortText(sum)); start has \(n) variables")
+        .shape, "the sizes in \(name) have the sum \(shortText(sum)); there are \(n) variables")
     }
     return sizes
   }
@@ -132,26 +124,5 @@ struct InclusionFields {
       throw KantorError(.range, "lipschitz is \(value); a positive number is allowed")
     }
     return value
-  }
-
-  func bounds(_ name: String, n: Int) throws(KantorError) -> Buffer<Double>? {
-    guard let tensor = fields.tensor(name) else { return nil }
-    let values = try tensor.doubles()
-    guard values.count == n else {
-      throw KantorError(.shape, "\(name) has the shape (\(values.count),); needed is (\(n),)")
-    }
-    for i in 0..<n where values.pointer[i].isNaN {
-      throw KantorError(.notFinite, "\(name) is nan at \(i)")
-    }
-    return values
-  }
-
-  func term(
-    _ name: String, _ text: String?, sizes: [Int], hasHostProx: Bool
-  ) throws(KantorError) -> ProximalTerm {
-    let n = sizes.reduce(0, +)
-    let (lower, upper) = (try bounds("lower", n: n), try bounds("upper", n: n))
-    return try TermParser(field: name, lower: lower, upper: upper, hasHostProx: hasHostProx)
-      .parse(text, sizes: sizes)
   }
 }

@@ -8,24 +8,60 @@ enum InclusionResult {
   ) throws(KantorError) -> Result {
     var certificate = InclusionCertificate()
     if !proposal.hostEnded {
-      certificate = try InclusionCheck(problem: problem).certify(proposal.x)
+      certificate = try InclusionCheck(problem: problem)
+        .certify(proposal.x, claimsMinimax: proposal.claimsMinimax)
     }
     let status = Status.judge(
       certificate, tolerance: proposal.tolerance, stop: run.monitor.stop)
     var fields = ResultFields()
-    fields.add("objective", certificate.residual)
+    fields.add("objective", try objective(problem, certificate, proposal))
     fields.certify("residual", certificate.residual)
     fields.certify("relative_residual", certificate.relativeResidual)
     if let tangent = certificate.tangentResidual { fields.certify("tangent_residual", tangent) }
     if let gap = certificate.gap { fields.certify("gap", gap) }
     if let violation = certificate.violation { fields.certify("violation", violation) }
+    if let curvatures = certificate.curvatures {
+      fields.certify("curvature_y", curvatures.y)
+      fields.certify("curvature_schur", curvatures.schur)
+    }
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
     fields.append(proposal.figures)
     fields.add("message", message(status, certificate, proposal, run))
-    fields.add("x", Tensor(proposal.x))
-    if let image = certificate.image { fields.add("operator", Tensor(image)) }
+    try addPoint(&fields, problem, certificate, proposal)
     return Result(spec: spec, status: status, fields: fields)
+  }
+
+  /// phi at saddle points where the host offers it, else the residual.
+  private static func objective(
+    _ problem: InclusionProblem, _ certificate: InclusionCertificate,
+    _ proposal: InclusionProposal
+  ) throws(KantorError) -> Double {
+    let host = problem.hostFunctions
+    guard case .saddle = problem.form, host.value != nil || host.valueGradient != nil,
+      !proposal.hostEnded
+    else { return certificate.residual }
+    return try InclusionCheck(problem: problem).value(proposal.x)
+  }
+
+  private static func addPoint(
+    _ fields: inout ResultFields, _ problem: InclusionProblem,
+    _ certificate: InclusionCertificate, _ proposal: InclusionProposal
+  ) throws(KantorError) {
+    let x = proposal.x
+    switch problem.form {
+    case .inclusion: fields.add("x", Tensor(x))
+    case .saddle(let split):
+      fields.add("x", Tensor(try Buffer(copying: x.pointer, count: split)))
+      fields.add("y", Tensor(try Buffer(copying: x.pointer + split, count: x.count - split)))
+    case .game(let sizes):
+      fields.add("x", Tensor(x))
+      fields.add("player_residuals", Tensor(try Buffer(certificate.playerResiduals)))
+      let isByPlayer = certificate.blockGaps.count == sizes.count
+      let regrets = sizes.indices.map { isByPlayer ? certificate.blockGaps[$0] ?? .nan : .nan }
+      fields.add("player_regrets", Tensor(try Buffer(regrets)))
+    }
+    if let image = certificate.image { fields.add("operator", Tensor(image)) }
   }
 
   static func message(
@@ -35,6 +71,11 @@ enum InclusionResult {
     var text =
       "\(status.name): residual \(shortText(certificate.relativeResidual)), relative, tolerance "
       + "\(shortText(proposal.tolerance)), \(run.monitor.iterations) iterations"
+    if let curvatures = certificate.curvatures, status != .solved {
+      text +=
+        "; curvature of phi_yy \(shortText(curvatures.y)), of the Schur complement "
+        + shortText(curvatures.schur)
+    }
     if status != .solved, let evidence = proposal.evidence { text += "; " + evidence }
     if status != .solved, let complaint = proposal.complaint ?? certificate.complaint {
       text += "; " + complaint
@@ -61,12 +102,11 @@ extension InclusionMethod {
 
 extension MethodTemplate {
   func spec(_ kind: ProblemKind) -> MethodSpec {
-    let outputs =
-      InclusionOutputs.certificate
-      + [InclusionOutputs.objective, InclusionOutputs.point, InclusionOutputs.image]
-      + CommonChoices.counts + self.outputs
-    return MethodSpec(
+    MethodSpec(
       name: name, kind: kind.name, summary: summary, source: source, guarantee: guarantee,
-      options: options, outputs: outputs, usesWarmStart: true, hasDerivatives: false)
+      options: options,
+      outputs: InclusionOutputs.certificate + InclusionOutputs.own(kind) + CommonChoices.counts
+        + outputs,
+      usesWarmStart: true, hasDerivatives: false)
   }
 }

@@ -188,7 +188,7 @@ public enum NonlinearOutputs {
       "Largest product of a multiplier and the slack of its bound."),
     FieldSpec(
       "scaled_complementarity", .real, .certificate,
-      "complementarity over the unit of stationarity."),
+      "complementarity over max(1, |f(x)|, min(100, unit of stationarity))."),
     FieldSpec(
       "wrong_sign", .real, .certificate,
       "Largest multiplier that has the wrong sign or belongs to an infinite bound."),

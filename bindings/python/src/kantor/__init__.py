@@ -76,6 +76,7 @@ __all__ = [
     "methods",
     "ot",
     "plot",
+    "prox",
     "qp",
     "solve",
     "solve_batch",
@@ -84,7 +85,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -301,6 +301,15 @@ PROTOTYPES = {
     "kantor_problem_field_count": (c_int64, (_text,)),
     "kantor_problem_field_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
     "kantor_output_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
+    # prox.h
+    "kantor_prox_apply": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _numbers),
+    ),
+    "kantor_prox_vjp": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _array),
+    ),
     # problem.h
     "kantor_problem_create": (c_int32, (_text, _handle_out)),
     "kantor_problem_copy": (c_int32, (_handle, _handle_out)),
