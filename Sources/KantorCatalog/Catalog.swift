@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorNonlinear
@@ -24,6 +25,7 @@ extension Catalog {
       ConeKind.kind,
       NonlinearKind.kind,
       LeastSquaresKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -69,5 +71,8 @@ extension Catalog {
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
       LevenbergMarquardt.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ])
 }
