@@ -13,7 +13,8 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let bilevel = transport + ["KantorBilevel"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let bilevel = engines + ["KantorBilevel"]
 let catalog = bilevel + ["KantorCatalog"]
 
 let package = Package(
@@ -34,7 +35,9 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
-    .target(name: "KantorBilevel", dependencies: transport),
+    .target(name: "KantorEquilibrium", dependencies: cone),
+    .target(name: "KantorNonlinear", dependencies: cone),
+    .target(name: "KantorBilevel", dependencies: engines),
     .target(name: "KantorCatalog", dependencies: bilevel),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
@@ -47,6 +50,8 @@ let package = Package(
     .testTarget(
       name: "KantorBilevelTests", dependencies: catalog + ["TestSupport"],
       exclude: ["Cases/bilevel_cases.json"]),
+    .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "ConformanceTests", dependencies: catalog + ["TestSupport"]),

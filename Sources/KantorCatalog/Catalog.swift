@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorTransport
@@ -21,6 +22,7 @@ extension Catalog {
       MapKind.kind,
       MapFitKind.kind,
       ConeKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -64,5 +66,8 @@ extension Catalog {
       InteriorPoint.entry,
       ActiveSet.entry,
       FirstOrder.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ])
 }

@@ -27,6 +27,9 @@ public struct Specimen: Sendable, CustomStringConvertible {
   public var a: [Double]?
   public var b: [Double]?
   public var isFeasible = true
+  /// Function and integer fields of a problem of another kind.
+  public var functions: [String: Functions] = [:]
+  public var integers: [String: Int64] = [:]
 
   public var description: String { name }
 
@@ -77,6 +80,8 @@ public struct Specimen: Sendable, CustomStringConvertible {
       for field in arrays { try set(field.name, field.numbers, field.shape) }
       for (name, word) in words { try problem.set(name, .text(word)) }
     }
+    for (name, bundle) in functions { try problem.set(name, .functions(bundle)) }
+    for (name, number) in integers { try problem.set(name, .int(number)) }
     if let a { try set("weights_source", a, [a.count]) }
     if let b { try set("weights_target", b, [b.count]) }
     return problem

@@ -76,7 +76,7 @@ extension Status {
     let worst = certificate.worst
     if worst <= tolerance * (1 + 1e-6) { return .solved }
     if let stop { return stop }
-    if certificate.objective.isNaN { return .numericalError }
+    if certificate.objective.isNaN || certificate.lowerObjective.isNaN { return .numericalError }
     // A point that is known not to be a minimum is none to some accuracy.
     if certificate.relativeImprovement > tolerance { return .stalled }
     return worst <= max(1e3 * tolerance, 1e-6) ? .solvedInaccurate : .stalled

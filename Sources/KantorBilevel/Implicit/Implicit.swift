@@ -91,6 +91,8 @@ final class ImplicitSolve {
   private let y: Buffer<Double>
   private var delta = 0.1
   private var failure: LowerAnswer.End?
+  /// Iterations so far; a larger solve's come first.
+  private(set) var iteration = 0
 
   init(_ oracle: BilevelOracle, _ run: Run) throws(KantorError) {
     self.oracle = oracle
@@ -167,8 +169,9 @@ final class ImplicitSolve {
     settings.feasibility = 0.5 * tolerance
     settings.iterations = min(run.options.int("max_iterations"), 100_000)
     let end = try solver.solve(settings)
+    iteration += solver.iterations
     _ = run.monitor.check(
-      iteration: solver.iterations, objective: solver.value, residual: solver.residual)
+      iteration: iteration, objective: solver.value, residual: solver.residual)
     if end == .limit { _ = run.monitor.reachesIterationLimit(run.monitor.iterationLimit) }
     failure = program.failure
     y.pointer.update(from: program.lastY.pointer, count: problem.ny)
@@ -193,7 +196,10 @@ final class ImplicitSolve {
     delta = min(0.1, factor * max(search.projectedGradient(), 1e-300))
     // The first gradient is of the start tolerance: again where that was too loose for it.
     if try refresh(search) == nil { return (try search.x.copy(), .point) }
-    var (iteration, stalls) = (0, 0)
+    var stalls = 0
+    // Values of the last iterations: a method that creeps, along the edge of the x whose lower
+    // level is feasible, say, had better end.
+    var recent = [Double](repeating: .infinity, count: 12)
     while true {
       let residual = search.projectedGradient()
       let goal = 0.5 * tolerance * max(1, abs(search.value.value))
@@ -202,6 +208,12 @@ final class ImplicitSolve {
       if stop != nil { break }
       if residual <= goal, delta <= max(goal, 1e-12) { break }
       if run.monitor.reachesIterationLimit(iteration) { break }
+      if stalls == 0 {
+        let before = recent[iteration % recent.count]
+        recent[iteration % recent.count] = search.value.value
+        let fall = before - search.value.value
+        if before.isFinite, fall < 1e-2 * tolerance * (1 + abs(before)) { break }
+      }
       delta = max(1e-13, min(delta, factor * residual))
       let step = try search.step { () throws(KantorError) in
         try self.evaluate(search.trial.pointer, search.trialGradient.pointer)

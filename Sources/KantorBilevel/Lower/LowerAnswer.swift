@@ -14,7 +14,7 @@ public final class LowerAnswer: @unchecked Sendable {
     case stopped
   }
 
-  public var end = End.undefined
+  public internal(set) var end = End.undefined
   /// The joined point.
   public let w: Buffer<Double>
   /// Multipliers of the rows: >= 0 of inequalities.
@@ -26,7 +26,7 @@ public final class LowerAnswer: @unchecked Sendable {
   public var residual = Double.infinity
   let nx: Int
 
-  init(_ problem: BilevelProblem) throws(KantorError) {
+  public init(_ problem: BilevelProblem) throws(KantorError) {
     nx = problem.nx
     w = try Buffer(count: problem.n)
     rows = try Buffer(count: problem.lower.rows)

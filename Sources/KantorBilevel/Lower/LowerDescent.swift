@@ -21,6 +21,8 @@ final class LowerDescent {
   private let trialGradient: Buffer<Double>
   private let isHeld: Buffer<Bool>
   private var quasiNewton: LBFGS?
+  /// False when the last direction met no positive curvature.
+  private var isCurved = true
   /// Steps of conjugate gradients of the last solve.
   private(set) var innerSteps = 0
 
@@ -45,6 +47,10 @@ final class LowerDescent {
     answer.bounds.fill(0)
     if problem.lowerIsFree, !oracle.offersSecondDerivative(.lower) {
       try solveFree(answer, tolerance, iterations)
+      // Newton's steps know what to do without curvature.
+      if answer.end == .stalled, answer.residual > tolerance {
+        try newton(answer, tolerance, iterations)
+      }
     } else {
       try newton(answer, tolerance, iterations)
     }
@@ -162,6 +168,7 @@ final class LowerDescent {
       p[j] = r[j]
       rho += r[j] * r[j]
     }
+    isCurved = true
     let start = rho.squareRoot()
     let goal = start * min(0.1, start.squareRoot())
     var k = 0
@@ -178,8 +185,12 @@ final class LowerDescent {
         size += p[j] * p[j]
       }
       if !(curvature > 1e-14 * size) {
-        // No curvature: the steepest descent of this subspace, or what was found so far.
-        if k == 0 { for j in 0..<ny { d[j] = p[j] } }
+        // No curvature: the steepest descent of this subspace, as far as it goes, or what was found
+        // so far.
+        if k == 0 {
+          for j in 0..<ny { d[j] = p[j] }
+          isCurved = false
+        }
         break
       }
       let alpha = rho / curvature
@@ -199,12 +210,22 @@ final class LowerDescent {
     return true
   }
 
+  /// A first step of a thousand times the point's size, for directions without curvature.
+  private func reach(_ answer: LowerAnswer) -> Double {
+    var (size, length) = (1.0, 0.0)
+    for j in 0..<problem.ny {
+      size = max(size, abs(answer.y[j]))
+      length = max(length, abs(direction.pointer[problem.nx + j]))
+    }
+    return length > 0 ? max(1, 1e3 * size / length) : 1
+  }
+
   /// Moves along the projected direction; false when nothing better is found.
   private func advance(_ answer: LowerAnswer) throws(KantorError) -> Bool {
     let (nx, ny, n) = (problem.nx, problem.ny, problem.n)
     let (g, d) = (joined.pointer + nx, direction.pointer + nx)
     for i in 0..<nx { trial.pointer[i] = answer.w.pointer[i] }
-    var t = 1.0
+    var t = isCurved ? 1 : reach(answer)
     let noise = 2e-15 * (1 + abs(answer.value))
     for _ in 0..<50 {
       var slope = 0.0

@@ -61,9 +61,16 @@ final class QuadraticStep {
       n: n, m: m, p: b, q: g, a: m > 0 ? j : nil, rowLower: UnsafePointer(rowLow.pointer),
       rowUpper: UnsafePointer(rowHigh.pointer), lower: UnsafePointer(low.pointer),
       upper: UnsafePointer(high.pointer))
-    let found = try DenseAnswer.solve(
-      problem, memory: memory.pointer, start: UnsafePointer(active.pointer), x: d.pointer,
-      y: answer.pointer, active: active.pointer)
+    guard
+      let found = try Self.attempt({ () throws(KantorError) in
+        try DenseAnswer.solve(
+          problem, memory: memory.pointer, start: UnsafePointer(active.pointer), x: d.pointer,
+          y: answer.pointer, active: active.pointer)
+      })
+    else {
+      active.fill(0)
+      return .failed
+    }
     switch found.status {
     case .solved, .solvedInaccurate:
       for i in 0..<m { rows.pointer[i] = answer.pointer[i] }
@@ -73,6 +80,18 @@ final class QuadraticStep {
       active.fill(0)
       guard m > 0 else { return .failed }
       return try elastic(b, g, j, c, price)
+    }
+  }
+
+  /// nil where rounding made the matrix indefinite, or a number too large; the next one may do.
+  static func attempt(
+    _ solve: () throws(KantorError) -> DenseAnswer
+  ) throws(KantorError) -> DenseAnswer? {
+    do throws(KantorError) {
+      return try solve()
+    } catch {
+      guard error.code == .range || error.code == .notFinite else { throw error }
+      return nil
     }
   }
 
@@ -156,9 +175,13 @@ private final class WideStep {
       a: UnsafePointer(a.pointer), rowLower: UnsafePointer(rowLow.pointer),
       rowUpper: UnsafePointer(rowHigh.pointer), lower: UnsafePointer(low.pointer),
       upper: UnsafePointer(high.pointer))
-    let found = try DenseAnswer.solve(
-      problem, memory: memory.pointer, start: nil, x: x.pointer, y: y.pointer, active: nil)
-    guard found.status == .solved || found.status == .solvedInaccurate else { return false }
+    let found = try QuadraticStep.attempt { () throws(KantorError) in
+      try DenseAnswer.solve(
+        problem, memory: memory.pointer, start: nil, x: x.pointer, y: y.pointer, active: nil)
+    }
+    guard let found, found.status == .solved || found.status == .solvedInaccurate else {
+      return false
+    }
     for i in 0..<n {
       out.d.pointer[i] = x.pointer[i]
       out.bounds.pointer[i] = y.pointer[all + i]

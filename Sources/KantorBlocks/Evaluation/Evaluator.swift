@@ -13,10 +13,12 @@ public enum Evaluation: Sendable {
 /// Calls the host's functions on behalf of one solve.
 ///
 /// Points and outputs have addresses of their own that do not change during the solve, so that a
-/// binding may wrap each of them once. Outputs are filled with NaN before a call: what the host left
-/// out is noticed, also where its language swallowed an error and returned "done". Calls are
+/// binding may wrap each of them once. Outputs are filled with NaN before a call: what the host
+/// left out is noticed, also where its language swallowed an error and returned "done". Calls are
 /// counted, and the limit on evaluations is exact.
 public final class Evaluator {
+  public typealias Member = Functions.Member
+
   public let functions: Functions
   public let variables: Int
   /// What went wrong the last time, such as "gradient: entry 3 is nan"; nil while all went well.
@@ -26,7 +28,7 @@ public final class Evaluator {
 
   private let monitor: Monitor
   private let limit: Int
-  private let limited: Set<Functions.Member>
+  private let limited: Set<Member>
   private var used = 0
   private let x: Buffer<Double>
   private let v: Buffer<Double>
@@ -40,7 +42,7 @@ public final class Evaluator {
   ///   - limited: members whose calls count towards `limit`.
   public init(
     _ functions: Functions, variables: Int, rows: Int = 0, monitor: Monitor, limit: Int = .max,
-    limited: Set<Functions.Member> = [.value, .valueGradient]
+    limited: Set<Member> = [.value, .valueGradient]
   ) throws(KantorError) {
     self.functions = functions
     self.variables = variables
@@ -110,7 +112,7 @@ public final class Evaluator {
 
   /// A member with a point and one output, such as `map` (rows numbers) or `jacobian`.
   public func call(
-    _ name: Functions.Member, _ member: Functions.At?, at point: Functions.Point, into out: Functions.Out,
+    _ name: Member, _ member: Functions.At?, at point: Functions.Point, into out: Functions.Out,
     count: Int
   ) throws(KantorError) -> Evaluation {
     let member = try need(name, member)
@@ -122,7 +124,7 @@ public final class Evaluator {
 
   /// A member with a point and a vector, such as `jacobian_product`.
   public func call(
-    _ name: Functions.Member, _ member: Functions.Product?, at point: Functions.Point,
+    _ name: Member, _ member: Functions.Product?, at point: Functions.Point,
     times vector: Functions.Point, vectorCount: Int, into out: Functions.Out, count: Int
   ) throws(KantorError) -> Evaluation {
     let member = try need(name, member)
@@ -138,7 +140,7 @@ public final class Evaluator {
   /// A member with multipliers: `hessian` or `parameter_gradient`; `y` has as many numbers as the
   /// evaluator has rows.
   public func call(
-    _ name: Functions.Member, _ member: Functions.Second?, at point: Functions.Point, sigma: Double,
+    _ name: Member, _ member: Functions.Second?, at point: Functions.Point, sigma: Double,
     y: Functions.Point, into out: Functions.Out, count: Int
   ) throws(KantorError) -> Evaluation {
     let member = try need(name, member)
@@ -169,7 +171,7 @@ public final class Evaluator {
 
   /// A member of a finite sum: the mean over the listed components.
   public func call(
-    _ name: Functions.Member, _ member: Functions.Batch?, at point: Functions.Point,
+    _ name: Member, _ member: Functions.Batch?, at point: Functions.Point,
     indices: Buffer<Int64>, count batch: Int, into out: Functions.Out, count: Int
   ) throws(KantorError) -> Evaluation {
     let member = try need(name, member)
@@ -209,7 +211,7 @@ public final class Evaluator {
 
   /// f or c at re + i im.
   public func call(
-    _ name: Functions.Member, _ member: Functions.Complex?, at re: Functions.Point, im: Functions.Point,
+    _ name: Member, _ member: Functions.Complex?, at re: Functions.Point, im: Functions.Point,
     into outRe: Functions.Out, _ outIm: Functions.Out, count: Int
   ) throws(KantorError) -> Evaluation {
     let member = try need(name, member)
@@ -229,7 +231,7 @@ public final class Evaluator {
 
   // MARK: Parts
 
-  private func need<F>(_ name: Functions.Member, _ member: F?) throws(KantorError) -> F {
+  private func need<F>(_ name: Member, _ member: F?) throws(KantorError) -> F {
     if let member { return member }
     let offered = functions.offered
     throw KantorError(
@@ -238,7 +240,7 @@ public final class Evaluator {
         + (offered.isEmpty ? "nothing" : offered.map(\.rawValue).joined(separator: ", ")))
   }
 
-  private func output(_ name: Functions.Member, _ count: Int) throws(KantorError) -> Buffer<Double> {
+  private func output(_ name: Member, _ count: Int) throws(KantorError) -> Buffer<Double> {
     if let buffer = outputs[name.index], buffer.count == count { return buffer }
     let buffer = try Buffer<Double>(count: count)
     outputs[name.index] = buffer
@@ -263,7 +265,7 @@ public final class Evaluator {
 
   /// One call: limit, NaN, time, code, and a look at the output.
   private func run(
-    _ name: Functions.Member, at point: Functions.Point, _ out: Buffer<Double>, _ count: Int,
+    _ name: Member, at point: Functions.Point, _ out: Buffer<Double>, _ count: Int,
     weight: Int = 1, _ body: (Functions.Point) -> Int32
   ) -> Evaluation {
     if monitor.stop != nil { return .stop }
@@ -294,7 +296,7 @@ public final class Evaluator {
     return inspect(name, out, count)
   }
 
-  private func inspect(_ name: Functions.Member, _ out: Buffer<Double>, _ count: Int) -> Evaluation {
+  private func inspect(_ name: Member, _ out: Buffer<Double>, _ count: Int) -> Evaluation {
     var sum = 0.0
     for i in 0..<count { sum += out.pointer[i] * 0 }
     if sum == 0 { return .fine }

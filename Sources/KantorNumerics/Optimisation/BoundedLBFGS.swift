@@ -34,8 +34,9 @@ public struct BoundedLBFGS {
     self.memory = try CurvatureMemory(count: count, capacity: max(memory, 1))
   }
 
-  /// As `LBFGS.minimise`; `lower` and, if given, `upper` have one bound per variable, infinite for
-  /// none. The gradient in outcome and iterates is the largest |x - min(u, max(l, x - g))|.
+  /// As `LBFGS.minimise`; `lower` and `upper` have one bound per variable, infinite for none;
+  /// without `upper` there are no upper ones. The gradient in outcome and iterates is the largest
+  /// |x - P(x - g)|, P onto the bounds.
   public mutating func minimise<Failure: Error>(
     x: UnsafeMutablePointer<Double>, lower: UnsafePointer<Double>,
     upper: UnsafePointer<Double>? = nil, tolerance: Double, maxIterations: Int,
@@ -44,7 +45,7 @@ public struct BoundedLBFGS {
   ) throws(Failure) -> LBFGS.Outcome {
     let g = gradient.pointer
     memory.forget()
-    for i in 0..<count { x[i] = bounded(x[i], i, lower, upper) }
+    for i in 0..<count { x[i] = Self.clamp(x[i], lower, upper, i) }
     var value = try evaluate(x, g)
     var outcome = LBFGS.Outcome(
       end: .stalled, iterations: 0, evaluations: 1, value: value, gradient: .nan)
@@ -68,7 +69,9 @@ public struct BoundedLBFGS {
       guard value.isFinite, outcome.gradient.isFinite else { return outcome }
       findDirection(x, lower, upper, min(outcome.gradient, Self.nearBound))
       let first = memory.isEmpty ? min(1, 1 / outcome.gradient) : 1
-      if let reached = try search(x, lower, upper, value, first, &outcome.evaluations, evaluate) {
+      if let reached = try search(
+        x, lower, upper, value, first, &outcome.evaluations, evaluate)
+      {
         value = reached
         memory.store(x, oldX.pointer, g, oldGradient.pointer)
       } else {
@@ -88,12 +91,12 @@ public struct BoundedLBFGS {
   static let longestSearch = 50
 
   @inline(__always)
-  private func bounded(
-    _ x: Double, _ i: Int, _ lower: UnsafePointer<Double>, _ upper: UnsafePointer<Double>?
+  private static func clamp(
+    _ t: Double, _ lower: UnsafePointer<Double>, _ upper: UnsafePointer<Double>?, _ i: Int
   ) -> Double {
-    let raised = max(x, lower[i])
+    let raised = max(lower[i], t)
     guard let upper else { return raised }
-    return min(raised, upper[i])
+    return min(upper[i], raised)
   }
 
   private func projectedGradient(
@@ -101,7 +104,7 @@ public struct BoundedLBFGS {
   ) -> Double {
     var most = 0.0
     for i in 0..<count {
-      let move = abs(x[i] - bounded(x[i] - gradient.pointer[i], i, lower, upper))
+      let move = abs(x[i] - Self.clamp(x[i] - gradient.pointer[i], lower, upper, i))
       most = move <= most ? most : move
     }
     return most
@@ -135,7 +138,7 @@ public struct BoundedLBFGS {
     for _ in 0..<Self.longestSearch {
       var (promised, moved) = (0.0, 0.0)
       for i in 0..<count {
-        x[i] = bounded(old[i] + step * d[i], i, lower, upper)
+        x[i] = Self.clamp(old[i] + step * d[i], lower, upper, i)
         promised += slope[i] * (x[i] - old[i])
         moved = max(moved, abs(x[i] - old[i]))
       }

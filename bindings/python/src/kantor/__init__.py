@@ -35,16 +35,20 @@ from ._errors import (
     UnsupportedError,
     VersionError,
 )
+from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
 from ._library import lib as _lib
 from ._problem import Problem
+from ._questions import Questions
 from ._result import Result
 from ._settings import Settings
 from ._solve import solve
+from ._stepper import Question, Stepper
 
 __version__: str = _lib.kantor_version().decode()
 
 __all__ = [
+    "Functions",
     "InternalError",
     "InvalidShapeError",
     "InvalidTypeError",
@@ -52,11 +56,15 @@ __all__ = [
     "KantorError",
     "NotSolvedError",
     "OutOfMemoryError",
+    "OutsideDomain",
     "Problem",
     "Progress",
+    "Question",
+    "Questions",
     "Result",
     "Settings",
     "StateError",
+    "Stepper",
     "UnknownNameError",
     "UnsupportedError",
     "VersionError",
@@ -68,6 +76,7 @@ __all__ = [
     "methods",
     "ot",
     "plot",
+    "prox",
     "qp",
     "solve",
     "solve_batch",
@@ -76,7 +85,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

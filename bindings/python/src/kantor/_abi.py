@@ -15,7 +15,7 @@ VERSION_NUMBER = 100
 
 F64, F32, I64, I32, U8 = 1, 2, 3, 4, 5
 COPY, BORROW = 0, 1
-REAL, INT, FLAG, TEXT, ARRAY, SPARSE = 1, 2, 3, 4, 5, 6
+REAL, INT, FLAG, TEXT, ARRAY, SPARSE, FUNCTIONS = 1, 2, 3, 4, 5, 6, 7
 CSC, CSR, COO = 1, 2, 3
 LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG = 1, 2, 3, 4
 
@@ -180,7 +180,88 @@ class ProgressInfo(ctypes.Structure):
     ]
 
 
+ReleaseFunction = CFUNCTYPE(None, c_void_p)
+ProgressFunction = CFUNCTYPE(c_int32, c_void_p, c_void_p)
+# The text is an address, not c_char_p: it is read with its length.
+LogFunction = CFUNCTYPE(None, c_int32, c_void_p, c_int64, c_void_p)
+
+_p = c_void_p
+VectorFunction = CFUNCTYPE(c_int32, _p, _p, _p)
+ValueGradientFunction = CFUNCTYPE(c_int32, _p, _p, _p, _p)
+ProductFunction = CFUNCTYPE(c_int32, _p, _p, _p, _p)
+HessianFunction = CFUNCTYPE(c_int32, _p, c_double, _p, _p, _p)
+HessianProductFunction = CFUNCTYPE(c_int32, _p, c_double, _p, _p, _p, _p)
+ComplexFunction = CFUNCTYPE(c_int32, _p, _p, _p, _p, _p)
+BatchFunction = CFUNCTYPE(c_int32, _p, _p, c_int64, _p, _p)
+BatchProductFunction = CFUNCTYPE(c_int32, _p, _p, c_int64, _p, _p, _p)
+ProxFunction = CFUNCTYPE(c_int32, _p, c_double, _p, _p)
+
+CALLBACKS = {
+    "kantor_release_fn": ReleaseFunction,
+    "kantor_progress_fn": ProgressFunction,
+    "kantor_log_fn": LogFunction,
+    "kantor_value_fn": VectorFunction,
+    "kantor_vector_fn": VectorFunction,
+    "kantor_value_gradient_fn": ValueGradientFunction,
+    "kantor_product_fn": ProductFunction,
+    "kantor_hessian_fn": HessianFunction,
+    "kantor_hessian_product_fn": HessianProductFunction,
+    "kantor_complex_fn": ComplexFunction,
+    "kantor_batch_fn": BatchFunction,
+    "kantor_batch_product_fn": BatchProductFunction,
+    "kantor_prox_fn": ProxFunction,
+}
+
+
+class Functions(ctypes.Structure):
+    """``kantor_functions``: functions of the caller, NULL where there is none."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("user", c_void_p),
+        ("value", VectorFunction),
+        ("gradient", VectorFunction),
+        ("value_gradient", ValueGradientFunction),
+        ("map", VectorFunction),
+        ("jacobian", VectorFunction),
+        ("jacobian_product", ProductFunction),
+        ("jacobian_transpose_product", ProductFunction),
+        ("hessian", HessianFunction),
+        ("hessian_product", HessianProductFunction),
+        ("value_complex", ComplexFunction),
+        ("map_complex", ComplexFunction),
+        ("batch_value", BatchFunction),
+        ("batch_gradient", BatchFunction),
+        ("batch_map", BatchFunction),
+        ("batch_hessian_product", BatchProductFunction),
+        ("prox", ProxFunction),
+        ("parameter_gradient", HessianFunction),
+        ("parameter_jacobian", VectorFunction),
+    ]
+
+
+class Question(ctypes.Structure):
+    """``kantor_question``: a value that a stepper asks for."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("field", c_char_p),
+        ("member", c_char_p),
+        ("x", c_void_p),
+        ("v", c_void_p),
+        ("y", c_void_p),
+        ("indices", c_void_p),
+        ("count", c_int64),
+        ("sigma", c_double),
+        ("step", c_double),
+        ("out", c_void_p),
+        ("out_second", c_void_p),
+    ]
+
+
 STRUCTS = {
+    "kantor_question": Question,
+    "kantor_functions": Functions,
     "kantor_array": Array,
     "kantor_sparse": Sparse,
     "kantor_method_info": MethodInfo,
@@ -189,17 +270,6 @@ STRUCTS = {
     "kantor_progress": ProgressInfo,
     "kantor_qp": QP,
     "kantor_qp_answer": QPAnswer,
-}
-
-ReleaseFunction = CFUNCTYPE(None, c_void_p)
-ProgressFunction = CFUNCTYPE(c_int32, c_void_p, c_void_p)
-# The text is an address, not c_char_p: it is read with its length.
-LogFunction = CFUNCTYPE(None, c_int32, c_void_p, c_int64, c_void_p)
-
-CALLBACKS = {
-    "kantor_release_fn": ReleaseFunction,
-    "kantor_progress_fn": ProgressFunction,
-    "kantor_log_fn": LogFunction,
 }
 
 _handle = c_void_p
@@ -231,12 +301,25 @@ PROTOTYPES = {
     "kantor_problem_field_count": (c_int64, (_text,)),
     "kantor_problem_field_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
     "kantor_output_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
+    # prox.h
+    "kantor_prox_apply": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _numbers),
+    ),
+    "kantor_prox_vjp": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _array),
+    ),
     # problem.h
     "kantor_problem_create": (c_int32, (_text, _handle_out)),
     "kantor_problem_copy": (c_int32, (_handle, _handle_out)),
     "kantor_problem_seal": (c_int32, (_handle,)),
     "kantor_problem_free": (None, (_handle,)),
+    "kantor_problem_set_questions": (c_int32, (_handle, _text, _text)),
     "kantor_problem_set_real": (c_int32, (_handle, _text, c_double)),
+    "kantor_problem_set_functions": (
+        c_int32, (_handle, _text, POINTER(Functions), ReleaseFunction, c_void_p)
+    ),
     "kantor_problem_set_int": (c_int32, (_handle, _text, c_int64)),
     "kantor_problem_set_sparse": (c_int32, (_handle, _text, _sparse)),
     "kantor_problem_set_text": (c_int32, (_handle, _text, _text)),
@@ -269,6 +352,12 @@ PROTOTYPES = {
     "kantor_solve_batch": (
         c_int32, (_handle_out, c_int64, _text, _handle, _handle_out, _codes_out)
     ),
+    # stepper.h
+    "kantor_stepper_create": (c_int32, (_handle, _text, _handle, _handle_out)),
+    "kantor_stepper_next": (c_int32, (_handle, POINTER(Question))),
+    "kantor_stepper_answer": (c_int32, (_handle, c_int32)),
+    "kantor_stepper_result": (c_int32, (_handle, _handle_out)),
+    "kantor_stepper_free": (None, (_handle,)),
     # result.h
     "kantor_result_free": (None, (_handle,)),
     "kantor_result_status": (c_int32, (_handle,)),

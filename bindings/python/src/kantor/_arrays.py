@@ -260,8 +260,9 @@ def from_view(view: _abi.Array, owner: Any) -> np.ndarray:
     return np.asarray(_Memory(interface, owner))
 
 
-# Borrowed arrays by ticket, until the library releases them on whatever thread frees a handle.
-_borrowed: Dict[int, np.ndarray] = {}
+# Borrowed arrays and functions by ticket, until the library releases them on whatever thread
+# frees a handle.
+_borrowed: Dict[int, Any] = {}
 _tickets = itertools.count(1)
 
 
@@ -274,13 +275,13 @@ def _release(ticket: Optional[int]) -> None:
 NO_RELEASE = _abi.ReleaseFunction()
 
 
-def lend(array: np.ndarray) -> Tuple[Any, int]:
-    """Keep an array alive until the library lets it go.
+def lend(array: Any) -> Tuple[Any, int]:
+    """Keep an array or functions alive until the library lets them go.
 
     Parameters
     ----------
-    array : numpy.ndarray
-        To be passed with ``KANTOR_BORROW``.
+    array : numpy.ndarray or Functions
+        To be passed with the release function.
 
     Returns
     -------

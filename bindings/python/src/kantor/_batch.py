@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Union
 
 from . import _abi
 from ._arrays import encode
+from ._catalog import qualified
 from ._errors import KantorError, check, error
 from ._hooks import Log, ProgressFunction, Watch
 from ._library import lib
@@ -88,6 +89,8 @@ def solve_batch(
         )
     if errors not in ("raise", "return"):
         raise error(_abi.E_RANGE, f"errors is {errors!r}; 'raise' or 'return' is allowed")
+    if method is not None and problems:
+        method = qualified(problems[0].kind, method)
     handle = settings._enter(method) if settings is not None else SettingsHandle.create(method)
     try:
         for name, value in options.items():
@@ -112,6 +115,13 @@ def _call(
     codes = (c_int32 * max(count, 1))(*[untouched] * count)
     path = None if method is None else encode(method, "method")
     code = lib.kantor_solve_batch(pointers, count, path, handle.pointer, made, codes)
+    for problem in problems:
+        for bundle in problem._functions.values():
+            raised = bundle.take_any()
+            if raised is not None:
+                for pointer in filter(None, made[:count]):
+                    lib.kantor_result_free(pointer)
+                raise raised
     failure: Optional[KantorError] = None
     if code < 0:
         failure = error(code, lib.kantor_last_error().decode("utf-8", "replace"))

@@ -18,6 +18,7 @@ _TYPE_NAMES = {
     _abi.TEXT: "text",
     _abi.ARRAY: "array",
     _abi.SPARSE: "sparse",
+    _abi.FUNCTIONS: "functions",
 }
 
 
@@ -49,7 +50,8 @@ def methods(kind: Optional[str] = None) -> List[str]:
     Returns
     -------
     list of str
-        Names, in the order of the catalogue.
+        Names, in the order of the catalogue; as ``"kind/name"`` where no kind was given and
+        methods of several kinds share the name.
 
     Raises
     ------
@@ -66,9 +68,28 @@ def methods(kind: Optional[str] = None) -> List[str]:
         raise error(
             _abi.E_NAME, f"kind {kind!r} is not known; known are {', '.join(kinds())}"
         )
-    return [
-        entry["name"] for entry in _method_table() if kind is None or entry["kind"] == kind
-    ]
+    if kind is None:
+        return [qualified(entry["kind"], entry["name"]) for entry in _method_table()]
+    return [entry["name"] for entry in _method_table() if entry["kind"] == kind]
+
+
+def qualified(kind: str, method: str) -> str:
+    """Tell methods of the same name apart.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of the problem to be solved.
+    method : str
+        Name of a method, plain or qualified.
+
+    Returns
+    -------
+    str
+        ``"kind/name"`` where several kinds have a method of this plain name; else the name given.
+    """
+    having = [entry["kind"] for entry in _method_table() if entry["name"] == method]
+    return f"{kind}/{method}" if len(having) > 1 and kind in having else method
 
 
 def describe(name: str) -> Dict[str, Any]:
@@ -101,6 +122,10 @@ def describe(name: str) -> Dict[str, Any]:
     """
     if name in kinds():
         return {"name": name, "methods": methods(name), "fields": problem_fields(name)}
+    kinds_having = [entry["kind"] for entry in _method_table() if entry["name"] == name]
+    if len(kinds_having) > 1:
+        forms = " or ".join(f"'{kind}/{name}'" for kind in kinds_having)
+        raise error(_abi.E_NAME, f"method {name!r} exists for several kinds; say {forms}")
     for entry in _method_table():
         if name in (entry["name"], f"{entry['kind']}/{entry['name']}"):
             told = {key: value for key, value in entry.items() if not key.startswith("_")}

@@ -11,6 +11,8 @@ import numpy as np
 
 from . import _abi
 from ._arrays import NO_RELEASE, as_numbers, can_lend, encode, from_view, lend, view_of
+from ._functions import Functions
+from ._questions import Questions
 from ._sparse import is_sparse, sparse_view
 from ._catalog import problem_fields
 from ._errors import check, error
@@ -106,6 +108,8 @@ class Problem:
         self._copies = copy
         self._shapes: Dict[str, Tuple[int, ...]] = {}
         self._stored: Dict[str, int] = {}
+        self._functions: Dict[str, Functions] = {}
+        self._questions: Dict[str, Questions] = {}
         for name, value in fields.items():
             self.set(name, value)
 
@@ -117,8 +121,8 @@ class Problem:
         name : str
             A field of the kind, or a short name.
         value : object
-            An array, a number or a word, as the field needs; None leaves it as it is. Matrix
-            fields also take sparse matrices of SciPy.
+            An array, a number, a word or `Functions`, as the field needs; None leaves it as it
+            is. Matrix fields also take sparse matrices of SciPy.
 
         Returns
         -------
@@ -139,6 +143,8 @@ class Problem:
         pointer, path = self._handle.pointer, encode(name, "field")
         if type_name == "sparse" and is_sparse(value):
             self._set_sparse(path, name, value)
+        elif type_name == "functions":
+            self._set_functions(path, name, value)
         elif type_name in ("array", "sparse"):
             self._set_array(path, name, value)
         elif type_name == "text":
@@ -182,6 +188,27 @@ class Problem:
         self._stored[name] = int(matrix.values.contents.shape[0])
         del owners
         self._shapes[name] = tuple(value.shape)
+
+    def _set_functions(self, path: bytes, name: str, value: Any) -> None:
+        if isinstance(value, Questions):
+            members = encode(" ".join(value.members), f"questions of '{name}'")
+            check(lib.kantor_problem_set_questions(self._handle.pointer, path, members))
+            self._questions[name] = value
+            self._functions.pop(name, None)
+            return
+        if not isinstance(value, Functions):
+            raise error(
+                _abi.E_TYPE,
+                f"field '{name}' is of type {type(value).__name__}; kantor.Functions are needed",
+            )
+        release, ticket = lend(value)
+        check(
+            lib.kantor_problem_set_functions(
+                self._handle.pointer, path, byref(value.struct), release, ticket
+            )
+        )
+        self._functions[name] = value
+        self._questions.pop(name, None)
 
     def get(self, name: str) -> np.ndarray:
         """Read an array field back.
@@ -244,6 +271,8 @@ class Problem:
         twin._copies = self._copies
         twin._shapes = dict(self._shapes)
         twin._stored = dict(self._stored)
+        twin._functions = dict(self._functions)
+        twin._questions = dict(self._questions)
         for name, value in fields.items():
             twin.set(name, value)
         return twin

@@ -7,7 +7,9 @@ from typing import Any, Mapping, Optional, Union
 
 from . import _abi
 from ._arrays import encode
+from ._catalog import qualified
 from ._errors import NotSolvedError, check, error
+from ._functions import calling
 from ._hooks import Log, ProgressFunction, Watch
 from ._library import lib
 from ._problem import Problem
@@ -84,6 +86,8 @@ def solve(
             _abi.E_TYPE,
             f"settings are of type {type(settings).__name__}; kantor.Settings are needed",
         )
+    if method is not None:
+        method = qualified(problem.kind, method)
     handle = settings._enter(method) if settings is not None else SettingsHandle.create(method)
     try:
         for name, value in options.items():
@@ -111,5 +115,9 @@ def solve(
 def _call(problem: Problem, method: Optional[str], handle: SettingsHandle) -> Result:
     path = None if method is None else encode(method, "method")
     pointer = c_void_p()
-    check(lib.kantor_solve(problem._handle.pointer, path, handle.pointer, byref(pointer)))
-    return Result(ResultHandle(pointer.value), problem)
+    with calling(problem._functions):
+        code = lib.kantor_solve(problem._handle.pointer, path, handle.pointer, byref(pointer))
+        if code == 0:
+            result = Result(ResultHandle(pointer.value), problem)
+    check(code)
+    return result
