@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorNonlinear
@@ -24,6 +25,7 @@ extension Catalog {
       ConeKind.kind,
       NonlinearKind.kind,
       LeastSquaresKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -74,5 +76,8 @@ extension Catalog {
       DampedNewton.entry,
       RegularisedNewton.entry,
       LevenbergMarquardt.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ])
 }
