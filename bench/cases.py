@@ -91,6 +91,18 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+def curve(family, kind, title, n, contestants, **more):
+    return Case(
+        f"nlp-{family}-{kind}-{n}", f"{title}, n = {n}, gradient to 1e-8 of the first", "curves",
+        {"kind": f"curve_{kind}", "n": n}, contestants, 1e-8, memory=False, **more)
+
+
+FITS = ("SciPy least_squares trf", "SciPy least_squares lm", "Kantor least_squares")
+FITS_IN_FORM = ("SciPy least_squares trf", "Kantor least_squares")
+SMOOTH = tuple(
+    f"{library} minimize {method}" for method in ("L-BFGS-B", "trust-exact", "trust-constr")
+    for library in ("SciPy", "Kantor"))
+
 UNBALANCED = (
     "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
     "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",
@@ -233,6 +245,11 @@ CASES = [
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    curve("ls", "decay", "a decay and a wave fitted to n points", 200, FITS),
+    curve("ls", "valley", "Rosenbrock's valley with an active bound", 2, FITS_IN_FORM),
+    curve("ls", "neuron", "tanh(A x) fitted to 10 n values", 150, FITS),
+    curve("ls", "tridiagonal", "Broyden's tridiagonal system, sparse", 20_000, FITS_IN_FORM),
+    curve("overhead", "chain", "Rosenbrock's function through minimize", 5, SMOOTH),
 ]
 
 

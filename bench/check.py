@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import cone_programs
+import curves
 import data
 import program_data
 import reference
@@ -332,4 +333,5 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    "curves": curves.examine,
 }

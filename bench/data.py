@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import cone_programs
+import curves
 from program_data import PROGRAMS
 
 
@@ -219,3 +220,5 @@ GENERATORS = {
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS
+assert not GENERATORS.keys() & curves.GENERATORS.keys()
+GENERATORS |= curves.GENERATORS

@@ -25,6 +25,7 @@ extension Catalog {
       ConeKind.kind,
       NonlinearKind.kind,
       LeastSquaresKind.kind,
+      CompositeKind.kind,
       BilevelKind.kind,
     ],
     methods: [
@@ -76,6 +77,7 @@ extension Catalog {
       DampedNewton.entry,
       RegularisedNewton.entry,
       LevenbergMarquardt.entry,
+      AcceleratedProximalGradient.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,

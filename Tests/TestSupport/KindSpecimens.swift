@@ -63,6 +63,7 @@ public struct KindSpecimens: Sendable {
     case "cone": return ConeSpecimens.all
     case "nonlinear": return NonlinearSpecimens.all
     case "least_squares": return LeastSquaresSpecimens.all
+    case "composite": return CompositeSpecimens.all
     case "bilevel": return BilevelSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
