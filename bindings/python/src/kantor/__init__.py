@@ -40,7 +40,9 @@ from ._errors import (
 )
 from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
+from ._least_squares import least_squares, root
 from ._library import lib as _lib
+from ._minimize import minimize
 from ._problem import Problem
 from ._questions import Questions
 from ._result import Result
@@ -79,12 +81,15 @@ __all__ = [
     "doubly_stochastic",
     "implicit",
     "kinds",
+    "least_squares",
     "methods",
+    "minimize",
     "model_selection",
     "ot",
     "plot",
     "prox",
     "qp",
+    "root",
     "solve",
     "solve_batch",
 ]
