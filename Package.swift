@@ -13,8 +13,9 @@ let numerics = core + ["CKantorKernels", "COpenBLAS", "KantorNumerics"]
 let blocks = numerics + ["KantorBlocks"]
 let cone = blocks + ["KantorCone"]
 let transport = cone + ["KantorTransport"]
-let engines = transport + ["KantorNonlinear"]
-let catalog = engines + ["KantorCatalog"]
+let engines = transport + ["KantorEquilibrium", "KantorNonlinear"]
+let bilevel = engines + ["KantorBilevel"]
+let catalog = bilevel + ["KantorCatalog"]
 
 let package = Package(
   name: "kantor",
@@ -34,8 +35,10 @@ let package = Package(
     .target(name: "KantorBlocks", dependencies: numerics),
     .target(name: "KantorCone", dependencies: blocks),
     .target(name: "KantorTransport", dependencies: cone),
+    .target(name: "KantorEquilibrium", dependencies: cone),
     .target(name: "KantorNonlinear", dependencies: cone),
-    .target(name: "KantorCatalog", dependencies: engines),
+    .target(name: "KantorBilevel", dependencies: engines),
+    .target(name: "KantorCatalog", dependencies: bilevel),
     .target(name: "KantorC", dependencies: catalog + ["CKantor"]),
 
     .target(name: "TestSupport", dependencies: catalog, path: "Tests/TestSupport"),
@@ -44,6 +47,10 @@ let package = Package(
     .testTarget(name: "KantorCoreTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorBlocksTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
+    .testTarget(
+      name: "KantorBilevelTests", dependencies: catalog + ["TestSupport"],
+      exclude: ["Cases/bilevel_cases.json"]),
+    .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),
     .testTarget(name: "KantorTransportTests", dependencies: catalog + ["TestSupport"]),

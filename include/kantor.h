@@ -20,7 +20,7 @@
  *   Threads  functions may be called from any thread. Problems are validated by their first solve
  *            and do not change from then on; settings are snapshotted by each solve.
  *   Silence  the library writes to no stream, installs no signal handler, and starts no thread
- *            unless the option "threads" asks for more than one.
+ *            unless the option "threads" asks for more than one, or a stepper is made.
  *
  * Copyright 2026 the Kantor authors. Licensed under Apache-2.0.
  */
@@ -34,9 +34,11 @@
 #include "kantor/functions.h"
 #include "kantor/library.h"
 #include "kantor/problem.h"
+#include "kantor/prox.h"
 #include "kantor/result.h"
 #include "kantor/settings.h"
 #include "kantor/solve.h"
+#include "kantor/stepper.h"
 #include "kantor/transport.h"
 
 #endif

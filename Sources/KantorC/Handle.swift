@@ -1,4 +1,5 @@
 import CKantorSupport
+import KantorCatalog
 import KantorCore
 
 /// A class whose instances C holds by handle.
@@ -21,6 +22,11 @@ extension Settings: HandleObject {
 extension Result: HandleObject {
   static var handleKind: Int32 { 0x4B52_4553 }
   static var handleName: StaticString { "result" }
+}
+
+extension Stepper: HandleObject {
+  static var handleKind: Int32 { 0x4B53_5450 }
+  static var handleName: StaticString { "stepper" }
 }
 
 /// The object behind a handle, retained: another thread may free the handle meanwhile.
@@ -85,6 +91,7 @@ private func wrongHandle(
   case Problem.handleKind: actual = "a problem"
   case Settings.handleKind: actual = "settings"
   case Result.handleKind: actual = "a result"
+  case Stepper.handleKind: actual = "a stepper"
   default:
     return KantorError(.handle, "the handle is not a live one (freed, or never made by Kantor)")
   }

@@ -27,6 +27,7 @@ func size(
 extension kantor_array { static var firstSize: Int { 88 } }
 // struct_size, user and the first eighteen functions.
 extension kantor_functions { static var firstSize: Int { 160 } }
+extension kantor_question { static var firstSize: Int { 96 } }
 extension kantor_sparse { static var firstSize: Int { 56 } }
 extension kantor_method_info { static var firstSize: Int { 72 } }
 extension kantor_option_info { static var firstSize: Int { 80 } }

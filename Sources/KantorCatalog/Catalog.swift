@@ -1,5 +1,6 @@
 import KantorCone
 import KantorCore
+import KantorNonlinear
 import KantorTransport
 
 /// All that the library can do. A method is added with one line here.
@@ -21,6 +22,7 @@ extension Catalog {
       MapKind.kind,
       MapFitKind.kind,
       ConeKind.kind,
+      NonlinearKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -64,5 +66,6 @@ extension Catalog {
       InteriorPoint.entry,
       ActiveSet.entry,
       FirstOrder.entry,
+      NonlinearInteriorPoint.entry,
     ])
 }

@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 extension Catalog {
@@ -16,6 +17,7 @@ extension Catalog {
       }
       json.member("kinds", kinds) { $0.write($1) }
       json.member("methods", methods) { $0.write($1.spec) }
+      json.member("proximal_maps", ProximalLibrary.all) { $0.write($1) }
     }
     return json.text
   }
@@ -27,6 +29,24 @@ extension JSONWriter {
       json.member("name", kind.name)
       json.member("summary", kind.summary)
       json.member("fields", kind.fields) { $0.write($1) }
+    }
+  }
+
+  fileprivate mutating func write(_ map: ProximalEntry) {
+    object { json in
+      json.member("name", map.name)
+      json.member("form", map.form.rawValue)
+      json.member("summary", map.summary)
+      json.member("source", map.source)
+      json.member("takes_matrix", map.takesMatrix)
+      json.member("parameters", map.parameters) { json, parameter in
+        json.object {
+          $0.member("name", parameter.name)
+          $0.member("shape", parameter.shape)
+          $0.member("is_required", parameter.isRequired)
+          $0.member("doc", parameter.doc)
+        }
+      }
     }
   }
 

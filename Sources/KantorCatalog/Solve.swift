@@ -16,6 +16,26 @@ extension Catalog {
   public func solve(
     _ problem: Problem, method name: String? = nil, settings: Settings? = nil
   ) throws(KantorError) -> Result {
+    let (chosen, sealed) = try choose(problem, name, settings)
+    let work = try Self.run(chosen.spec, settings)
+    work.monitor.log(.debug, "\(chosen.spec.qualifiedName) starts")
+    let result = try chosen.solve(sealed, within: work)
+    let outcome = (try? result.text("message")) ?? result.status.name
+    work.monitor.log(.info, "\(chosen.spec.qualifiedName): \(outcome)")
+    return result.adding(try CommonOutputs.fields(of: result, work.monitor))
+  }
+
+  /// What a solve would refuse before it starts.
+  func check(
+    _ problem: Problem, method name: String?, settings: Settings?
+  ) throws(KantorError) {
+    let (chosen, _) = try choose(problem, name, settings)
+    _ = try Self.run(chosen.spec, settings)
+  }
+
+  private func choose(
+    _ problem: Problem, _ name: String?, _ settings: Settings?
+  ) throws(KantorError) -> (MethodEntry, any SealedProblem) {
     // Names and settings are checked before the data: a slip there must not seal the problem.
     var entry: MethodEntry?
     if let name {
@@ -25,18 +45,8 @@ extension Catalog {
     }
     if let entry { _ = try Self.run(entry.spec, settings) }
     let sealed = try problem.seal()
-    let chosen: MethodEntry
-    if let entry {
-      chosen = entry
-    } else {
-      chosen = try method(problem.kind.defaultMethod(sealed), of: problem.kind)
-    }
-    let work = try Self.run(chosen.spec, settings)
-    work.monitor.log(.debug, "\(chosen.spec.qualifiedName) starts")
-    let result = try chosen.solve(sealed, within: work)
-    let outcome = (try? result.text("message")) ?? result.status.name
-    work.monitor.log(.info, "\(chosen.spec.qualifiedName): \(outcome)")
-    return result.adding(try CommonOutputs.fields(of: result, work.monitor))
+    if let entry { return (entry, sealed) }
+    return (try method(problem.kind.defaultMethod(sealed), of: problem.kind), sealed)
   }
 
   private static func run(_ spec: MethodSpec, _ settings: Settings?) throws(KantorError) -> Run {

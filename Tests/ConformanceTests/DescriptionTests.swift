@@ -1,4 +1,5 @@
 import Foundation
+import KantorBlocks
 import KantorCatalog
 import KantorCore
 import TestSupport
@@ -28,6 +29,12 @@ import Testing
     let methods = try list(json["methods"])
     #expect(methods.compactMap { $0["name"] as? String } == catalog.methods.map(\.spec.name))
     for (entry, shown) in zip(catalog.methods, methods) { try compare(shown, entry.spec) }
+    let maps = try list(json["proximal_maps"])
+    #expect(maps.compactMap { $0["name"] as? String } == ProximalLibrary.all.map(\.name))
+    for (entry, shown) in zip(ProximalLibrary.all, maps) {
+      let parameters = try list(shown["parameters"])
+      #expect(parameters.compactMap { $0["name"] as? String } == entry.parameters.map(\.name))
+    }
   }
 
   private func compare(_ shown: [String: Any], _ spec: MethodSpec) throws {

@@ -61,6 +61,7 @@ public struct KindSpecimens: Sendable {
     case "partial_transport": return RelaxedSpecimens.partial
     case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
+    case "nonlinear": return NonlinearSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
     }

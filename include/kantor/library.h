@@ -29,7 +29,7 @@ KANTOR_API const char *kantor_build_info(void);
 
 /* Everything the library can do, for bindings and manuals: kinds with their fields; methods with
    summary, source, guarantee, options (type, default, range, meaning) and outputs (shape, meaning);
-   the codes.
+   the codes; proximal maps with formula and parameters.
    Returns: [borrowed] JSON object, UTF-8, static storage.
    Threads: any. Errors: none. Since: 0.1. */
 KANTOR_API const char *kantor_describe(void);

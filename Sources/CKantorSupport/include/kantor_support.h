@@ -38,6 +38,10 @@ const char *kn_message_get(void);
 void *kn_budget_set(void *budget);
 void *kn_budget_get(void);
 
+/* Where the calling thread's solve asks for its functions; NULL where nobody answers. */
+void kn_desk_set(void *desk);
+void *kn_desk_get(void);
+
 /* The C compiler of this build; the CPU levels this machine has, lowest first, by the names of
    the kernels. */
 const char *kn_compiler(void);

@@ -4,8 +4,8 @@ import KantorNumerics
 
 /// Derivatives of a vector function by differences whose points stay inside bounds.
 ///
-/// Steps are eps^(1/2) (forward) or eps^(1/3) (central) times max(1, |x_j|), shorter where the
-/// bounds are near. Beside a bound a central difference becomes the one-sided formula of the same
+/// Steps are eps^(1/2) (forward) or eps^(1/3) (central) times max(size_j, |x_j|), sizes 1 if none are
+/// given, and shorter where the bounds are near. Beside a bound a central difference becomes the one-sided formula of the same
 /// order. A point outside the function's domain makes the step turn round, then shrink.
 public final class Differences {
   public enum Scheme: Sendable {
@@ -24,6 +24,7 @@ public final class Differences {
   private let pattern: SparseMatrix?
   private let lower: Buffer<Double>?
   private let upper: Buffer<Double>?
+  private let sizes: Buffer<Double>?
   private let point: Buffer<Double>
   private let step: Buffer<Double>
   private let isOneSided: Buffer<UInt8>
@@ -35,13 +36,14 @@ public final class Differences {
   /// `pattern` (rows x variables) allows several columns in one evaluation.
   public init(
     variables n: Int, rows: Int, pattern: SparseMatrix? = nil, lower: Buffer<Double>? = nil,
-    upper: Buffer<Double>? = nil
+    upper: Buffer<Double>? = nil, sizes: Buffer<Double>? = nil
   ) throws(KantorError) {
     variables = n
     self.rows = rows
     self.pattern = pattern
     self.lower = lower
     self.upper = upper
+    self.sizes = sizes
     if let pattern {
       groups = try ColumnGroups(pattern)
     } else {
@@ -105,7 +107,8 @@ public final class Differences {
     _ j: Int, _ x: Double, _ scheme: Scheme, _ scale: Double, _ turned: Bool
   ) {
     let isCentral = scheme == .central
-    var h = scale * max(1, abs(x)) * (isCentral ? 6.0554544523933395e-06 : 1.4901161193847656e-08)
+    let size = max(sizes?.pointer[j] ?? 1, abs(x))
+    var h = scale * size * (isCentral ? 6.0554544523933395e-06 : 1.4901161193847656e-08)
     let below = max(0, x - (lower?.pointer[j] ?? -.infinity))
     let above = max(0, (upper?.pointer[j] ?? .infinity) - x)
     isOneSided.pointer[j] = 0

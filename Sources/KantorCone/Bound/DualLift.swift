@@ -1,4 +1,5 @@
 import Glibc
+import KantorBlocks
 import KantorCore
 
 /// Moves a vector into the dual of a cone for certain: the nearest point first, then so far inwards

@@ -1,4 +1,5 @@
 import Glibc
+import KantorBlocks
 import KantorCore
 import KantorNumerics
 

@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 import KantorNumerics
 

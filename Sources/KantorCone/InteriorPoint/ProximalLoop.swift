@@ -203,13 +203,15 @@ final class ProximalLoop {
     return true
   }
 
-  /// Moves the centres and lowers the strengths.
+  /// Moves the centres and lowers the strengths: where a residual has fallen, and where the program
+  /// with the proximal terms is solved, so that only its centre keeps the residual up.
   private func follow(_ oldMu: Double) {
     let old = residuals
     residuals = state.residuals()
     let newMu = state.mu
     let fall = oldMu > 0 ? min(max((oldMu - newMu) / oldMu, 0), 1) : 0.99
-    if residuals.dual < 0.95 * old.dual || residuals.relativeDual <= tolerance {
+    let misses = step.misses()
+    if residuals.dual < 0.95 * old.dual || residuals.relativeDual <= tolerance || misses.dualDone {
       step.centrePrimal()
       step.rho = max(smallest, (1 - fall) * step.rho)
     } else {
@@ -218,7 +220,9 @@ final class ProximalLoop {
         step.rho = max(smallest, (1 - 0.666 * fall) * step.rho)
       }
     }
-    if residuals.slackMiss < 0.95 * old.slackMiss || residuals.relativePrimal <= tolerance {
+    if residuals.slackMiss < 0.95 * old.slackMiss || residuals.relativePrimal <= tolerance
+      || misses.primalDone
+    {
       step.centreDual()
       step.delta = max(smallest, (1 - fall) * step.delta)
     } else {
@@ -238,13 +242,22 @@ final class ProximalLoop {
   private var lastGain = 0
   private var gainLevel = Double.infinity
 
-  /// No tenth less in sixty iterations.
+  /// Less than a digit in forty iterations: the centres crawl after a solution far away, which the
+  /// embedding may reach in a few steps. Before that, where pivots stand without it, the shift
+  /// goes: beside it the proximal terms count for little, and they are what grows smaller.
   private func stuck() -> Bool {
-    if residuals.worst < 0.9 * gainLevel {
+    if residuals.worst < 0.1 * gainLevel {
       gainLevel = residuals.worst
       lastGain = iterations
     }
-    return iterations - lastGain > 60
+    if iterations > 25 || iterations - lastGain > 15, system.shift > 0,
+      system.outcome.replaced == 0
+    {
+      system.shift = 0
+      smallest = 1e-14
+      lastGain = iterations
+    }
+    return iterations - lastGain > 40
   }
 }
 

@@ -246,6 +246,41 @@ final class ProximalStep {
     for k in 0..<v.count { v.pointer[k] += a * d.pointer[k] }
   }
 
+  /// Whether nearly all that is left of a residual is the pull of the centres.
+  func misses() -> (primalDone: Bool, dualDone: Bool) {
+    let state = self.state
+    let (x, y, value) = (state.x.pointer, state.y.pointer, state.value.pointer)
+    var (dual, dualLeft) = (0.0, 0.0)
+    for j in 0..<state.n {
+      let miss = state.px.pointer[j] + state.gy.pointer[j] + state.form.q.pointer[j]
+      dual = max(dual, abs(miss))
+      dualLeft = max(dualLeft, abs(miss + rho * (x[j] - xCentre.pointer[j])))
+    }
+    var (primal, primalLeft) = (0.0, 0.0)
+    func see(_ miss: Double, _ pull: Double) {
+      primal = max(primal, abs(miss))
+      primalLeft = max(primalLeft, abs(miss - delta * pull))
+    }
+    for k in 0..<state.count {
+      let kind = state.kind.pointer[k]
+      if kind == ProximalState.isEquation {
+        see(value[k] - state.form.upper.pointer[k], y[k] - yCentre.pointer[k])
+        continue
+      }
+      if kind & ProximalState.hasUpper != 0 {
+        see(
+          value[k] + state.upperSlack.pointer[k] - state.form.upper.pointer[k],
+          state.upperDual.pointer[k] - upperCentre.pointer[k])
+      }
+      if kind & ProximalState.hasLower != 0 {
+        see(
+          -value[k] + state.lowerSlack.pointer[k] + state.form.lower.pointer[k],
+          state.lowerDual.pointer[k] - lowerCentre.pointer[k])
+      }
+    }
+    return (primalLeft <= 0.1 * primal, dualLeft <= 0.1 * dual)
+  }
+
   func centrePrimal() { xCentre.pointer.update(from: state.x.pointer, count: state.n) }
 
   func centreDual() {

@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// Reads a product of cones from text: items with commas between them, each a name and its

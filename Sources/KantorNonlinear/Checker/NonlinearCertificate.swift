@@ -12,7 +12,8 @@ package struct NonlinearCertificate: Sendable {
   package var complementarity = Double.nan
   /// Largest multiplier of the wrong sign.
   package var wrongSign = Double.nan
-  /// The unit of stationarity, complementarity and signs: max(1, |f'|, min(|y|, 100)).
+  /// The unit of stationarity and signs: max(1, |f'|, min(|y|, 100)); complementarity, which adds
+  /// up to a gap of the objective, is measured in max(1, |f|, min(unit, 100)).
   package var unit = 1.0
   /// Violations over max(1, |bound|, largest entry of the row's gradient).
   package var scaledViolation = Double.nan
@@ -23,7 +24,9 @@ package struct NonlinearCertificate: Sendable {
   package var complaint: String?
 
   package var scaledStationarity: Double { stationarity / unit }
-  package var scaledComplementarity: Double { complementarity / unit }
+  package var scaledComplementarity: Double {
+    complementarity / max(abs(objective), min(unit, 100))
+  }
   package var scaledWrongSign: Double { wrongSign / unit }
 
   /// The largest of all that has to be small.

@@ -1,6 +1,6 @@
 import KantorCore
 
-/// Minimises a smooth function under lower bounds l <= x by limited-memory BFGS steps in the free
+/// Minimises a smooth function under bounds l <= x <= u by limited-memory BFGS steps in the free
 /// variables.
 ///
 /// Variables at their bound whose gradient keeps them there are held; the quasi-Newton direction of
@@ -34,23 +34,24 @@ public struct BoundedLBFGS {
     self.memory = try CurvatureMemory(count: count, capacity: max(memory, 1))
   }
 
-  /// As `LBFGS.minimise`; `lower` has one bound per variable, -infinity for none. The gradient
-  /// in outcome and iterates is the largest |x - max(l, x - g)|.
+  /// As `LBFGS.minimise`; `lower` and `upper` have one bound per variable, infinite for none;
+  /// without `upper` there are no upper ones. The gradient in outcome and iterates is the largest
+  /// |x - P(x - g)|, P onto the bounds.
   public mutating func minimise<Failure: Error>(
-    x: UnsafeMutablePointer<Double>, lower: UnsafePointer<Double>, tolerance: Double,
-    maxIterations: Int,
+    x: UnsafeMutablePointer<Double>, lower: UnsafePointer<Double>,
+    upper: UnsafePointer<Double>? = nil, tolerance: Double, maxIterations: Int,
     evaluate: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws(Failure) -> Double,
     goesOn: (LBFGS.Iterate) -> Bool = { _ in true }
   ) throws(Failure) -> LBFGS.Outcome {
     let g = gradient.pointer
     memory.forget()
-    for i in 0..<count { x[i] = max(x[i], lower[i]) }
+    for i in 0..<count { x[i] = Self.clamp(x[i], lower, upper, i) }
     var value = try evaluate(x, g)
     var outcome = LBFGS.Outcome(
       end: .stalled, iterations: 0, evaluations: 1, value: value, gradient: .nan)
     while true {
       outcome.value = value
-      outcome.gradient = projectedGradient(x, lower)
+      outcome.gradient = projectedGradient(x, lower, upper)
       let now = LBFGS.Iterate(
         iteration: outcome.iterations, value: value, gradient: outcome.gradient, x: x)
       guard goesOn(now) else {
@@ -66,9 +67,11 @@ public struct BoundedLBFGS {
         return outcome
       }
       guard value.isFinite, outcome.gradient.isFinite else { return outcome }
-      findDirection(x, lower, min(outcome.gradient, Self.nearBound))
+      findDirection(x, lower, upper, min(outcome.gradient, Self.nearBound))
       let first = memory.isEmpty ? min(1, 1 / outcome.gradient) : 1
-      if let reached = try search(x, lower, value, first, &outcome.evaluations, evaluate) {
+      if let reached = try search(
+        x, lower, upper, value, first, &outcome.evaluations, evaluate)
+      {
         value = reached
         memory.store(x, oldX.pointer, g, oldGradient.pointer)
       } else {
@@ -87,24 +90,35 @@ public struct BoundedLBFGS {
   static let nearBound = 1e-3
   static let longestSearch = 50
 
+  @inline(__always)
+  private static func clamp(
+    _ t: Double, _ lower: UnsafePointer<Double>, _ upper: UnsafePointer<Double>?, _ i: Int
+  ) -> Double {
+    let raised = max(lower[i], t)
+    guard let upper else { return raised }
+    return min(upper[i], raised)
+  }
+
   private func projectedGradient(
-    _ x: UnsafePointer<Double>, _ lower: UnsafePointer<Double>
+    _ x: UnsafePointer<Double>, _ lower: UnsafePointer<Double>, _ upper: UnsafePointer<Double>?
   ) -> Double {
     var most = 0.0
     for i in 0..<count {
-      let move = abs(x[i] - max(lower[i], x[i] - gradient.pointer[i]))
+      let move = abs(x[i] - Self.clamp(x[i] - gradient.pointer[i], lower, upper, i))
       most = move <= most ? most : move
     }
     return most
   }
 
-  /// Held variables go straight down to their bound; the others take the quasi-Newton step.
+  /// Held variables go straight to their bound; the others take the quasi-Newton step.
   private func findDirection(
-    _ x: UnsafePointer<Double>, _ lower: UnsafePointer<Double>, _ near: Double
+    _ x: UnsafePointer<Double>, _ lower: UnsafePointer<Double>, _ upper: UnsafePointer<Double>?,
+    _ near: Double
   ) {
     let (g, d, held) = (gradient.pointer, direction.pointer, isHeld.pointer)
     for i in 0..<count {
       held[i] = g[i] > 0 && x[i] - lower[i] <= near
+      if let upper, g[i] < 0, upper[i] - x[i] <= near { held[i] = true }
       oldX.pointer[i] = x[i]
       oldGradient.pointer[i] = g[i]
       d[i] = held[i] ? 0 : -g[i]
@@ -115,8 +129,8 @@ public struct BoundedLBFGS {
 
   /// Moves x along the projected direction until the value falls enough; nil if it never does.
   private func search<Failure: Error>(
-    _ x: UnsafeMutablePointer<Double>, _ lower: UnsafePointer<Double>, _ value: Double,
-    _ first: Double, _ evaluations: inout Int,
+    _ x: UnsafeMutablePointer<Double>, _ lower: UnsafePointer<Double>,
+    _ upper: UnsafePointer<Double>?, _ value: Double, _ first: Double, _ evaluations: inout Int,
     _ evaluate: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) throws(Failure) -> Double
   ) throws(Failure) -> Double? {
     let (d, old, slope) = (direction.pointer, oldX.pointer, oldGradient.pointer)
@@ -124,7 +138,7 @@ public struct BoundedLBFGS {
     for _ in 0..<Self.longestSearch {
       var (promised, moved) = (0.0, 0.0)
       for i in 0..<count {
-        x[i] = max(lower[i], old[i] + step * d[i])
+        x[i] = Self.clamp(old[i] + step * d[i], lower, upper, i)
         promised += slope[i] * (x[i] - old[i])
         moved = max(moved, abs(x[i] - old[i]))
       }

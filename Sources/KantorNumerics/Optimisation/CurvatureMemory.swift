@@ -85,8 +85,10 @@ public struct CurvatureMemory {
 }
 
 /// sum_i p_i q_i, in lanes that the compiler may keep in one register.
-@inline(__always)
-func dotProduct(_ p: UnsafePointer<Double>, _ q: UnsafePointer<Double>, _ count: Int) -> Double {
+@inlinable
+public func dotProduct(
+  _ p: UnsafePointer<Double>, _ q: UnsafePointer<Double>, _ count: Int
+) -> Double {
   typealias Lanes = SIMD8<Double>
   var sum = Lanes.zero
   var i = 0

@@ -3,6 +3,7 @@ import KantorCore
 import KantorNumerics
 import Testing
 
+import KantorBlocks
 import KantorCone
 
 @Suite struct ConeBoundTests {

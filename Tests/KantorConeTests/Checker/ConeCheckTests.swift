@@ -2,6 +2,7 @@ import KantorCore
 import KantorNumerics
 import Testing
 
+import KantorBlocks
 import KantorCone
 
 @Suite struct ConeCheckTests {

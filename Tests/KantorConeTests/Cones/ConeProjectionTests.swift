@@ -3,6 +3,7 @@ import KantorCore
 import KantorNumerics
 import Testing
 
+import KantorBlocks
 import KantorCone
 
 /// Projections on single cones for tests.

@@ -5,6 +5,7 @@ import KantorNumerics
 import TestSupport
 import Testing
 
+import KantorBlocks
 import KantorCone
 
 /// Strongly convex programs with few rows, solved to rounding by steps on the dual: slow, simple.

@@ -1,5 +1,6 @@
 import Glibc
 import KantorCatalog
+import KantorBlocks
 import KantorCone
 import KantorCore
 import KantorNumerics

@@ -61,7 +61,7 @@ OPTIONAL = {
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
     ("kantor_result_free", "result"),
     *(("kantor_cone_bound", name) for name in ("x", "lower", "upper")),
-    ("kantor_qp_dense", "workspace"),
+    ("kantor_qp_dense", "workspace"), ("kantor_prox_apply", "value"),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
     # All plan arrays or none, which has a test of its own.
     *(("kantor_transport_exact", name)
@@ -191,6 +191,10 @@ class World:
             ("kantor_qp_dense", "problem"): _abi.QP(
                 sizeof(_abi.QP), 1, 0, TWO.ctypes.data, ONE.ctypes.data),
             ("kantor_qp_dense", "workspace"): None, ("kantor_qp_dense", "count"): 0,
+            ("kantor_prox_apply", "map"): b"l1", ("kantor_prox_vjp", "map"): b"l1",
+            **{(f"kantor_prox_{word}", "names"): (c_char_p * 1)(b"weight")
+               for word in ("apply", "vjp")},
+            **{(f"kantor_prox_{word}", "values"): self.weights() for word in ("apply", "vjp")},
             ("kantor_settings_set_log", "level"): 1,
             ("kantor_settings_set_progress", "progress"): _abi.ProgressFunction(),
             ("kantor_settings_set_log", "log"): _abi.LogFunction(),
@@ -205,6 +209,8 @@ class World:
             ("kantor_result_vjp", "cotangent_names"): (c_char_p * 1)(b"objective"),
             ("kantor_result_vjp", "gradient_names"): (c_char_p * 1)(b"weights_source"),
         }
+        if function.startswith("kantor_prox_") and bare == "kantor_array*":
+            return self.start
         if (function, name) in special:
             return special[function, name]
         if bare == "char*":
@@ -229,6 +235,11 @@ class World:
         if (function, name) == ("kantor_result_copy", "capacity"):
             return len(self.memory)
         return {"capacity": 4096, "index": 0}.get(name, 1)
+
+    def weights(self):
+        """Addresses of the parameters of a proximal map."""
+        self.weight = _arrays.view_of(np.ones(()), "weight")
+        return (c_void_p * 1)(ctypes.addressof(self.weight[0]))
 
     def seed(self):
         self.one = np.ones(1)

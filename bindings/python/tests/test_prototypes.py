@@ -17,7 +17,7 @@ INCLUDE = CHECKOUT / "include"
 SCALARS = {
     "void": None, "int32_t": c_int32, "int64_t": c_int64, "double": c_double, "size_t": c_size_t,
 }
-HANDLES = {"kantor_problem", "kantor_settings", "kantor_result"}
+HANDLES = {"kantor_problem", "kantor_settings", "kantor_result", "kantor_stepper"}
 
 
 def source():

@@ -22,6 +22,7 @@ from typing import Any, List
 
 from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
+from ._check import check_derivatives
 from ._errors import (
     InternalError,
     InvalidShapeError,
@@ -39,9 +40,11 @@ from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
 from ._library import lib as _lib
 from ._problem import Problem
+from ._questions import Questions
 from ._result import Result
 from ._settings import Settings
 from ._solve import solve
+from ._stepper import Question, Stepper
 
 __version__: str = _lib.kantor_version().decode()
 
@@ -57,13 +60,17 @@ __all__ = [
     "OutsideDomain",
     "Problem",
     "Progress",
+    "Question",
+    "Questions",
     "Result",
     "Settings",
     "StateError",
+    "Stepper",
     "UnknownNameError",
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",
@@ -71,6 +78,7 @@ __all__ = [
     "methods",
     "ot",
     "plot",
+    "prox",
     "qp",
     "solve",
     "solve_batch",
@@ -79,7 +87,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "qp"):
+    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

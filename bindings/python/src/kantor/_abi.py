@@ -240,7 +240,27 @@ class Functions(ctypes.Structure):
     ]
 
 
+class Question(ctypes.Structure):
+    """``kantor_question``: a value that a stepper asks for."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("field", c_char_p),
+        ("member", c_char_p),
+        ("x", c_void_p),
+        ("v", c_void_p),
+        ("y", c_void_p),
+        ("indices", c_void_p),
+        ("count", c_int64),
+        ("sigma", c_double),
+        ("step", c_double),
+        ("out", c_void_p),
+        ("out_second", c_void_p),
+    ]
+
+
 STRUCTS = {
+    "kantor_question": Question,
     "kantor_functions": Functions,
     "kantor_array": Array,
     "kantor_sparse": Sparse,
@@ -281,11 +301,24 @@ PROTOTYPES = {
     "kantor_problem_field_count": (c_int64, (_text,)),
     "kantor_problem_field_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
     "kantor_output_describe": (c_int32, (_text, c_int64, POINTER(FieldInfo))),
+    # prox.h
+    "kantor_prox_apply": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _numbers),
+    ),
+    "kantor_prox_vjp": (
+        c_int32,
+        (_text, c_int64, _texts, POINTER(c_void_p), _array, c_double, _array, _array),
+    ),
     # problem.h
     "kantor_problem_create": (c_int32, (_text, _handle_out)),
     "kantor_problem_copy": (c_int32, (_handle, _handle_out)),
+    "kantor_problem_check_derivatives": (
+        c_int32, (_handle, _array, _handle, _handle_out)
+    ),
     "kantor_problem_seal": (c_int32, (_handle,)),
     "kantor_problem_free": (None, (_handle,)),
+    "kantor_problem_set_questions": (c_int32, (_handle, _text, _text)),
     "kantor_problem_set_real": (c_int32, (_handle, _text, c_double)),
     "kantor_problem_set_functions": (
         c_int32, (_handle, _text, POINTER(Functions), ReleaseFunction, c_void_p)
@@ -322,6 +355,12 @@ PROTOTYPES = {
     "kantor_solve_batch": (
         c_int32, (_handle_out, c_int64, _text, _handle, _handle_out, _codes_out)
     ),
+    # stepper.h
+    "kantor_stepper_create": (c_int32, (_handle, _text, _handle, _handle_out)),
+    "kantor_stepper_next": (c_int32, (_handle, POINTER(Question))),
+    "kantor_stepper_answer": (c_int32, (_handle, c_int32)),
+    "kantor_stepper_result": (c_int32, (_handle, _handle_out)),
+    "kantor_stepper_free": (None, (_handle,)),
     # result.h
     "kantor_result_free": (None, (_handle,)),
     "kantor_result_status": (c_int32, (_handle,)),

@@ -12,6 +12,7 @@ import numpy as np
 from . import _abi
 from ._arrays import NO_RELEASE, as_numbers, can_lend, encode, from_view, lend, view_of
 from ._functions import Functions
+from ._questions import Questions
 from ._sparse import is_sparse, sparse_view
 from ._catalog import problem_fields
 from ._errors import check, error
@@ -108,6 +109,7 @@ class Problem:
         self._shapes: Dict[str, Tuple[int, ...]] = {}
         self._stored: Dict[str, int] = {}
         self._functions: Dict[str, Functions] = {}
+        self._questions: Dict[str, Questions] = {}
         for name, value in fields.items():
             self.set(name, value)
 
@@ -188,6 +190,12 @@ class Problem:
         self._shapes[name] = tuple(value.shape)
 
     def _set_functions(self, path: bytes, name: str, value: Any) -> None:
+        if isinstance(value, Questions):
+            members = encode(" ".join(value.members), f"questions of '{name}'")
+            check(lib.kantor_problem_set_questions(self._handle.pointer, path, members))
+            self._questions[name] = value
+            self._functions.pop(name, None)
+            return
         if not isinstance(value, Functions):
             raise error(
                 _abi.E_TYPE,
@@ -200,6 +208,7 @@ class Problem:
             )
         )
         self._functions[name] = value
+        self._questions.pop(name, None)
 
     def get(self, name: str) -> np.ndarray:
         """Read an array field back.
@@ -263,6 +272,7 @@ class Problem:
         twin._shapes = dict(self._shapes)
         twin._stored = dict(self._stored)
         twin._functions = dict(self._functions)
+        twin._questions = dict(self._questions)
         for name, value in fields.items():
             twin.set(name, value)
         return twin

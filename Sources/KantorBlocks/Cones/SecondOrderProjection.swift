@@ -3,9 +3,9 @@ import KantorCore
 
 /// Projection on the second-order cone { (t, y): t >= |y| } and on its rotation
 /// { (a, b, y): 2 a b >= |y|^2, a, b >= 0 }; both are their own duals.
-enum SecondOrderProjection {
+package enum SecondOrderProjection {
   /// t and |y| decide: inside nothing changes, inside -K all is 0, else ((t + |y|)/2) (1, y/|y|).
-  static func project(_ v: UnsafeMutablePointer<Double>, _ count: Int) -> Bool {
+  package static func project(_ v: UnsafeMutablePointer<Double>, _ count: Int) -> Bool {
     let (t, n) = (v[0], length(v + 1, count - 1))
     guard t.isFinite && n.isFinite else { return false }
     if n <= t { return true }
@@ -49,7 +49,7 @@ enum SecondOrderProjection {
 
   /// Euclidean length that neither overflows nor loses small entries; NaN if an entry is not
   /// finite.
-  static func length(_ v: UnsafePointer<Double>, _ count: Int) -> Double {
+  package static func length(_ v: UnsafePointer<Double>, _ count: Int) -> Double {
     var sum = 0.0
     for i in 0..<count { sum += v[i] * v[i] }
     if sum > 1e-280 && sum < 1e300 { return sum.squareRoot() }

@@ -49,8 +49,8 @@ final class SemidefiniteProjection {
 }
 
 /// Symmetric matrices, row-major, and their scaled triangles.
-enum ScaledTriangle {
-  static func unpack(
+package enum ScaledTriangle {
+  package static func unpack(
     _ v: UnsafePointer<Double>, _ k: Int, into m: UnsafeMutablePointer<Double>
   ) {
     let half = 0.5.squareRoot()
@@ -67,7 +67,7 @@ enum ScaledTriangle {
     }
   }
 
-  static func pack(
+  package static func pack(
     _ m: UnsafePointer<Double>, _ k: Int, into v: UnsafeMutablePointer<Double>
   ) {
     for i in 0..<(k &* (k &+ 1) / 2) { v[i] = 0 }

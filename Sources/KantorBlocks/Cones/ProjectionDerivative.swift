@@ -264,13 +264,13 @@ package final class ProjectionDerivative {
   }
 
   /// True where Q is not the identity.
-  func mixes(block k: Int) -> Bool {
+  package func mixes(block k: Int) -> Bool {
     if case .plain = blocks[k].form { return false }
     return true
   }
 
   /// The rows of one cone.
-  func rotate(_ v: UnsafeMutablePointer<Double>, block k: Int) {
+  package func rotate(_ v: UnsafeMutablePointer<Double>, block k: Int) {
     let block = blocks[k]
     switch block.form {
     case .plain: return
@@ -289,7 +289,7 @@ package final class ProjectionDerivative {
     }
   }
 
-  func rotateBack(_ v: UnsafeMutablePointer<Double>, block k: Int) {
+  package func rotateBack(_ v: UnsafeMutablePointer<Double>, block k: Int) {
     let block = blocks[k]
     switch block.form {
     case .plain: return

@@ -1,0 +1,305 @@
+import KantorCore
+
+/// **Solves** bilevel problems without a choice to make: the default.
+///
+/// **Method** Implicit differentiation first; the point it comes to, and where that fails the
+/// start, go through the lower level's conditions of optimality piece by piece; what the checker
+/// finds wrong tells what to try next. Of the points that pass, the one with the lowest F.
+///
+/// **Symbols** F, f the two objectives; a candidate is a pair (x, y); y' a lower-level answer of
+/// the checker's.
+///
+/// **Iteration**
+/// 1. `implicit` from the start. Large problems end here if the checker agrees.
+/// 2. Small ones: `mpcc` from there and from the start, with all pieces where there are few, and
+///    from some random x.
+/// 3. Candidates in the order of F go to the checker; the first that passes is the answer.
+/// 4. A candidate with a lower f at y': the cut f(x, y) <= f(x, y') joins the conditions, and its
+///    piece is solved again. A candidate with a lower F at an x nearby: again from there.
+///
+/// **Stops when** a candidate passes and none with a lower F is left, or there are no more.
+///
+/// **Guarantee** A `solved` result meets the certificate, which shares nothing with the methods;
+/// local in x. The several starts find better minima of small problems, without a proof.
+///
+/// **Cost** That of the methods it runs, and of a certificate for each candidate, whose calls are
+/// not counted.
+///
+/// **Reference** scholtes2001convergence; lorraine2020optimizing; mitsos2008global.
+///
+/// Deviation: the cut of Mitsos, Lemonis and Barton serves local solves here, not bounds.
+public enum AdaptiveBilevel: BilevelMethod {
+  public static let spec = MethodSpec(
+    name: "adaptive", kind: BilevelKind.kind.name,
+    summary: "The default: implicit differentiation, conditions of optimality, what is certified.",
+    source: "S. Scholtes, Convergence properties of a regularization scheme for mathematical "
+      + "programs with complementarity constraints (2001)",
+    guarantee: "Lower-level gap and residual, feasibility and the stationarity of the single-level "
+      + "problem within the tolerance, by the checker's own solves; local in x.",
+    options: BilevelOptions.specs(iterations: 10_000) + options,
+    outputs: BilevelOutputs.specs + outputs, usesWarmStart: true, hasDerivatives: false)
+
+  static let options: [OptionSpec] = [
+    OptionSpec(
+      "starts", .int(-1, min: -1, max: 1_000_000),
+      "Random x to start from beside the given one; -1 takes 8 for up to 12 variables, else none.")
+  ]
+
+  static let outputs: [FieldSpec] = [
+    FieldSpec("found_by", .text, .output, "The method that found the answer."),
+    FieldSpec("candidates", .int, .output, "Pairs (x, y) that were found."),
+    FieldSpec("certificates", .int, .output, "How many of them were checked."),
+  ]
+
+  public static func propose(
+    _ problem: BilevelProblem, _ run: Run
+  ) throws(KantorError) -> BilevelProposal {
+    let oracle = try BilevelOracle(
+      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let (x, y) = try start(problem, run)
+    return try AdaptiveSolve(oracle, run).propose(x, y)
+  }
+}
+
+/// One solve of the default method.
+final class AdaptiveSolve {
+  private struct Candidate {
+    var proposal: BilevelProposal
+    var method: String
+    /// What to continue from: (x, y, multipliers).
+    var z: Buffer<Double>?
+    var sides: [ConditionsProgram.Side]?
+    var value: Double
+  }
+
+  private let oracle: BilevelOracle
+  private let problem: BilevelProblem
+  private let run: Run
+  private let check: BilevelCheck
+  private let tolerance: Double
+  private var candidates: [Candidate] = []
+  private var tried: [Candidate] = []
+  private var best: Candidate?
+  private var found = 0
+  private var certificates = 0
+  private var jumps = 0
+  private var mpcc: MpccSolve?
+  private var remark = ""
+  private var claim = BilevelProposal.Claim.point
+
+  /// Variables and multipliers up to which the conditions of optimality are solved.
+  static let largest = 300
+  /// Variables up to which random starts and all pieces are tried.
+  static let small = 12
+  static let mostPieces = 6
+
+  init(_ oracle: BilevelOracle, _ run: Run) throws(KantorError) {
+    self.oracle = oracle
+    self.run = run
+    problem = oracle.problem
+    check = try BilevelCheck(problem)
+    tolerance = run.options.real("tolerance")
+    let pairs = ConditionsProgram.Pairs(problem)
+    if problem.n + problem.lower.rows + pairs.count <= Self.largest {
+      mpcc = try MpccSolve(oracle, run)
+    }
+  }
+
+  func propose(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) -> BilevelProposal {
+    let first = try runImplicit(x, y)
+    if mpcc == nil || problem.n > 60 {
+      try certify()
+      if let best, passes(best) { return try finish(x, y) }
+    }
+    if mpcc != nil {
+      try runConditions(x, y, relaxed: true)
+      if let first { try runConditions(first.x, first.y, relaxed: false) }
+      if problem.n <= Self.small { try scatter(x, y) }
+      try certify()
+    }
+    return try finish(x, y)
+  }
+
+  private func finish(
+    _ x: Buffer<Double>, _ y: Buffer<Double>
+  ) throws(KantorError) -> BilevelProposal {
+    // Ended early, or nothing passed: the candidate whose certificate is least bad.
+    if best == nil, let any = candidates.first { best = any }
+    // A lower level without an answer at the start, and nowhere else one: that is the finding.
+    if let kept = best, !passes(kept), !isPoint { best = nil }
+    var proposal = best?.proposal ?? BilevelProposal(claim: claim, x: x, y: y)
+    proposal.counts = oracle.counts
+    proposal.figures = ResultFields()
+    proposal.figures.add("found_by", best?.method ?? "none")
+    proposal.figures.add("candidates", found)
+    proposal.figures.add("certificates", certificates)
+    if let best, !passes(best) { proposal.remark = remark.isEmpty ? proposal.remark : remark }
+    return proposal
+  }
+
+  private var isPoint: Bool { if case .point = claim { true } else { false } }
+
+  private func add(
+    _ proposal: BilevelProposal, _ method: String, z: Buffer<Double>? = nil,
+    sides: [ConditionsProgram.Side]? = nil, value: Double
+  ) {
+    guard value.isFinite else { return }
+    for old in candidates + tried where abs(old.value - value) <= 1e-12 * (1 + abs(value)) {
+      var distance = 0.0
+      for i in 0..<problem.nx {
+        distance = max(distance, abs(old.proposal.x.pointer[i] - proposal.x.pointer[i]))
+      }
+      if distance < 1e-9 { return }
+    }
+    found += 1
+    candidates.append(
+      Candidate(proposal: proposal, method: method, z: z, sides: sides, value: value))
+  }
+
+  // MARK: Methods
+
+  private func runImplicit(
+    _ x: Buffer<Double>, _ y: Buffer<Double>
+  ) throws(KantorError) -> BilevelProposal? {
+    let proposal = try ImplicitSolve(oracle, run).propose(x, y)
+    guard case .point = proposal.claim else {
+      claim = proposal.claim
+      return nil
+    }
+    let w = try Buffer<Double>(count: problem.n)
+    for i in 0..<problem.nx { w.pointer[i] = proposal.x.pointer[i] }
+    for j in 0..<problem.ny { w.pointer[problem.nx + j] = proposal.y.pointer[j] }
+    let value = oracle.stopped ? 0 : try oracle.value(.upper, w.pointer)
+    add(proposal, "implicit", value: oracle.stopped ? 0 : value)
+    if !proposal.remark.isEmpty { remark = proposal.remark }
+    return proposal
+  }
+
+  private func runConditions(
+    _ x: Buffer<Double>, _ y: Buffer<Double>, relaxed: Bool
+  ) throws(KantorError) {
+    guard let mpcc, !oracle.stopped else { return }
+    mpcc.iteration = run.monitor.iterations
+    let z = try mpcc.lift(x, y)
+    if relaxed { try mpcc.relax(z) }
+    if oracle.stopped { return }
+    if relaxed, mpcc.search.program.pairs.count <= Self.mostPieces, problem.n <= Self.small {
+      let all = try mpcc.search.enumerate(from: z, tolerance: mpcc.fine)
+      for answer in all.prefix(8) { try add(answer) }
+    }
+    let sides = try mpcc.search.sides(z.pointer)
+    if let answer = try mpcc.search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
+      try add(answer)
+    }
+  }
+
+  private func add(_ answer: PieceSearch.Answer) throws(KantorError) {
+    let (nx, ny) = (problem.nx, problem.ny)
+    var proposal = BilevelProposal(
+      x: try Buffer(copying: UnsafePointer(answer.z.pointer), count: nx),
+      y: try Buffer(copying: UnsafePointer(answer.z.pointer + nx), count: ny))
+    proposal.selection = .optimistic
+    add(proposal, "mpcc", z: answer.z, sides: answer.sides, value: answer.value)
+  }
+
+  /// Random x: within the bounds, or around the start.
+  private func scatter(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) {
+    let given = run.options.int("starts")
+    let point = try Buffer<Double>(count: problem.nx)
+    var stream = RandomStreamOfStarts(seed: run.seed)
+    for _ in 0..<(given < 0 ? 8 : given) {
+      if oracle.stopped { return }
+      for i in 0..<problem.nx {
+        let (low, high) = (problem.xLower.pointer[i], problem.xUpper.pointer[i])
+        let reach = 3 * (1 + abs(x.pointer[i]))
+        let from = max(low, x.pointer[i] - max(reach, 0.5 * (high - low).finiteOr(0)))
+        let to = min(high, x.pointer[i] + max(reach, 0.5 * (high - low).finiteOr(0)))
+        point.pointer[i] = from + (to - from) * stream.next()
+      }
+      problem.projectX(point.pointer)
+      try runConditions(point, y, relaxed: false)
+    }
+  }
+
+  // MARK: Certificates
+
+  private func passes(_ candidate: Candidate) -> Bool {
+    (candidate.proposal.certificate?.worst ?? .infinity) <= tolerance * (1 + 1e-6)
+  }
+
+  /// Checks candidates in the order of F until one passes.
+  private func certify() throws(KantorError) {
+    var effort = BilevelResult.effort(run)
+    var rounds = 0
+    while !candidates.isEmpty, rounds < 60 {
+      rounds += 1
+      candidates.sort { $0.value < $1.value }
+      if let best, passes(best), candidates[0].value >= best.value - 1e-9 * (1 + abs(best.value)) {
+        return
+      }
+      var candidate = candidates.removeFirst()
+      effort.isBrief = oracle.stopped
+      let certificate = try check.certify(
+        x: candidate.proposal.x, y: candidate.proposal.y, effort: effort)
+      certificates += 1
+      candidate.proposal.certificate = certificate
+      tried.append(candidate)
+      if isBetter(candidate) { best = candidate }
+      if oracle.stopped { return }
+      if !passes(candidate) { try repair(candidate, certificate) }
+    }
+  }
+
+  private func isBetter(_ candidate: Candidate) -> Bool {
+    guard let best else { return true }
+    switch (passes(candidate), passes(best)) {
+    case (true, true): return candidate.value < best.value
+    case (true, false): return true
+    case (false, true): return false
+    case (false, false):
+      let (new, old) = (candidate.proposal.certificate, best.proposal.certificate)
+      return (new?.worst ?? .infinity) < (old?.worst ?? .infinity)
+    }
+  }
+
+  /// What the certificate of a candidate that does not pass suggests.
+  private func repair(
+    _ candidate: Candidate, _ certificate: BilevelCertificate
+  ) throws(KantorError) {
+    guard let mpcc, jumps < 20 else { return }
+    jumps += 1
+    if certificate.relativeGap > tolerance, let better = certificate.betterLower {
+      if problem.lower.rows == 0 {
+        try cut(candidate, better)
+      } else {
+        try runConditions(candidate.proposal.x, better, relaxed: false)
+      }
+    } else if let pair = certificate.betterPair {
+      try runConditions(pair.x, pair.y, relaxed: false)
+      _ = try runImplicit(pair.x, pair.y)
+    } else if candidate.z == nil {
+      try runConditions(candidate.proposal.x, candidate.proposal.y, relaxed: false)
+    }
+    _ = mpcc
+  }
+
+  /// The candidate's piece again, with f(x, y) <= f(x, y').
+  private func cut(_ candidate: Candidate, _ better: Buffer<Double>) throws(KantorError) {
+    guard let mpcc else { return }
+    let search = mpcc.search
+    search.program.cuts.append(better)
+    if search.program.cuts.count > 8 { search.program.cuts.removeFirst() }
+    search.program.choose(nil)
+    let (x, y) = (candidate.proposal.x, candidate.proposal.y)
+    // From the candidate, and from the answer that was better.
+    for start in [y, better] {
+      var z: Buffer<Double>
+      if let known = candidate.z, start === y { z = known } else { z = try mpcc.lift(x, start) }
+      let sides = try search.sides(z.pointer)
+      if let answer = try search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
+        z = answer.z
+        try add(answer)
+      }
+    }
+  }
+}

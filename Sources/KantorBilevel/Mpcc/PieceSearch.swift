@@ -1,0 +1,113 @@
+import KantorCore
+
+/// Local search over the pieces of the single-level problem: on each piece every lower inequality
+/// is either held at equality or free of a multiplier, which leaves a smooth program. A piece is
+/// solved, and those next to it, where an inequality of both kinds is at 0, are tried until none is
+/// better. The programs have no complementarity left, so that their answers are accurate to
+/// rounding.
+final class PieceSearch {
+  let program: ConditionsProgram
+  private let problem: BilevelProblem
+  private(set) var solved = 0
+
+  struct Answer {
+    var z: Buffer<Double>
+    var value: Double
+    var sides: [ConditionsProgram.Side]
+  }
+
+  init(_ oracle: BilevelOracle) throws(KantorError) {
+    program = try ConditionsProgram(oracle)
+    problem = oracle.problem
+  }
+
+  /// The piece that a point suggests: active where the multiplier outweighs the slack.
+  func sides(_ z: UnsafePointer<Double>) throws(KantorError) -> [ConditionsProgram.Side] {
+    program.choose(nil)
+    let room = try Buffer<Double>(count: program.rows)
+    _ = try program.evaluate(z, room.pointer)
+    return (0..<program.pairs.count).map {
+      let multiplier = z[program.multiplier($0)]
+      return multiplier > max(1e-8, -program.slack($0, z)) ? .active : .inactive
+    }
+  }
+
+  /// Solves one piece from z; nil where no feasible point of it was found.
+  func solve(
+    _ sides: [ConditionsProgram.Side], from z: Buffer<Double>, tolerance: Double,
+    iterations: Int = 150
+  ) throws(KantorError) -> Answer? {
+    // Both bounds of a variable are not active at once, unless they are the same.
+    for k in 0..<program.pairs.lows.count where sides[program.pairs.rows + k] == .active {
+      let j = program.pairs.lows[k]
+      guard let other = program.pairs.highs.firstIndex(of: j) else { continue }
+      let isBoth = sides[program.pairs.rows + program.pairs.lows.count + other] == .active
+      if isBoth, problem.yLower.pointer[j] < problem.yUpper.pointer[j] { return nil }
+    }
+    program.choose(sides)
+    defer { program.choose(nil) }
+    solved += 1
+    let solver = try SequentialQuadratic(program)
+    solver.x.pointer.update(from: z.pointer, count: program.count)
+    var settings = SequentialQuadratic.Settings()
+    settings.tolerance = tolerance
+    settings.feasibility = 1e-10
+    settings.iterations = iterations
+    let end = try solver.solve(settings)
+    let feasible = program.violation(solver.c.pointer) <= 1e-8
+    guard feasible, solver.value.isFinite, end != .undefined, end != .unbounded else { return nil }
+    return Answer(z: try solver.x.copy(), value: solver.value, sides: sides)
+  }
+
+  /// The best piece around z.
+  func descend(
+    from z: Buffer<Double>, sides start: [ConditionsProgram.Side], tolerance: Double
+  ) throws(KantorError) -> Answer? {
+    guard var best = try solve(start, from: z, tolerance: tolerance) else { return nil }
+    for _ in 0..<20 {
+      if program.isStopped { return best }
+      let corners = try bothAtZero(best)
+      var isBetter = false
+      for pair in corners.prefix(12) {
+        var sides = best.sides
+        sides[pair] = sides[pair] == .active ? .inactive : .active
+        guard let found = try solve(sides, from: best.z, tolerance: tolerance) else { continue }
+        if found.value < best.value - 1e-9 * (1 + abs(best.value)) {
+          best = found
+          isBetter = true
+          break
+        }
+      }
+      if !isBetter { return best }
+    }
+    return best
+  }
+
+  /// Pairs whose multiplier and slack are both 0.
+  private func bothAtZero(_ answer: Answer) throws(KantorError) -> [Int] {
+    program.choose(nil)
+    let room = try Buffer<Double>(count: program.rows)
+    _ = try program.evaluate(answer.z.pointer, room.pointer)
+    return (0..<program.pairs.count).filter {
+      let multiplier = answer.z.pointer[program.multiplier($0)]
+      return multiplier <= 1e-6 && program.slack($0, answer.z.pointer) >= -1e-6
+    }
+  }
+
+  /// Every piece, from z: the best of all, where there are few.
+  func enumerate(
+    from z: Buffer<Double>, tolerance: Double
+  ) throws(KantorError) -> [Answer] {
+    var answers: [Answer] = []
+    let count = program.pairs.count
+    guard count < 20 else { return [] }
+    for bits in 0..<(1 << count) {
+      if program.isStopped { break }
+      let sides: [ConditionsProgram.Side] = (0..<count).map {
+        bits >> $0 & 1 == 1 ? .active : .inactive
+      }
+      if let found = try solve(sides, from: z, tolerance: tolerance) { answers.append(found) }
+    }
+    return answers.sorted { $0.value < $1.value }
+  }
+}

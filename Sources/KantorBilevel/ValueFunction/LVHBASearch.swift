@@ -1,0 +1,236 @@
+import KantorCore
+
+/// The adaptive variant of `LVHBA`: penalties, polish, certificate.
+final class LVHBASearch {
+  private let oracle: BilevelOracle
+  private let problem: BilevelProblem
+  private let run: Run
+  private let start: (x: Buffer<Double>, y: Buffer<Double>)
+  private let tolerance: Double
+  private var g1 = 1.0
+  private var g2 = 1.0
+  private var penalty = 1.0
+  private var gap = Double.nan
+  private var solves = 0
+  private var best: Candidate?
+  private var ranAway = false
+
+  private struct Candidate {
+    let x: Buffer<Double>
+    let y: Buffer<Double>
+    let certificate: BilevelCertificate
+    let isPolished: Bool
+    let theta: Buffer<Double>
+  }
+
+  /// Programs with more unknowns are minimised without matrices.
+  static let mostDense = 250
+  private static let farAway = 1e8
+
+  init(
+    _ oracle: BilevelOracle, _ run: Run, _ start: (x: Buffer<Double>, y: Buffer<Double>)
+  ) {
+    self.oracle = oracle
+    self.run = run
+    self.start = start
+    problem = oracle.problem
+    tolerance = run.options.real("tolerance")
+  }
+
+  func propose() throws(KantorError) -> BilevelProposal {
+    try estimateScales()
+    let first = run.options.real("c_start")
+    var starts = [first]
+    if first < 10 { starts.append(10) }
+    for c in starts {
+      if try search(from: c) || oracle.stopped { break }
+    }
+    return try conclude()
+  }
+
+  /// g1 = 1 / L and g2 = L / |g_y|^2, L the curvature of f in y at the start.
+  private func estimateScales() throws(KantorError) {
+    let w = try joined(start.x.pointer, start.y.pointer)
+    g1 = run.options.real("gamma1")
+    g2 = run.options.real("gamma2")
+    guard g1 == 0 || g2 == 0 else { return }
+    let found = try LowerScale.curvature(oracle, w: w.pointer)
+    let curvature = found > 1e-12 ? found : try slope(w.pointer)
+    let rows = try LowerScale.rows(oracle, w: w.pointer)
+    if g1 == 0 { g1 = min(max(1 / curvature, 1e-4), 1e4) }
+    if g2 == 0 { g2 = rows > 0 ? min(max(curvature / rows, 1e-4), 1e4) : 1 }
+  }
+
+  /// For f linear in y: the curvature with which a step of theta leaves the region at hand. Shorter
+  /// ones would not see the rows, and f - v would be flat.
+  private func slope(_ w: UnsafePointer<Double>) throws(KantorError) -> Double {
+    let gradient = try Buffer<Double>(count: problem.n)
+    guard try oracle.gradient(.lower, w, gradient.pointer) else { return 1 }
+    var (length, size) = (0.0, 1.0)
+    for j in problem.nx..<problem.n {
+      length = max(length, abs(gradient.pointer[j]))
+      size = max(size, abs(w[j]))
+    }
+    return length > 0 ? length / (10 * size) : 1
+  }
+
+  private func joined(
+    _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
+  ) throws(KantorError) -> Buffer<Double> {
+    let w = try Buffer<Double>(count: problem.n)
+    w.pointer.update(from: x, count: problem.nx)
+    (w.pointer + problem.nx).update(from: y, count: problem.ny)
+    return w
+  }
+
+  /// Penalties from `first` on; true when a certified point was found.
+  private func search(from first: Double) throws(KantorError) -> Bool {
+    let most = max(run.options.real("c_max"), first)
+    var program = try ValueFunctionProgram(
+      oracle, g1: g1, g2: g2, largest: run.options.real("r"), second: true)
+    let u = try Buffer<Double>(count: program.count)
+    u.pointer.update(from: start.x.pointer, count: problem.nx)
+    (u.pointer + problem.nx).update(from: start.y.pointer, count: problem.ny)
+    program.forget(start.y.pointer)
+    var (c, shrunk, grown, previous) = (first, 0, 0, try u.copy())
+    var lastGap = Double.infinity
+    while c <= most * (1 + 1e-9) {
+      penalty = c
+      program.penalty = c
+      let goes = try minimise(program, u, tolerance: max(1e-3 / c, 1e-8))
+      solves += program.solves
+      gap = program.gap
+      if oracle.stopped {
+        try consider(u, program, polished: false)
+        return false
+      }
+      if program.innerFailure == .unbounded, shrunk < 6 {
+        // The lower objective is less convex than the proximal term: a stronger one.
+        g1 /= 4
+        shrunk += 1
+        program = try ValueFunctionProgram(
+          oracle, g1: g1, g2: g2, largest: run.options.real("r"), second: true)
+        program.forget(previous.pointer + problem.nx)
+        u.pointer.update(from: previous.pointer, count: u.count)
+        continue
+      }
+      guard goes else {
+        ranAway = true
+        return false
+      }
+      if gap > 0.5 * lastGap, gap > 1e-6, grown < 4, program.innerFailure == nil {
+        // A gap that does not fall with the penalty: theta is held too near to y to see that f has
+        // lower values.
+        (g1, g2) = (10 * g1, 0.1 * g2)
+        grown += 1
+        program = try ValueFunctionProgram(
+          oracle, g1: g1, g2: g2, largest: run.options.real("r"), second: true)
+        program.forget(u.pointer + problem.nx)
+      }
+      lastGap = gap
+      if c >= min(100 * first, most) * (1 - 1e-9) {
+        if try assess(u, program) { return true }
+      } else if problem.n <= Self.mostDense, try consider(u, program, polished: false) {
+        return true
+      }
+      previous = try u.copy()
+      c *= 10
+    }
+    return false
+  }
+
+  /// One minimisation from u, which holds the answer; false where it runs away.
+  private func minimise(
+    _ program: ValueFunctionProgram, _ u: Buffer<Double>, tolerance: Double
+  ) throws(KantorError) -> Bool {
+    if program.count > Self.mostDense {
+      let solver = try BoxedLagrangian(program)
+      solver.x.pointer.update(from: u.pointer, count: u.count)
+      _ = try solver.solve(tolerance: tolerance, iterations: 2000)
+      u.pointer.update(from: solver.x.pointer, count: u.count)
+    } else {
+      let solver = try SequentialQuadratic(program)
+      solver.x.pointer.update(from: u.pointer, count: u.count)
+      var settings = SequentialQuadratic.Settings()
+      settings.tolerance = tolerance
+      settings.second = false
+      settings.iterations = 500
+      let end = try solver.solve(settings)
+      guard end != .unbounded, end != .undefined else { return false }
+      u.pointer.update(from: solver.x.pointer, count: u.count)
+    }
+    for i in 0..<problem.n where !(abs(u.pointer[i]) < Self.farAway) { return false }
+    return true
+  }
+
+  /// Certifies the point, polished and not; true when one of the two holds.
+  private func assess(
+    _ u: Buffer<Double>, _ program: ValueFunctionProgram
+  ) throws(KantorError) -> Bool {
+    if try consider(u, program, polished: false) { return true }
+    guard run.options.flag("polish"), problem.n + problem.lower.rows <= ActiveSetPolish.most else {
+      return false
+    }
+    var tried: [LowerActivity] = []
+    for near in [1e-2, 1e-1, 1e-3] {
+      guard let guess = try LowerActivity.guess(oracle, w: u.pointer, near: near),
+        !tried.contains(where: { $0.hasSameSets(as: guess) })
+      else { continue }
+      tried.append(guess)
+      let x = try Buffer<Double>(copying: u.pointer, count: problem.nx)
+      let y = try Buffer<Double>(copying: u.pointer + problem.nx, count: problem.ny)
+      let polish = try ActiveSetPolish(oracle, guess, x: x, y: y)
+      guard let found = try polish.solve(tolerance: 1e-10) else {
+        if oracle.stopped { return false }
+        continue
+      }
+      let w = try joined(found.x.pointer, found.y.pointer)
+      if try consider(w, program, polished: true) { return true }
+    }
+    return false
+  }
+
+  @discardableResult
+  private func consider(
+    _ w: Buffer<Double>, _ program: ValueFunctionProgram, polished: Bool
+  ) throws(KantorError) -> Bool {
+    let x = try Buffer<Double>(copying: w.pointer, count: problem.nx)
+    let y = try Buffer<Double>(copying: w.pointer + problem.nx, count: problem.ny)
+    problem.projectX(x.pointer)
+    problem.clampY(y.pointer)
+    let theta = try program.copyTheta()
+    let certificate = try BilevelCheck(problem).certify(
+      x: x, y: y, others: [theta], effort: BilevelResult.effort(run))
+    let isBetter = best.map { certificate.worst < $0.certificate.worst } ?? true
+    if isBetter {
+      best = Candidate(
+        x: x, y: y, certificate: certificate, isPolished: polished, theta: theta)
+    }
+    return certificate.worst <= tolerance
+  }
+
+  private func conclude() throws(KantorError) -> BilevelProposal {
+    let x = best?.x ?? start.x
+    let y = best?.y ?? start.y
+    var proposal = BilevelProposal(x: x, y: y)
+    if let best {
+      proposal.certificate = best.certificate
+      proposal.others = [best.theta]
+    }
+    if !oracle.stopped, best.map({ !($0.certificate.relativeLowerFeasibility <= 1e-4) }) ?? true {
+      // Whether the lower level has an answer here at all.
+      let answer = try LowerAnswer(problem)
+      try LowerSolver(oracle).solve(x: x.pointer, y: y.pointer, tolerance: 1e-8, into: answer)
+      if answer.end == .infeasible { proposal.claim = .lowerInfeasible }
+      if answer.end == .unbounded { proposal.claim = .lowerUnbounded }
+      if ranAway { proposal.remark = "the penalised problem has no minimum for the penalties tried" }
+    }
+    proposal.selection = .optimistic
+    proposal.counts = oracle.counts
+    proposal.figures.add("penalty", penalty)
+    proposal.figures.add("penalised_gap", gap)
+    proposal.figures.add("inner_solves", solves)
+    proposal.figures.add("polished", best?.isPolished == true ? 1 : 0)
+    return proposal
+  }
+}

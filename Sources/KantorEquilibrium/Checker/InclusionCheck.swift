@@ -1,0 +1,159 @@
+import KantorBlocks
+import KantorCore
+
+/// What the checker found out about x, on the host's functions.
+struct InclusionCertificate {
+  var residual = Double.nan
+  var relativeResidual = Double.nan
+  /// nil where no closed form is at hand.
+  var tangentResidual: Double?
+  var gap: Double?
+  var violation: Double?
+  /// Parts of the residual of each player, and of the gap of each part of the term.
+  var playerResiduals: [Double] = []
+  var blockGaps: [Double?] = []
+  /// Whether x was said to be a local minimax point, and what is known of it.
+  var claimsMinimax = false
+  var curvatures: MinimaxCheck.Curvatures?
+  /// F(x).
+  var image: Buffer<Double>?
+  var complaint: String?
+}
+
+extension Status {
+  /// The one rule by which inclusions get their status: the certificate first, then the reason why
+  /// the method was interrupted, then how far the certificate falls short.
+  static func judge(
+    _ certificate: InclusionCertificate, tolerance: Double, stop: Status?
+  ) -> Status {
+    let worst = certificate.relativeResidual
+    // The slack is for the rounding of two different summations, not for the method.
+    let isRightKind =
+      !certificate.claimsMinimax
+      || certificate.curvatures?.hold(InclusionCheck.curvatureTolerance) == true
+    if worst <= tolerance * (1 + 1e-6), isRightKind { return .solved }
+    if let stop { return stop }
+    if worst.isNaN { return certificate.complaint == nil ? .numericalError : .callbackError }
+    guard isRightKind else { return .stalled }
+    return worst <= max(1e3 * tolerance, InclusionCheck.inaccurate) ? .solvedInaccurate : .stalled
+  }
+}
+
+/// Certifies points with calls of its own of the host's functions, which count for no limit.
+struct InclusionCheck {
+  /// What `solved_inaccurate` promises at the least.
+  static let inaccurate = 1e-5
+  /// Curvatures of the wrong sign that count as 0, relative to the Hessian.
+  static let curvatureTolerance = 1e-6
+
+  let problem: InclusionProblem
+
+  func certify(
+    _ x: Buffer<Double>, claimsMinimax: Bool = false
+  ) throws(KantorError) -> InclusionCertificate {
+    let n = problem.n
+    var certificate = InclusionCertificate()
+    let evaluator = try Evaluator(
+      problem.functions, variables: n, rows: n, monitor: Monitor())
+    let f = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(f) {} }
+    guard try value(evaluator, x, f) else {
+      certificate.complaint = evaluator.complaint
+      return certificate
+    }
+    certificate.image = f
+    let projection = try SetProjection(term: problem.term)
+    let moved = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(moved) {} }
+    for i in 0..<n { moved.pointer[i] = x.pointer[i] - f.pointer[i] }
+    guard case .fine = try projection.apply(moved.pointer, host: evaluator) else {
+      certificate.complaint = evaluator.complaint
+      return certificate
+    }
+    certificate.residual = distance(x.pointer, moved.pointer, n)
+    if case .game(let sizes) = problem.form {
+      var start = 0
+      for size in sizes {
+        certificate.playerResiduals.append(
+          distance(x.pointer + start, moved.pointer + start, size))
+        start += size
+      }
+    }
+    if claimsMinimax, case .saddle(let split) = problem.form {
+      certificate.claimsMinimax = true
+      certificate.curvatures = try MinimaxCheck(problem: problem, split: split).curvatures(at: x)
+    }
+    let first = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(first) {} }
+    let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
+    certificate.relativeResidual = certificate.residual / (1 + size)
+    addClosedForms(&certificate, x, f, projection)
+    return certificate
+  }
+
+  /// phi at x; NaN where it is not defined.
+  func value(_ x: Buffer<Double>) throws(KantorError) -> Double {
+    let evaluator = try Evaluator(
+      problem.hostFunctions, variables: problem.n, monitor: Monitor())
+    return try evaluator.value(at: x.pointer).1
+  }
+
+  private func value(
+    _ evaluator: Evaluator, _ x: Buffer<Double>, _ f: Buffer<Double>
+  ) throws(KantorError) -> Bool {
+    let outcome: Evaluation
+    if problem.functions.map != nil {
+      outcome = try evaluator.call(
+        .map, problem.functions.map, at: x.pointer, into: f.pointer, count: problem.n)
+    } else {
+      let all = try Buffer<Int64>(count: problem.components)
+      for i in 0..<all.count { all.pointer[i] = Int64(i) }
+      outcome = try evaluator.call(
+        .batchMap, problem.functions.batchMap, at: x.pointer, indices: all, count: all.count,
+        into: f.pointer, count: problem.n)
+    }
+    if case .fine = outcome { return true }
+    return false
+  }
+
+  private func distance(
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ count: Int
+  ) -> Double {
+    var sum = 0.0
+    for i in 0..<count { sum += (a[i] - b[i]) * (a[i] - b[i]) }
+    return sum.squareRoot()
+  }
+
+  private func norm(_ a: UnsafePointer<Double>, _ count: Int) -> Double {
+    var sum = 0.0
+    for i in 0..<count { sum += a[i] * a[i] }
+    return sum.squareRoot()
+  }
+
+  // MARK: What sets tell
+
+  private func addClosedForms(
+    _ certificate: inout InclusionCertificate, _ x: Buffer<Double>, _ f: Buffer<Double>,
+    _ projection: SetProjection
+  ) {
+    var (tangent, gap, violation): (Double?, Double?, Double?) = (0, 0, 0)
+    for (block, map) in zip(problem.term.blocks, projection.maps) {
+      let set = SetForms(
+        term: problem.term, block: block, map: map, x: x.pointer + block.start,
+        f: f.pointer + block.start)
+      tangent = sum(tangent, set.tangentSquare())
+      let own = set.gap()
+      certificate.blockGaps.append(own)
+      gap = sum(gap, own)
+      violation = sum(violation, set.violationSquare())
+    }
+    certificate.tangentResidual = tangent?.squareRoot()
+    certificate.gap = gap
+    certificate.violation = violation?.squareRoot()
+  }
+
+  private func sum(_ a: Double?, _ b: Double?) -> Double? {
+    guard let a, let b else { return nil }
+    return a + b
+  }
+}

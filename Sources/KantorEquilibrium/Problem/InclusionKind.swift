@@ -1,0 +1,58 @@
+import KantorCore
+
+/// The problem kind "inclusion": find x with 0 in F(x) + dg(x).
+public enum InclusionKind {
+  public static let kind = ProblemKind(
+    name: "inclusion",
+    summary: "Variational inequalities and monotone inclusions: 0 in F(x) + dg(x).",
+    fields: fields, seal: seal, defaultMethod: defaultMethod)
+
+  static let fields: [FieldSpec] =
+    [
+      FieldSpec(
+        "functions", .functions, .input,
+        choices: [Functions.Member.map, .batchMap, .prox].map(\.rawValue),
+        "F as 'map' (n numbers at x), or as 'batch_map' (mean of the listed components at x), or "
+          + "both; 'prox' if g is the host's."),
+      FieldSpec(
+        "start", .array, .input, shape: "(n,)", ranks: [1], "Point to start from; gives n."),
+      FieldSpec(
+        "components", .int, .input,
+        "Number of components of which F is the mean; needed with 'batch_map'."),
+    ] + TermParser.specs("prox", "The term g") + InclusionFields.shared
+
+  /// Long sums that the host calls cocoercive pay for sampling; everything else goes by the method
+  /// with the best rate of its last iterate.
+  static func defaultMethod(_ sealed: any SealedProblem) -> String {
+    guard let problem = sealed as? InclusionProblem, problem.components >= 1000,
+      (problem.comonotone ?? 0) > 0
+    else { return "fast_extragradient" }
+    return "variance_reduced_halpern"
+  }
+
+  static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
+    let read = InclusionFields(fields: fields)
+    let functions = try read.functions()
+    let start = try read.start("start")
+    let components = try read.components()
+    try checkFunctions(functions, components)
+    let term = try read.term("prox", n: start.count, hasHostProx: functions.prox != nil)
+    return InclusionProblem(
+      form: .inclusion, functions: functions, hostFunctions: functions, components: components,
+      term: term, start: start, lipschitz: try read.lipschitz(),
+      comonotone: fields.real("comonotone"))
+  }
+
+  static func checkFunctions(_ functions: Functions, _ components: Int) throws(KantorError) {
+    guard functions.map != nil || functions.batchMap != nil else {
+      throw KantorError(.missing, "the functions offer neither 'map' nor 'batch_map'")
+    }
+    guard components > 0 || functions.batchMap == nil else {
+      throw KantorError(.missing, "field 'components' has not been set; 'batch_map' needs it")
+    }
+    guard components == 0 || functions.batchMap != nil else {
+      throw KantorError(
+        .missing, "components is \(components), and the functions do not offer 'batch_map'")
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import KantorCore
+
+/// 0 in F(x) + dg(x), validated: to this all kinds of the engine are reduced.
+public final class InclusionProblem: SealedProblem {
+  /// What the host posed; decides how results are named and what is certified in addition.
+  package enum Form: Sendable {
+    case inclusion
+    /// min over the first `split` variables, max over the others.
+    case saddle(split: Int)
+    /// Players with consecutive variables.
+    case game(sizes: [Int])
+  }
+
+  package let form: Form
+  package let n: Int
+  /// F as `map`, or as `batch_map` of a finite sum, or both; and `prox`.
+  package let functions: Functions
+  /// What the host gave; differs from `functions` where F was made from gradients.
+  package let hostFunctions: Functions
+  /// Number of components of the finite sum, 0 without.
+  package let components: Int
+  package let term: ProximalTerm
+  package let start: Buffer<Double>
+  /// Lipschitz constant of F; nil if not known.
+  package let lipschitz: Double?
+  /// <F(x) - F(y), x - y> >= comonotone |F(x) - F(y)|^2; nil if not known.
+  package let comonotone: Double?
+
+  package init(
+    form: Form, functions: Functions, hostFunctions: Functions, components: Int,
+    term: ProximalTerm, start: Buffer<Double>, lipschitz: Double?, comonotone: Double?
+  ) {
+    self.form = form
+    n = start.count
+    self.functions = functions
+    self.hostFunctions = hostFunctions
+    self.components = components
+    self.term = term
+    self.start = start
+    self.lipschitz = lipschitz
+    self.comonotone = comonotone
+  }
+}
+
+/// Fields that the kinds of the engine share, read and checked.
+struct InclusionFields {
+  let fields: ProblemFields
+
+  static let shared: [FieldSpec] = [
+    FieldSpec(
+      "lipschitz", .real, .input,
+      "Lipschitz constant of F (for sampling methods: root of the mean square of those of the "
+        + "components); estimated during the solve if not set."),
+    FieldSpec(
+      "comonotone", .real, .input,
+      "A number r with <F(x) - F(y), x - y> >= r norm(F(x) - F(y))^2 for all x and y: 0 for "
+        + "monotone, positive for cocoercive, negative for weakly nonmonotone F; for sampling "
+        + "methods with the mean of the components' squares in place of the norm's. Unknown if not "
+        + "set."),
+  ]
+
+  func functions() throws(KantorError) -> Functions {
+    guard let functions = fields.functions("functions") else {
+      throw KantorError(.missing, "field 'functions' has not been set")
+    }
+    return functions
+  }
+
+  func start(_ name: String) throws(KantorError) -> Buffer<Double> {
+    guard let tensor = fields.tensor(name) else {
+      throw KantorError(.missing, "field '\(name)' has not been set")
+    }
+    let start = try tensor.doubles()
+    guard start.count >= 1 else {
+      throw KantorError(.shape, "\(name) has the shape (0,); at least one variable is needed")
+    }
+    for i in 0..<start.count where !start.pointer[i].isFinite {
+      throw KantorError(.notFinite, "\(name) is \(start.pointer[i]) at \(i); numbers are needed")
+    }
+    return start
+  }
+
+  /// Sizes of consecutive blocks that make up the n variables.
+  func sizes(_ name: String, n: Int) throws(KantorError) -> [Int]? {
+    guard let tensor = fields.tensor(name) else { return nil }
+    let given = try tensor.doubles()
+    defer { withExtendedLifetime(given) {} }
+    if tensor.rank == 0, given.count == 1, let size = Int(exactly: given.pointer[0]), size >= 1,
+      n % size == 0
+    {
+      return [Int](repeating: size, count: n / size)
+    }
+    var sizes: [Int] = []
+    var sum = 0.0
+    for k in 0..<given.count {
+      let size = given.pointer[k]
+      guard size.isFinite else {
+        throw KantorError(.notFinite, "\(name) is \(size) at \(k); sizes are needed")
+      }
+      guard size >= 1, size <= Double(n), size.rounded() == size else {
+        throw KantorError(
+          .range, "\(name) is \(size) at \(k); whole numbers from 1 to \(n) are allowed")
+      }
+      sum += size
+      sizes.append(Int(size))
+    }
+    guard sum == Double(n) else {
+      throw KantorError(
+        .shape, "the sizes in \(name) have the sum \(shortText(sum)); there are \(n) variables")
+    }
+    return sizes
+  }
+
+  func components() throws(KantorError) -> Int {
+    guard let count = fields.int("components") else { return 0 }
+    guard count >= 1, count <= 1 << 40 else {
+      throw KantorError(.range, "components is \(count); allowed is 1 to 2^40")
+    }
+    return Int(count)
+  }
+
+  func lipschitz() throws(KantorError) -> Double? {
+    guard let value = fields.real("lipschitz") else { return nil }
+    guard value > 0 else {
+      throw KantorError(.range, "lipschitz is \(value); a positive number is allowed")
+    }
+    return value
+  }
+}
