@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorNonlinear
@@ -23,6 +24,8 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      LeastSquaresKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -67,5 +70,9 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      LevenbergMarquardt.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ])
 }

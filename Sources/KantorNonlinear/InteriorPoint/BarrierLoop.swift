@@ -81,7 +81,7 @@ final class BarrierLoop {
   var lastShift = 0.0
   var rowShifts = 0
   var alwaysShiftsRows: Bool
-  var quasi: QuasiNewton?
+  var quasi: (any CurvatureModel)?
   var tinySteps = 0
   var feasibleStalls = 0
   /// Of the last trial: its violation (-1 where undefined), its objective, and what its acceptance
@@ -128,13 +128,21 @@ final class BarrierLoop {
     rowWork = try Buffer(count: m)
     alwaysShiftsRows = form.m - form.slacks > form.nx
     best = form.isRestoration ? nil : try BestPoint(nv, m)
-    if context.hessian == .quasiNewton { quasi = try QuasiNewton(form.nx) }
+    if context.hessian == .quasiNewton {
+      if form.model.isSparse {
+        let memory = try LowRankCurvature(form.nx)
+        system.lowRank = try LowRankSolver(memory, order: form.nx + form.m)
+        quasi = memory
+      } else {
+        quasi = try QuasiNewton(form.nx)
+      }
+    }
   }
 
   /// From v, zl, zu and mu, and `objective`, `residual` and the model's derivatives at v.
   func run() throws(KantorError) -> Outcome {
     updateDual()
-    if isAnswer, try !sharpen() || isAnswer { return .converged }
+    if isAnswer { return .converged }
     let theta = violationSum(residual)
     thetaMax = 1e4 * max(1, theta)
     thetaMin = 1e-4 * max(1, theta)
@@ -204,9 +212,7 @@ final class BarrierLoop {
 
   private func loadHessian() throws(KantorError) -> Evaluation {
     if let quasi {
-      if let target = model.hessianDense {
-        target.pointer.update(from: quasi.matrix.pointer, count: target.count)
-      }
+      quasi.fill(model)
     } else {
       let outcome = try model.hessian(
         v.pointer, sigma: form.isRestoration ? 0 : 1, y: y.pointer)

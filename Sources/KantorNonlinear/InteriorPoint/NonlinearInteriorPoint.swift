@@ -37,8 +37,8 @@ import KantorNumerics
 ///
 /// Deviation: bounds of x are not relaxed, so that no function is evaluated outside them; those of
 /// rows are, by a tenth of the tolerance. Slacks are eliminated from the system. Without second
-/// derivatives W is a damped BFGS matrix (dense), and differences of gradients when that gets
-/// stuck.
+/// derivatives W is a damped BFGS matrix, and differences of gradients when that gets stuck; in
+/// sparse systems the compact form of the last steps.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,
