@@ -1,5 +1,6 @@
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -23,6 +24,9 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -67,5 +71,5 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
-    ])
+    ] + EquilibriumMethods.all)
 }

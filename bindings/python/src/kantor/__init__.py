@@ -11,7 +11,8 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
 `methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
 POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
 matrices; `kantor.cone` and `kantor.qp` have cone programs, and linear and quadratic ones in the
-forms of other packages; importing `kantor.cvxpy` makes the solver "KANTOR" known to CVXPY;
+forms of other packages; `kantor.vi`, `kantor.saddle` and `kantor.game` have variational
+inequalities, saddle points and games; importing `kantor.cvxpy` makes the solver "KANTOR" known to CVXPY;
 `kantor.plot` draws couplings and convergence (matplotlib).
 """
 
@@ -72,20 +73,26 @@ __all__ = [
     "cone",
     "describe",
     "doubly_stochastic",
+    "game",
     "kinds",
     "methods",
     "ot",
     "plot",
     "prox",
     "qp",
+    "saddle",
     "solve",
     "solve_batch",
+    "vi",
 ]
+
+
+_MODULES = ("cone", "doubly_stochastic", "game", "ot", "plot", "prox", "qp", "saddle", "vi")
 
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
+    if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
