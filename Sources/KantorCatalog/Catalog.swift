@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorEquilibrium
@@ -27,6 +28,8 @@ extension Catalog {
       InclusionKind.kind,
       SaddleKind.kind,
       GameKind.kind,
+      LeastSquaresKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -71,5 +74,9 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      LevenbergMarquardt.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ] + EquilibriumMethods.all)
 }

@@ -65,6 +65,8 @@ public struct KindSpecimens: Sendable {
     case "inclusion": return InclusionSpecimens.inclusions
     case "saddle": return InclusionSpecimens.saddles
     case "game": return InclusionSpecimens.games
+    case "least_squares": return LeastSquaresSpecimens.all
+    case "bilevel": return BilevelSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
     }

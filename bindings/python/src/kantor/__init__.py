@@ -8,12 +8,14 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
     result = kantor.solve(problem, "sinkhorn", epsilon=0.05)
     result.status, result.objective, result.certificate
 
-`methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
-POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
+`methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the POT
+package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
 matrices; `kantor.cone` and `kantor.qp` have cone programs, and linear and quadratic ones in the
 forms of other packages; `kantor.vi`, `kantor.saddle` and `kantor.game` have variational
-inequalities, saddle points and games; importing `kantor.cvxpy` makes the solver "KANTOR" known to CVXPY;
-`kantor.plot` draws couplings and convergence (matplotlib).
+inequalities, saddle points and games; `kantor.bilevel` has bilevel problems and hypergradients from
+plain functions, `kantor.implicit` derivatives of answers of any solver, `kantor.model_selection` a
+scikit-learn style search for hyperparameters by derivatives; importing `kantor.cvxpy` makes the
+solver "KANTOR" known to CVXPY; `kantor.plot` draws couplings and convergence (matplotlib).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any, List
 
 from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
+from ._check import check_derivatives
 from ._errors import (
     InternalError,
     InvalidShapeError,
@@ -70,12 +73,16 @@ __all__ = [
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "bilevel",
+    "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",
     "game",
+    "implicit",
     "kinds",
     "methods",
+    "model_selection",
     "ot",
     "plot",
     "prox",
@@ -87,7 +94,10 @@ __all__ = [
 ]
 
 
-_MODULES = ("cone", "doubly_stochastic", "game", "ot", "plot", "prox", "qp", "saddle", "vi")
+_MODULES = (
+    "bilevel", "cone", "doubly_stochastic", "game", "implicit", "model_selection", "ot", "plot",
+    "prox", "qp", "saddle", "vi",
+)
 
 
 def __getattr__(name: str) -> Any:
