@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -24,6 +25,9 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
       LeastSquaresKind.kind,
       BilevelKind.kind,
     ],
@@ -79,5 +83,5 @@ extension Catalog {
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
-    ])
+    ] + EquilibriumMethods.all)
 }
