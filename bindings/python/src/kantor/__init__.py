@@ -24,6 +24,7 @@ from typing import Any, List
 
 from ._batch import solve_batch
 from ._catalog import describe, kinds, methods
+from ._check import check_derivatives
 from ._errors import (
     InternalError,
     InvalidShapeError,
@@ -72,6 +73,7 @@ __all__ = [
     "VersionError",
     "__version__",
     "bilevel",
+    "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",

@@ -313,6 +313,9 @@ PROTOTYPES = {
     # problem.h
     "kantor_problem_create": (c_int32, (_text, _handle_out)),
     "kantor_problem_copy": (c_int32, (_handle, _handle_out)),
+    "kantor_problem_check_derivatives": (
+        c_int32, (_handle, _array, _handle, _handle_out)
+    ),
     "kantor_problem_seal": (c_int32, (_handle,)),
     "kantor_problem_free": (None, (_handle,)),
     "kantor_problem_set_questions": (c_int32, (_handle, _text, _text)),
