@@ -6,6 +6,7 @@ private func same<T>(_: T, _: T) {}
 
 func signatureCheck() {
   same(kantorAbiVersion, CKantor.kantor_abi_version)
+  same(kantorBilevelHypergradient, CKantor.kantor_bilevel_hypergradient)
   same(kantorBuildInfo, CKantor.kantor_build_info)
   same(kantorCodeName, CKantor.kantor_code_name)
   same(kantorConeBound, CKantor.kantor_cone_bound)
@@ -17,6 +18,7 @@ func signatureCheck() {
   same(kantorMethodDescribe, CKantor.kantor_method_describe)
   same(kantorOptionDescribe, CKantor.kantor_option_describe)
   same(kantorOutputDescribe, CKantor.kantor_output_describe)
+  same(kantorProblemCheckDerivatives, CKantor.kantor_problem_check_derivatives)
   same(kantorProblemCopy, CKantor.kantor_problem_copy)
   same(kantorProblemCreate, CKantor.kantor_problem_create)
   same(kantorProblemFieldCount, CKantor.kantor_problem_field_count)

@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorNonlinear
 import KantorTransport
 
 /// All that the library can do. A method is added with one line here.
@@ -22,6 +23,8 @@ extension Catalog {
       MapKind.kind,
       MapFitKind.kind,
       ConeKind.kind,
+      NonlinearKind.kind,
+      LeastSquaresKind.kind,
       BilevelKind.kind,
     ],
     methods: [
@@ -66,6 +69,8 @@ extension Catalog {
       InteriorPoint.entry,
       ActiveSet.entry,
       FirstOrder.entry,
+      NonlinearInteriorPoint.entry,
+      LevenbergMarquardt.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,

@@ -83,6 +83,7 @@ import Testing
     // Those of proofs of infeasibility and of stops belong to methods that can give them.
     let conditional = [
       "ray_source", "ray_target", "capacity_source", "capacity_target", "callback_code",
+      "curvature",
     ]
     let missing = spec.outputs.map(\.name).filter { !seen.contains($0) }
       .filter { !conditional.contains($0) }

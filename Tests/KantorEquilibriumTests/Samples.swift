@@ -86,7 +86,9 @@ func run(
 ) throws(KantorError) -> Result {
   let settings = settings ?? Settings(method: entry.spec)
   for (name, value) in options { try settings.set(name, value) }
-  return try entry.solve(try problem.seal(), try settings.run(for: entry.spec))
+  let run = try settings.run(for: entry.spec)
+  let result = try entry.solve(try problem.seal(), run)
+  return result.adding(try CommonOutputs.fields(of: result, run.monitor))
 }
 
 func distance(_ a: [Double], _ b: [Double]) -> Double {

@@ -30,6 +30,8 @@ public struct Specimen: Sendable, CustomStringConvertible {
   /// Function and integer fields of a problem of another kind.
   public var functions: [String: Functions] = [:]
   public var integers: [String: Int64] = [:]
+  /// Arrays in which infinities have a meaning; `change` does not see them.
+  public var bounds: [Field] = []
 
   public var description: String { name }
 
@@ -79,6 +81,10 @@ public struct Specimen: Sendable, CustomStringConvertible {
       for (name, number) in reals { try problem.set(name, .real(number)) }
       for field in arrays { try set(field.name, field.numbers, field.shape) }
       for (name, word) in words { try problem.set(name, .text(word)) }
+    }
+    for field in bounds {
+      try problem.set(
+        field.name, .array(Tensor(try Buffer(field.numbers), shape: field.shape)))
     }
     for (name, bundle) in functions { try problem.set(name, .functions(bundle)) }
     for (name, number) in integers { try problem.set(name, .int(number)) }

@@ -56,6 +56,51 @@ static void bundles(void)
   kantor_problem_free(problem);
 }
 
+static int32_t wrong_gradient(const double *x, double *out, void *user)
+{
+  (void)x;
+  (void)user;
+  out[0] = 0;
+  out[1] = 5;
+  return 0;
+}
+
+/* The check of derivatives. */
+static void derivatives(void)
+{
+  kantor_problem *problem = NULL, *other = open_problem();
+  kantor_settings *settings = NULL, *of_method = NULL;
+  kantor_result *result = NULL;
+  double start[2] = {1, 2}, nan[2] = {NAN, 0};
+  kantor_array x = kantor_vector(start, 2), few = kantor_vector(start, 1);
+  kantor_array bad_point = kantor_vector(nan, 2);
+  kantor_functions functions = good();
+  functions.gradient = wrong_gradient;
+  WORKS(kantor_problem_create("nonlinear", &problem));
+  WORKS(kantor_problem_set_functions(problem, "functions", &functions, NULL, NULL));
+  FAILS(KANTOR_E_MISSING, kantor_problem_check_derivatives(problem, NULL, NULL, &result));
+  WORKS(kantor_problem_set_array(problem, "start", &x, KANTOR_COPY, NULL, NULL));
+  WORKS(kantor_settings_create(NULL, &settings));
+  WORKS(kantor_settings_create("sinkhorn", &of_method));
+  FOR_BAD(KIND_PROBLEM)
+  FAILS(bad->code, kantor_problem_check_derivatives(BAD_PROBLEM, NULL, NULL, &result));
+  FAILS(KANTOR_E_NULL, kantor_problem_check_derivatives(problem, NULL, NULL, NULL));
+  FAILS(KANTOR_E_STATE, kantor_problem_check_derivatives(problem, NULL, of_method, &result));
+  FAILS(KANTOR_E_SHAPE, kantor_problem_check_derivatives(problem, &few, NULL, &result));
+  FAILS(KANTOR_E_NOT_FINITE, kantor_problem_check_derivatives(problem, &bad_point, NULL, &result));
+  for (int i = 0; i < bad_array_count; i++)
+    FAILS(bad_arrays[i].code,
+          kantor_problem_check_derivatives(problem, &bad_arrays[i].array, NULL, &result));
+  CHECK(kantor_problem_check_derivatives(other, NULL, NULL, &result) < 0);
+  WORKS(kantor_problem_check_derivatives(problem, &x, settings, &result));
+  CHECK(kantor_result_status(result) == KANTOR_STALLED);
+  kantor_result_free(result);
+  kantor_settings_free(settings);
+  kantor_settings_free(of_method);
+  kantor_problem_free(problem);
+  kantor_problem_free(other);
+}
+
 /* Questions in place of functions; nothing in a transport problem can be asked for. */
 static void questions(void)
 {
@@ -125,6 +170,7 @@ int main(void)
   make_handles();
   handles_and_names();
   bundles();
+  derivatives();
   questions();
   steppers();
   free_handles();

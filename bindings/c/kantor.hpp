@@ -13,7 +13,8 @@
  *   Handles  Problem, Settings and Result own one handle each and can be moved. copy() makes a
  *            twin where the C interface has one.
  *   Views    View<T> looks into a Result, which must outlive it.
- *   Hooks    an exception thrown by a hook ends the solve and comes out of kantor::solve.
+ *   Hooks    an exception thrown by a hook or a function ends the solve and comes out of
+ *            kantor::solve; a function throws kantor::OutsideDomain where it is not defined.
  *   Threads  as in C: different handles are independent, a sealed problem may be solved by
  *            several threads, cancel() may be called from any thread. Do not set the hooks of one
  *            Settings while another thread starts a solve with it.
@@ -24,6 +25,7 @@
 #ifndef KANTOR_HPP
 #define KANTOR_HPP
 
+#include "kantor/functions.hpp"
 #include "kantor/problem.hpp"
 #include "kantor/result.hpp"
 #include "kantor/settings.hpp"
@@ -37,7 +39,7 @@
 namespace kantor {
 
 /// Solves a problem: with a method by name or the default one, and with settings or without.
-/// Throws Error when the call failed, and whatever a hook threw.
+/// Throws Error when the call failed, and whatever a hook or a function threw.
 inline Result solve(const Problem &problem, const char *method, const Settings *settings)
 {
   // A running solve keeps the hooks it started with.

@@ -88,6 +88,28 @@ KANTOR_API int32_t kantor_problem_set_functions(kantor_problem *problem, const c
                                                 const kantor_functions *functions,
                                                 kantor_release_fn release, void *owner);
 
+/* Compares the derivatives that functions offer with central differences, entry by entry, also
+   outside the declared patterns. Points stay inside the bounds of x.
+   problem: [in] of the kind "nonlinear" or "least_squares"; sealed by the call.
+   x: [in] (n,): where to look, inside the bounds; NULL: near the start, at a point that the seed
+   determines.
+   settings: [in] made without a method, for seed, time_limit and cancel; NULL: defaults.
+   result: [out] the new handle, NULL on failure; freed by the caller. Its status is KANTOR_SOLVED
+   when all entries agree to 1e-4 relative, KANTOR_STALLED when some do not, KANTOR_CALLBACK_ERROR
+   when a function cannot be evaluated. Its fields: "message", "report" (a line for each bad entry,
+   worst first), "compared", "disagreeing", "outside_pattern", "always_zero" (declared entries that
+   are 0 at two points), "largest_error", and of the worst entries, at most 20, the arrays
+   "functions" (0 gradient, 1 jacobian, 2 hessian, 3 jacobian_product, 4
+   jacobian_transpose_product, 5 hessian_product), "rows", "columns" (-1 of vectors), "given" and
+   "estimated".
+   Threads: as kantor_solve. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_UNSUPPORTED (kind),
+   KANTOR_E_STATE (settings of a method), KANTOR_E_SHAPE, KANTOR_E_LAYOUT, KANTOR_E_TYPE,
+   KANTOR_E_VERSION, KANTOR_E_RANGE and KANTOR_E_NOT_FINITE (x), KANTOR_E_OUT_OF_MEMORY, and those
+   of kantor_problem_seal. Since: 0.1. */
+KANTOR_API int32_t kantor_problem_check_derivatives(kantor_problem *problem, const kantor_array *x,
+                                                    const kantor_settings *settings,
+                                                    kantor_result **result);
+
 KANTOR_END
 
 #endif

@@ -99,7 +99,7 @@ final class HalpernSteps: Iteration {
   private let nextValue: Buffer<Double>
   private var halvings = 0
 
-  private static let mostHalvings = 40
+  private static let mostHalvings = 15
 
   init(_ oracle: Oracle, step: Double?, anchoring: String) throws(KantorError) {
     self.oracle = oracle
@@ -141,7 +141,7 @@ final class HalpernSteps: Iteration {
       if isFixed || isCocoercive() { break }
       halvings += 1
       isHopeless = halvings > Self.mostHalvings
-      if isHopeless { return .undefined }
+      if isHopeless { return .stop }
       eta *= 0.5
       setAnchor()
       clock.begin()

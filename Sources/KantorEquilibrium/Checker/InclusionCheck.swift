@@ -56,6 +56,7 @@ struct InclusionCheck {
     let evaluator = try Evaluator(
       problem.functions, variables: n, rows: n, monitor: Monitor())
     let f = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(f) {} }
     guard try value(evaluator, x, f) else {
       certificate.complaint = evaluator.complaint
       return certificate
@@ -63,6 +64,7 @@ struct InclusionCheck {
     certificate.image = f
     let projection = try SetProjection(term: problem.term)
     let moved = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(moved) {} }
     for i in 0..<n { moved.pointer[i] = x.pointer[i] - f.pointer[i] }
     guard case .fine = try projection.apply(moved.pointer, host: evaluator) else {
       certificate.complaint = evaluator.complaint
@@ -82,6 +84,7 @@ struct InclusionCheck {
       certificate.curvatures = try MinimaxCheck(problem: problem, split: split).curvatures(at: x)
     }
     let first = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(first) {} }
     let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
     certificate.relativeResidual = certificate.residual / (1 + size)
     addClosedForms(&certificate, x, f, projection)

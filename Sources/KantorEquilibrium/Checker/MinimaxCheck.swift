@@ -32,6 +32,7 @@ struct MinimaxCheck {
   func curvatures(at z: Buffer<Double>) throws(KantorError) -> Curvatures? {
     let n = problem.n
     let hessian = try Buffer<Double>(count: try checkedProduct(n, n, of: "Hessian"))
+    defer { withExtendedLifetime(hessian) {} }
     guard try fill(hessian, z) else { return nil }
     var size = 0.0
     for k in 0..<hessian.count { size = max(size, abs(hessian.pointer[k])) }
@@ -47,6 +48,7 @@ struct MinimaxCheck {
     let evaluator = try Evaluator(functions, variables: n, monitor: Monitor())
     if functions.hessian != nil {
       let none = try Buffer<Double>(count: 1)
+      defer { withExtendedLifetime(none) {} }
       let outcome = try evaluator.call(
         .hessian, functions.hessian, at: z.pointer, sigma: 1, y: none.pointer,
         into: hessian.pointer, count: n * n)
@@ -65,6 +67,7 @@ struct MinimaxCheck {
     let (moved, up, down) = (
       try z.copy(), try Buffer<Double>(count: n), try Buffer<Double>(count: n)
     )
+    defer { withExtendedLifetime((moved, up, down)) {} }
     for j in 0..<n {
       let step = 1e-5 * (1 + abs(z.pointer[j]))
       for (sign, out) in [(1.0, up), (-1.0, down)] {
@@ -104,13 +107,16 @@ struct MinimaxCheck {
     let (n, h) = (problem.n, hessian.pointer)
     let m = n - split
     let block = try Buffer<Double>(count: m * m)
+    defer { withExtendedLifetime(block) {} }
     for i in 0..<m {
       for j in 0..<m { block.pointer[i * m + j] = h[(split + i) * n + split + j] }
     }
     let inner = try SymmetricEigen(block.pointer, count: m)
+    defer { withExtendedLifetime(inner) {} }
     var curvatures = Curvatures(y: inner.values.pointer[m - 1])
     // cross: row k is C p_k, in eigenvectors of phi_yy.
     let cross = try Buffer<Double>(count: m * split)
+    defer { withExtendedLifetime(cross) {} }
     for k in 0..<m {
       for i in 0..<split {
         var sum = 0.0
@@ -120,6 +126,7 @@ struct MinimaxCheck {
     }
     let schur = try Buffer<Double>(count: split * split)
     let kernel = try Buffer<Double>(count: split * split)
+    defer { withExtendedLifetime((schur, kernel)) {} }
     for i in 0..<split {
       for j in 0..<split { schur.pointer[i * split + j] = h[i * n + j] }
     }
@@ -145,6 +152,7 @@ struct MinimaxCheck {
     _ excluded: Buffer<Double>, _ schur: Buffer<Double>
   ) throws(KantorError) -> Double {
     let directions = try SymmetricEigen(excluded.pointer, count: split)
+    defer { withExtendedLifetime(directions) {} }
     var basis: [UnsafeMutablePointer<Double>] = []
     for k in 0..<split where abs(directions.values.pointer[k]) <= Self.zero {
       basis.append(directions.vectors.pointer + k * split)
@@ -152,6 +160,7 @@ struct MinimaxCheck {
     guard !basis.isEmpty else { return .infinity }
     let r = basis.count
     let reduced = try Buffer<Double>(count: r * r)
+    defer { withExtendedLifetime(reduced) {} }
     for a in 0..<r {
       for b in 0..<r {
         var sum = 0.0
@@ -161,8 +170,6 @@ struct MinimaxCheck {
         reduced.pointer[a * r + b] = sum
       }
     }
-    let least = try SymmetricEigen(reduced.pointer, count: r).values.pointer[0]
-    withExtendedLifetime(directions) {}
-    return least
+    return try SymmetricEigen(reduced.pointer, count: r).values[0]
   }
 }

@@ -130,6 +130,7 @@ struct SetForms {
   /// <f, x> + g(x) + g*(-f).
   private func conjugateGap() -> Double? {
     guard let map, let negative = try? Buffer<Double>(count: block.count) else { return nil }
+    defer { withExtendedLifetime(negative) {} }
     var (inner, size) = (0.0, 0.0)
     for i in 0..<block.count {
       negative.pointer[i] = -f[i]

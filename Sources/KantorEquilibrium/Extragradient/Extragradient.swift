@@ -73,14 +73,17 @@ public enum Extragradient: InclusionMethod {
 
 /// Which steps are taken, and whether they are proven to converge.
 struct ExtragradientPlan {
-  /// 0 when it is searched for.
+  /// The first one; 0 when a slope at the start gives it.
   let step: Double
   let update: Double
+  /// Whether the step is to stay as it is: the caller's, or one that only a range proves.
+  let isFixed: Bool
 
   init(_ problem: InclusionProblem, _ run: Run) throws(KantorError) {
     let given = run.options.real("step")
     let asked = run.options.real("update")
     let r = min(problem.comonotone ?? 0, 0)
+    isFixed = given > 0 || (problem.lipschitz != nil && r < 0)
     guard let l = problem.lipschitz else {
       step = given
       update = asked > 0 ? asked : r < 0 ? 0.5 : 1

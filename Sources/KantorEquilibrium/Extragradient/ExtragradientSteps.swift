@@ -35,7 +35,7 @@ final class ExtragradientSteps: Iteration {
     n = oracle.n
     update = plan.update
     eta = plan.step
-    isFixed = plan.step > 0
+    isFixed = plan.isFixed
     point = try Buffer(count: n)
     value = try Buffer(count: n)
     z = try Buffer(count: n)
@@ -52,7 +52,7 @@ final class ExtragradientSteps: Iteration {
 
   func begin() throws(KantorError) -> Bool {
     copyIn()
-    guard !isFixed else { return true }
+    guard eta == 0 else { return true }
     guard let slope = try Probe.lipschitz(oracle, point, value, middleValue) else { return false }
     eta = 0.7 / slope
     return true

@@ -31,10 +31,11 @@ public enum ForwardReflectedBackward: InclusionMethod {
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
   ) throws(KantorError) -> InclusionProposal {
-    let eta = try ProvenStep(problem, run).choose(0.49, upTo: 0.5, comonotone: nil)
+    let proven = ProvenStep(problem, run)
+    let eta = try proven.choose(0.49, upTo: 0.5, comonotone: nil)
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
-    let steps = try ForwardReflectedSteps(oracle, step: eta)
+    let steps = try ForwardReflectedSteps(oracle, step: eta, isFixed: proven.isFixed)
     try steps.solve(track, run)
     var figures = ResultFields()
     figures.add("step", steps.eta)
@@ -56,12 +57,12 @@ final class ForwardReflectedSteps: Iteration {
 
   private static let contraction = 0.49
 
-  init(_ oracle: Oracle, step: Double?) throws(KantorError) {
+  init(_ oracle: Oracle, step: Double?, isFixed: Bool) throws(KantorError) {
     self.oracle = oracle
     n = oracle.n
     eta = step ?? 0
     before = eta
-    isFixed = step != nil
+    self.isFixed = isFixed
     point = try Buffer(count: n)
     value = try Buffer(count: n)
     oldValue = try Buffer(count: n)
@@ -71,7 +72,7 @@ final class ForwardReflectedSteps: Iteration {
 
   func begin() throws(KantorError) -> Bool {
     oldValue.pointer.update(from: value.pointer, count: n)
-    if isFixed { return true }
+    if eta > 0 { return true }
     guard let slope = try Probe.lipschitz(oracle, point, value, nextValue) else { return false }
     eta = Self.contraction / slope
     before = eta

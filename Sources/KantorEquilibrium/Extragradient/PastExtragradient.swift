@@ -36,11 +36,12 @@ public enum PastExtragradient: InclusionMethod {
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
   ) throws(KantorError) -> InclusionProposal {
-    let eta = try ProvenStep(problem, run).choose(
+    let proven = ProvenStep(problem, run)
+    let eta = try proven.choose(
       0.45, upTo: 0.5, comonotone: problem.term.isZero ? (-4, 1 / 3.1) : nil)
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
-    let steps = try PastExtragradientSteps(oracle, step: eta)
+    let steps = try PastExtragradientSteps(oracle, step: eta, isFixed: proven.isFixed)
     try steps.solve(track, run)
     var figures = ResultFields()
     figures.add("step", steps.eta)
@@ -62,11 +63,11 @@ final class PastExtragradientSteps: Iteration {
   private static let contraction = 0.45
 
   /// - Parameter step: nil for one that is found.
-  init(_ oracle: Oracle, step: Double?) throws(KantorError) {
+  init(_ oracle: Oracle, step: Double?, isFixed: Bool) throws(KantorError) {
     self.oracle = oracle
     n = oracle.n
     eta = step ?? 0
-    isFixed = step != nil
+    self.isFixed = isFixed
     point = try Buffer(count: n)
     value = try Buffer(count: n)
     z = try Buffer(count: n)
@@ -76,7 +77,7 @@ final class PastExtragradientSteps: Iteration {
 
   func begin() throws(KantorError) -> Bool {
     z.pointer.update(from: point.pointer, count: n)
-    if isFixed { return true }
+    if eta > 0 { return true }
     guard let slope = try Probe.lipschitz(oracle, point, value, nextValue) else { return false }
     eta = Self.contraction / slope
     return true

@@ -44,6 +44,7 @@ enum Probe {
     guard size > 0 else { return 1 }
     let length = 1e-4 * max(1, Vectors.norm(z.pointer, n))
     let u = try Buffer<Double>(count: n)
+    defer { withExtendedLifetime(u) {} }
     var t = length / size
     // A shorter probe where F is not defined.
     for _ in 0..<8 {

@@ -5,11 +5,14 @@ struct ProvenStep {
   private let problem: InclusionProblem
   private let given: Double
   private let isForced: Bool
+  /// Whether the step is to stay as it is: the caller's, or one that only a range proves.
+  let isFixed: Bool
 
   init(_ problem: InclusionProblem, _ run: Run) {
     self.problem = problem
     given = run.options.real("step")
     isForced = run.options.flag("force")
+    isFixed = given > 0 || (problem.lipschitz != nil && (problem.comonotone ?? 0) < 0)
   }
 
   /// The step to take, or nil to search for one.

@@ -57,6 +57,7 @@ struct ComponentProbe {
     let moved = try Buffer<Double>(count: n)
     let (a, b) = (try Buffer<Double>(count: n), try Buffer<Double>(count: n))
     let index = try Buffer<Int64>(count: 1)
+    defer { withExtendedLifetime((moved, a, b, index)) {} }
     let length = 1e-3 * max(1, Vectors.norm(z.pointer, n))
     for direction in 0..<Self.directions {
       for i in 0..<n { moved.pointer[i] = direction == 0 ? -f.pointer[i] : stream.uniform() - 0.5 }

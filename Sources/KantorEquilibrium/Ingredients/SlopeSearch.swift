@@ -44,7 +44,10 @@ struct SlopeSearch {
   }
 
   /// The residual grows in spite of the bounds: they are taken to be wrong.
-  mutating func distrust() { lipschitz *= 2 }
+  mutating func distrust() {
+    lipschitz *= 2
+    comonotone = max(comonotone, -Self.mostNonmonotone / lipschitz)
+  }
 
   /// "F is not monotone", in numbers; nil when nothing of the kind was seen.
   var evidence: String? {

@@ -47,6 +47,7 @@ final class Track {
     if let given = try StartPoint.read(oracle.problem, run.start) {
       z.pointer.update(from: given.pointer, count: n)
       best.pointer.update(from: given.pointer, count: n)
+      withExtendedLifetime(given) {}
       guard case .fine = try oracle.value(at: z.pointer, into: f.pointer) else { return false }
     }
     startSize = 1 + Vectors.norm(z.pointer, n)
@@ -138,6 +139,7 @@ enum StartPoint {
     let joined = try problem.start.copy()
     if let x { joined.pointer.update(from: x.pointer, count: split) }
     if let y { (joined.pointer + split).update(from: y.pointer, count: y.count) }
+    withExtendedLifetime((x, y)) {}
     return joined
   }
 }

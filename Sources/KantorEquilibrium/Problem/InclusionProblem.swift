@@ -84,6 +84,7 @@ struct InclusionFields {
   func sizes(_ name: String, n: Int) throws(KantorError) -> [Int]? {
     guard let tensor = fields.tensor(name) else { return nil }
     let given = try tensor.doubles()
+    defer { withExtendedLifetime(given) {} }
     if tensor.rank == 0, given.count == 1, let size = Int(exactly: given.pointer[0]), size >= 1,
       n % size == 0
     {

@@ -36,6 +36,7 @@ public enum SaddleKind {
     let start = try Buffer<Double>(count: n)
     start.pointer.update(from: x.pointer, count: x.count)
     (start.pointer + x.count).update(from: y.pointer, count: y.count)
+    withExtendedLifetime((x, y)) {}
     let components = try read.components()
     try check(given, components)
     let functions = operatorOf(given, n, split: x.count)

@@ -169,6 +169,7 @@ struct TermParser {
   ) throws(KantorError) -> Tensor {
     guard tensor.rank == 1, part.count > 1 else { return tensor }
     let all = try tensor.doubles()
+    defer { withExtendedLifetime(all) {} }
     if tensor.shape[0] == part.total {
       return Tensor(try Buffer(copying: all.pointer + part.start, count: part.size))
     }
@@ -187,7 +188,7 @@ struct TermParser {
     guard values.count == 1 else {
       throw KantorError(.shape, "the radius has the shape \(tensor.shapeText); a number is needed")
     }
-    let radius = values.pointer[0]
+    let radius = values[0]
     guard radius.isFinite else { throw KantorError(.notFinite, "the radius is \(radius)") }
     guard radius >= 0 else {
       throw KantorError(
@@ -206,6 +207,7 @@ struct TermParser {
     for (key, bounds) in [("lower", lower), ("upper", upper)] {
       guard let tensor = values[key] else { continue }
       let given = try tensor.doubles()
+      defer { withExtendedLifetime(given) {} }
       guard given.count == 1 || given.count == part.size else {
         throw KantorError(
           .shape, "'\(key)' has the shape \(tensor.shapeText); needed is () or (\(part.size),)")

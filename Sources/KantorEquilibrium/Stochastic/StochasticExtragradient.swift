@@ -19,7 +19,8 @@ import KantorCore
 /// **Guarantee** With decay 1, step offset > 1/mu and step <= 1/(4L): an expected squared distance
 /// of O(1/t) for mu-strongly monotone F. Averages: a gap of O(1/sqrt t) with decay 1/2.
 ///
-/// **Cost** One sample per step; the whole F once per two passes.
+/// **Cost** One sample per step; the whole F once per two passes, or, without components, every ten
+/// steps of the variants that do not evaluate it at their points.
 ///
 /// **Reference** hsieh2019convergence.
 public enum StochasticExtragradient: InclusionMethod {
@@ -131,9 +132,13 @@ final class StochasticSteps: Iteration {
     for buffer in [sample, oldSample] { buffer.pointer.update(from: value.pointer, count: n) }
   }
 
+  /// Whether F was evaluated whole at the point that is judged.
+  private var isSeen: Bool { !feedback.isSampling && !givesAverage && variant == "past" }
+  private var period: Int { isSeen || feedback.isSampling ? feedback.period : 10 }
+
   func advance() throws(KantorError) -> Evaluation {
     stride = 0
-    for _ in 0..<feedback.period {
+    for _ in 0..<period {
       let outcome = try step()
       guard case .fine = outcome else { return outcome }
       stride += 1
@@ -142,7 +147,7 @@ final class StochasticSteps: Iteration {
       for i in 0..<n { average.pointer[i] += weight * (u.pointer[i] - average.pointer[i]) }
     }
     point.pointer.update(from: givesAverage ? average.pointer : u.pointer, count: n)
-    guard feedback.isSampling || givesAverage else {
+    guard !isSeen else {
       value.pointer.update(from: sample.pointer, count: n)
       return .fine
     }

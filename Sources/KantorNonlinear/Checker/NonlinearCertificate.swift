@@ -24,7 +24,9 @@ package struct NonlinearCertificate: Sendable {
   package var complaint: String?
 
   package var scaledStationarity: Double { stationarity / unit }
-  package var scaledComplementarity: Double { complementarity / max(abs(objective), min(unit, 100)) }
+  package var scaledComplementarity: Double {
+    complementarity / max(abs(objective), min(unit, 100))
+  }
   package var scaledWrongSign: Double { wrongSign / unit }
 
   /// The largest of all that has to be small.

@@ -8,11 +8,7 @@ extension BarrierLoop {
     if context.run.monitor.stop != nil { return .stopped }
     pendingEntry = nil
     if form.isRestoration { return .stuck }
-    if model.oracle.usesDifferences, model.oracle.scheme == .forward {
-      model.oracle.scheme = .central
-      try returnToPoint()
-      return nil
-    }
+    if try sharpen() { return nil }
     if quasi != nil {
       if model.oracle.offersLagrangianGradient, model.hessianDense != nil {
         quasi = nil

@@ -81,7 +81,7 @@ final class BarrierLoop {
   var lastShift = 0.0
   var rowShifts = 0
   var alwaysShiftsRows: Bool
-  var quasi: QuasiNewton?
+  var quasi: (any CurvatureModel)?
   var tinySteps = 0
   var feasibleStalls = 0
   /// Of the last trial: its violation (-1 where undefined), its objective, and what its acceptance
@@ -128,7 +128,15 @@ final class BarrierLoop {
     rowWork = try Buffer(count: m)
     alwaysShiftsRows = form.m - form.slacks > form.nx
     best = form.isRestoration ? nil : try BestPoint(nv, m)
-    if context.hessian == .quasiNewton { quasi = try QuasiNewton(form.nx) }
+    if context.hessian == .quasiNewton {
+      if form.model.isSparse {
+        let memory = try LowRankCurvature(form.nx)
+        system.lowRank = try LowRankSolver(memory, order: form.nx + form.m)
+        quasi = memory
+      } else {
+        quasi = try QuasiNewton(form.nx)
+      }
+    }
   }
 
   /// From v, zl, zu and mu, and `objective`, `residual` and the model's derivatives at v.
@@ -140,7 +148,8 @@ final class BarrierLoop {
     thetaMin = 1e-4 * max(1, theta)
     tau = max(0.99, 1 - mu)
     while true {
-      let estimate = try assess()
+      var estimate = try assess()
+      if estimate <= Self.nearAnswer, try sharpen() { estimate = try assess() }
       let stop = context.run.monitor.check(
         iteration: context.iterations, objective: shownObjective, residual: estimate, gap: mu)
       if estimate <= 0.5 * context.tolerance { return .converged }
@@ -159,6 +168,18 @@ final class BarrierLoop {
         if let outcome = try rescue() { return outcome }
       }
     }
+  }
+
+  /// Forward differences, with errors of 1e-8, do well enough up to here.
+  private static let nearAnswer = 1e-5
+
+  /// Central differences from now on, and the derivatives at the point anew. False where there are
+  /// none of the lesser kind.
+  func sharpen() throws(KantorError) -> Bool {
+    guard model.oracle.usesDifferences, model.oracle.scheme == .forward else { return false }
+    model.oracle.scheme = .central
+    try returnToPoint()
+    return true
   }
 
   enum Advance { case accepted, failed, stopped }
@@ -191,9 +212,7 @@ final class BarrierLoop {
 
   private func loadHessian() throws(KantorError) -> Evaluation {
     if let quasi {
-      if let target = model.hessianDense {
-        target.pointer.update(from: quasi.matrix.pointer, count: target.count)
-      }
+      quasi.fill(model)
     } else {
       let outcome = try model.hessian(
         v.pointer, sigma: form.isRestoration ? 0 : 1, y: y.pointer)

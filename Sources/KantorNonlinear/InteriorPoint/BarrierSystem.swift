@@ -5,10 +5,11 @@ import KantorNumerics
 /// The Newton system of a barrier program, reduced to x and the rows:
 ///
 ///     [W + D_x + w   J'              ] [dx]   [r_x]
-///     [J             -(S + c I)      ] [dy] = [r_c - ...],   S_i = sum 1 / (D_k + w) over u_k of row i,
+///     [J             -(S + c I)      ] [dy] = [r_c - ...],
 ///
-/// D the diagonal of barrier and proximal terms, w and c shifts. Its inertia is right when that of
-/// the whole system is: as many negative eigenvalues as rows.
+/// S_i the sum of 1 / (D_k + w) over the u_k of row i, D the diagonal of barrier and proximal
+/// terms, w and c shifts. Its inertia is right when that of the whole system is: as many negative
+/// eigenvalues as rows.
 final class BarrierSystem {
   enum Verdict: Sendable {
     case good, wrongInertia, singular, stopped
@@ -27,7 +28,9 @@ final class BarrierSystem {
   private let answer: Buffer<Double>
   private let error: Buffer<Double>
   private let core: SystemCore
-  private(set) var factorisations = 0
+  private var isIdentity = false
+  /// What W has beside the entries that the model knows of.
+  var lowRank: LowRankSolver?
   /// Right-hand sides are refined until the residual is this small, relative.
   private static let accurate = 1e-12
 
@@ -54,11 +57,13 @@ final class BarrierSystem {
   var isUsable: Bool { core.isUsable }
 
   /// Takes W and J over from the model; `identity` puts I in place of W.
-  func load(identity: Bool = false) { core.load(form.model, identity: identity) }
+  func load(identity: Bool = false) {
+    isIdentity = identity
+    core.load(form.model, identity: identity)
+  }
 
   /// Factors with the shifts w and c.
   func factor(_ w: Double, _ c: Double, _ interruption: Interruption) -> Verdict {
-    factorisations += 1
     for i in 0..<m { rowTerm.pointer[i] = c }
     for k in 0..<form.na {
       let d = diagonal.pointer[n + k] + w
@@ -67,7 +72,8 @@ final class BarrierSystem {
     }
     let verdict = core.factor(
       diagonal.pointer, w, rowTerm.pointer, scale.pointer, interruption)
-    return verdict
+    guard verdict == .good, let lowRank, !isIdentity else { return verdict }
+    return lowRank.prepare(apply: { applyCore($0, $1) }) ? .good : .singular
   }
 
   /// dv and dy for the right-hand sides r_v and r_c. False when the factor is too bad for that.
@@ -102,6 +108,7 @@ final class BarrierSystem {
     for round in 0..<10 {
       for k in 0..<order { r[k] = b[k] }
       core.subtractProduct(x, from: r, rowTerm.pointer)
+      if !isIdentity { lowRank?.memory.addProduct(x, into: r) }
       var top = 0.0
       sum = 0
       for k in 0..<order {
@@ -109,7 +116,9 @@ final class BarrierSystem {
         sum += abs(x[k])
       }
       guard top.isFinite, sum.isFinite else { return false }
-      if top <= Self.accurate * size || (round > 0 && top > 0.3 * last) { return top <= 1e-5 * size }
+      if top <= Self.accurate * size || (round > 0 && top > 0.3 * last) {
+        return top <= 1e-5 * size
+      }
       last = top
       apply(r, r)
       for k in 0..<order { x[k] += r[k] }
@@ -118,6 +127,11 @@ final class BarrierSystem {
   }
 
   private func apply(_ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>) {
+    applyCore(b, x)
+    if !isIdentity { lowRank?.complete(x) }
+  }
+
+  private func applyCore(_ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>) {
     let s = scale.pointer
     for k in 0..<order { x[k] = s[k] * b[k] }
     core.solve(x)

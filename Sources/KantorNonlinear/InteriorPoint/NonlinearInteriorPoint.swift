@@ -2,8 +2,8 @@ import KantorBlocks
 import KantorCore
 import KantorNumerics
 
-/// **Solves** min f(x) subject to lower <= x <= upper, constraint_lower <= c(x) <= constraint_upper,
-/// f and c twice differentiable.
+/// **Solves** min f(x) subject to lower <= x <= upper and constraint_lower <= c(x) <=
+/// constraint_upper, f and c twice differentiable.
 ///
 /// **Method** A primal-dual barrier method with a filter line search. Rows that are not equations
 /// get slacks; fixed variables drop out; objective and rows are scaled so that no derivative at the
@@ -37,8 +37,8 @@ import KantorNumerics
 ///
 /// Deviation: bounds of x are not relaxed, so that no function is evaluated outside them; those of
 /// rows are, by a tenth of the tolerance. Slacks are eliminated from the system. Without second
-/// derivatives W is a damped BFGS matrix (dense), and differences of gradients when that gets
-/// stuck.
+/// derivatives W is a damped BFGS matrix, and differences of gradients when that gets stuck; in
+/// sparse systems the compact form of the last steps.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,
@@ -57,8 +57,8 @@ public enum NonlinearInteriorPoint: NonlinearMethod {
     OptionSpec(
       "hessian", .text("auto", choices: ["auto", "exact", "differences", "bfgs"]),
       "Second derivatives: the caller's; differences of the gradient of the Lagrangian; a damped "
-        + "BFGS matrix; auto takes the first of the caller's, differences where a sparse pattern is "
-        + "declared, and BFGS."),
+        + "BFGS matrix; auto: the caller's, else differences where a sparse pattern is declared, "
+        + "else BFGS."),
     OptionSpec(
       "initial_barrier", .real(0.1, min: 1e-12, max: 1e6),
       "Barrier parameter at the start; a start with multipliers sets its own.", advanced: true),

@@ -5,7 +5,7 @@ import KantorCore
 ///
 /// Source: M. J. D. Powell, "A fast algorithm for nonlinearly constrained optimization
 /// calculations" (1978).
-final class QuasiNewton {
+final class QuasiNewton: CurvatureModel {
   private let n: Int
   let matrix: Buffer<Double>
   private let before: Buffer<Double>
@@ -24,6 +24,11 @@ final class QuasiNewton {
     reset(1)
   }
 
+  func fill(_ model: ScaledModel) {
+    guard let target = model.hessianDense else { return }
+    target.pointer.update(from: matrix.pointer, count: target.count)
+  }
+
   /// B = scale I.
   func reset(_ scale: Double) {
     matrix.fill(0)
@@ -35,14 +40,6 @@ final class QuasiNewton {
   /// still has the old derivatives.
   func leave(_ model: ScaledModel, sigma: Double, y: UnsafePointer<Double>) {
     gradient(model, sigma, y, before.pointer)
-  }
-
-  private func gradient(
-    _ model: ScaledModel, _ sigma: Double, _ y: UnsafePointer<Double>,
-    _ out: UnsafeMutablePointer<Double>
-  ) {
-    for k in 0..<n { out[k] = sigma * model.gradient.pointer[k] }
-    model.addTransposed(y, into: out)
   }
 
   /// Updates B with the step from `old` to `new`, at which `model` has derivatives now.

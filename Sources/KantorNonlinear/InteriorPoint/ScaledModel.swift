@@ -37,6 +37,8 @@ final class ScaledModel {
 
   /// Order of the system below which it is kept dense whatever patterns there are.
   private static let dense = 48
+  /// The same where the approximation of the Hessian is dense with it.
+  private static let denseWithoutHessian = 150
 
   init(
     _ problem: NonlinearProblem, _ oracle: NonlinearOracle, hessian: HessianSource
@@ -58,7 +60,8 @@ final class ScaledModel {
     let hasPatterns =
       (m == 0 || problem.jacobianPattern != nil)
       && (hessian == .quasiNewton || problem.hessianPattern != nil)
-    isSparse = hasPatterns && n + m > Self.dense
+    isSparse =
+      hasPatterns && n + m > (hessian == .quasiNewton ? Self.denseWithoutHessian : Self.dense)
     gradient = try Buffer(count: k)
     rowScale = try Buffer(count: m, repeating: 1)
     if isSparse, let pattern = problem.jacobianPattern?.matrix {

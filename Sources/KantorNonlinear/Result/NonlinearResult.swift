@@ -122,8 +122,8 @@ enum NonlinearResult {
     fields.add("constraint_evaluations", counts.constraints)
     fields.add("jacobian_evaluations", counts.jacobians)
     fields.add("hessian_evaluations", counts.hessians)
-    if counts.jacobianProducts > 0 { fields.add("jacobian_products", counts.jacobianProducts) }
-    if counts.hessianProducts > 0 { fields.add("hessian_products", counts.hessianProducts) }
+    fields.add("jacobian_products", counts.jacobianProducts)
+    fields.add("hessian_products", counts.hessianProducts)
     fields.add("callback_seconds", counts.seconds)
     fields.add("start_projections", problem.projected)
     fields.add("iterations", run.monitor.iterations)
@@ -225,10 +225,8 @@ public enum NonlinearOutputs {
     FieldSpec("hessian_evaluations", .int, .output, "Calls of hessian."),
     FieldSpec(
       "jacobian_products", .int, .output,
-      "Calls of jacobian_product and jacobian_transpose_product; present when there were some."),
-    FieldSpec(
-      "hessian_products", .int, .output,
-      "Calls of hessian_product; present when there were some."),
+      "Calls of jacobian_product and jacobian_transpose_product."),
+    FieldSpec("hessian_products", .int, .output, "Calls of hessian_product."),
     FieldSpec(
       "callback_seconds", .real, .output, unit: "s", "Time spent in the caller's functions."),
     FieldSpec(

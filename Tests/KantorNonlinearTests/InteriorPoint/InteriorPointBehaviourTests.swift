@@ -213,7 +213,8 @@ import Testing
   }
 
   @Test func dependentRowsAndComplementarity() throws {
-    var same = Sample(start: [0, 0], value: { ($0[0] - 2) * ($0[0] - 2) + ($0[1] - 1) * ($0[1] - 1) })
+    var same = Sample(
+      start: [0, 0], value: { ($0[0] - 2) * ($0[0] - 2) + ($0[1] - 1) * ($0[1] - 1) })
     same.gradient = { [2 * ($0[0] - 2), 2 * ($0[1] - 1)] }
     (same.rowLower, same.rowUpper) = ([2, 4], [2, 4])
     same.rows = { [$0[0] + $0[1], 2 * $0[0] + 2 * $0[1]] }

@@ -204,6 +204,17 @@ enum ScalableProblem {
     #expect(s.status == .solved && s.count("iterations") <= 15)
   }
 
+  @Test func limitedMemoryWithoutSecondDerivatives() throws {
+    let chain = try Solving.run(
+      entry, try ScalableProblem.chain(300, hessian: false), ["hessian": .text("bfgs")])
+    show("bfgs", chain)
+    #expect(chain.status == .solved && chain.count("hessian_evaluations") == 0)
+    let problem = try ScalableProblem.control(12, bound: 5)
+    let control = try Solving.run(entry, problem, ["hessian": .text("bfgs")])
+    let exact = try Solving.run(entry, problem)
+    #expect(control.status == .solved && abs(control.objective - exact.objective) < 1e-6)
+  }
+
   @Test func chainOfEquations() throws {
     for n in [100, 1000, 5000] {
       let exact = try Solving.run(entry, try ScalableProblem.chain(n))

@@ -2,6 +2,7 @@
 #ifndef KANTOR_PROBLEM_HPP
 #define KANTOR_PROBLEM_HPP
 
+#include "functions.hpp"
 #include "support.hpp"
 
 #include <vector>
@@ -78,6 +79,17 @@ public:
     };
     // The release function is called in any case, so `kept` is never ours to delete.
     detail::check(kantor_problem_set_array(handle(), name, &array, KANTOR_BORROW, release, kept));
+    return *this;
+  }
+
+  /// Sets a bundle of functions; a copy of it lives as long as the library needs it.
+  Problem &set(const char *name, const Functions &functions)
+  {
+    auto *kept = new Functions(functions);
+    const kantor_functions bundle = kept->bundle();
+    kantor_release_fn release = [](void *pointer) { delete static_cast<Functions *>(pointer); };
+    // The release function is called in any case, so `kept` is never ours to delete.
+    detail::check(kantor_problem_set_functions(handle(), name, &bundle, release, kept));
     return *this;
   }
 

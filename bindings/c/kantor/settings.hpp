@@ -13,16 +13,6 @@ namespace kantor {
 
 namespace detail {
 
-/// What a hook threw during the solve that runs on this thread. Solves may be nested.
-struct Solve {
-  std::exception_ptr thrown;
-};
-inline Solve *&current_solve() noexcept
-{
-  thread_local Solve *current = nullptr;
-  return current;
-}
-
 /// The callables behind the C hooks of one Settings. Never changed once a solve may see it.
 struct Hooks {
   std::function<bool(const Progress &)> progress;

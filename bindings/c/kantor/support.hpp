@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
 #include <limits>
 #include <memory>
@@ -97,6 +98,16 @@ inline kantor_array array_of(const T *data, Shape shape)
     stride *= extent;
   }
   return array;
+}
+
+/// What a hook or a function threw during the solve that runs on this thread. Solves may be nested.
+struct Solve {
+  std::exception_ptr thrown;
+};
+inline Solve *&current_solve() noexcept
+{
+  thread_local Solve *current = nullptr;
+  return current;
 }
 
 /// Owns a C handle and frees it.
