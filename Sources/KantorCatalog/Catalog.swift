@@ -67,5 +67,8 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      SQP.entry,
+      AugmentedLagrangian.entry,
+      SketchedNewton.entry,
     ])
 }

@@ -1,4 +1,4 @@
-"""Test problems of Tests/collections (the format stands in the README there), as Python objects."""
+"""The test problems of this folder (the format stands in README.md), as Python objects."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "Tests" / "collections"
+FOLDER = Path(__file__).resolve().parent
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos")
 
 
