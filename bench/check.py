@@ -10,6 +10,7 @@ import numpy as np
 
 import cone_programs
 import data
+import nonlinear_problems
 import program_data
 import reference
 
@@ -332,4 +333,5 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    "nonlinear": nonlinear_problems.examine,
 }

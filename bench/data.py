@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import cone_programs
+import nonlinear_problems
 from program_data import PROGRAMS
 
 
@@ -218,4 +219,4 @@ GENERATORS = {
 
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
-GENERATORS |= cone_programs.GENERATORS
+GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS

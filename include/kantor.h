@@ -30,6 +30,7 @@
 #include "kantor/types.h"
 
 #include "kantor/array.h"
+#include "kantor/bilevel.h"
 #include "kantor/cone.h"
 #include "kantor/functions.h"
 #include "kantor/library.h"

@@ -6,6 +6,7 @@ private func same<T>(_: T, _: T) {}
 
 func signatureCheck() {
   same(kantorAbiVersion, CKantor.kantor_abi_version)
+  same(kantorBilevelHypergradient, CKantor.kantor_bilevel_hypergradient)
   same(kantorBuildInfo, CKantor.kantor_build_info)
   same(kantorCodeName, CKantor.kantor_code_name)
   same(kantorConeBound, CKantor.kantor_cone_bound)

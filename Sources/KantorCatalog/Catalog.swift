@@ -1,3 +1,4 @@
+import KantorBilevel
 import KantorCone
 import KantorCore
 import KantorNonlinear
@@ -23,6 +24,8 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      LeastSquaresKind.kind,
+      BilevelKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -70,5 +73,9 @@ extension Catalog {
       SQP.entry,
       AugmentedLagrangian.entry,
       SketchedNewton.entry,
+      LevenbergMarquardt.entry,
+      AdaptiveBilevel.entry,
+      Implicit.entry,
+      Mpcc.entry,
     ])
 }

@@ -112,7 +112,7 @@ final class AdaptiveSolve {
       if let best, passes(best) { return try finish(x, y) }
     }
     if mpcc != nil {
-      try runConditions(x, y, relaxed: true)
+      try runConditions(x, y, relaxed: run.start.isEmpty)
       if let first { try runConditions(first.x, first.y, relaxed: false) }
       if problem.n <= Self.small { try scatter(x, y) }
       try certify()

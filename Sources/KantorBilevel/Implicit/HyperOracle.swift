@@ -27,6 +27,12 @@ public final class HyperOracle {
   public private(set) var valueError = 0.0
   /// True when any adjoint system was singular.
   public private(set) var wasSingular = false
+  /// What the last adjoint system was like, in a word.
+  var adjointState: String {
+    if adjointOutcome.isConcave { return "concave" }
+    if adjointOutcome.isSingular { return "singular" }
+    return adjoint.isKink ? "kink" : "regular"
+  }
   private let upperGradient: Buffer<Double>
   private let lowerGradient: Buffer<Double>
   private let rows: Buffer<Double>

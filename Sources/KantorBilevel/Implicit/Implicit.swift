@@ -55,6 +55,10 @@ public enum Implicit: BilevelMethod {
       "init", .text("warm", choices: ["warm", "cold"]),
       "Start of lower solves: the last answer, or the problem's start_y every time."),
     OptionSpec(
+      "check_directions", .int(0, min: 0, max: 1_000_000),
+      "Directions along which kantor_bilevel_hypergradient compares with differences.",
+      advanced: true),
+    OptionSpec(
       "lower_tolerance_factor", .real(0.1, min: 1e-6, max: 1),
       "Lower tolerance over the size of the projected hypergradient.", advanced: true),
   ]
@@ -153,10 +157,7 @@ final class ImplicitSolve {
     fields.add("lower_solves", hyper.lower.solves)
     fields.add("adjoint_iterations", outcome.iterations)
     fields.add("adjoint_residual", outcome.residual)
-    let state =
-      outcome.isConcave
-      ? "concave" : outcome.isSingular ? "singular" : hyper.adjoint.isKink ? "kink" : "regular"
-    fields.add("adjoint_state", state)
+    fields.add("adjoint_state", hyper.adjointState)
     return fields
   }
 

@@ -48,7 +48,7 @@ final class LowerDescent {
     if problem.lowerIsFree, !oracle.offersSecondDerivative(.lower) {
       try solveFree(answer, tolerance, iterations)
       // Newton's steps know what to do without curvature.
-      if answer.end == .stalled, answer.residual > 1e3 * tolerance {
+      if answer.end == .stalled, answer.residual > tolerance {
         try newton(answer, tolerance, iterations)
       }
     } else {

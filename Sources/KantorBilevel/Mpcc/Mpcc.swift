@@ -122,7 +122,8 @@ final class MpccSolve {
     let end = run.options.real("relaxation_end")
     let last = end.isNaN ? 1e-8 : end
     program.choose(nil)
-    relaxation = 1
+    // A start that was given is taken for near the answer.
+    relaxation = run.start.isEmpty ? 1 : last
     let kept = try z.copy()
     while true {
       if oracle.stopped { return }

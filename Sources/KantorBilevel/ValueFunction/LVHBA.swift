@@ -11,8 +11,8 @@ import KantorCore
 ///       f(x, theta) + lam.g(x, theta) + |theta - y|^2 / (2 g1) - |lam - z|^2 / (2 g2).
 ///
 /// **Symbols** theta, lam the saddle point; z the multipliers that v is taken around; c the
-/// penalty; g1, g2 the strengths of the proximal terms; C the set of (x, y) with the rows and bounds
-/// of both levels.
+/// penalty; g1, g2 the strengths of the proximal terms; C the set of (x, y) with the rows and
+/// bounds of both levels.
 ///
 /// **Iteration** `adaptive`, for c = 1, 10, 100 and, while the certificate fails, up to `c_max`:
 /// 1. Minimise F + c (f - v) over (x, y) in C and z >= 0 jointly, by sequential quadratic
@@ -30,8 +30,8 @@ import KantorCore
 /// **Guarantee** `published`: the residual of the penalised problem falls as K^-(1-2p)/2 for steps
 /// that are short enough. `adaptive`: what the certificate shows, locally in x.
 ///
-/// **Cost** Of a step of 1.: gradients of F and f, a minimisation over theta (some ten gradients of f
-/// and derivatives of the rows). The polish takes second derivatives, differenced if not offered.
+/// **Cost** Of a step of 1.: gradients of F and f, a minimisation over theta (some ten gradients of
+/// f and derivatives of the rows). The polish takes second derivatives, differenced if not offered.
 ///
 /// **Reference** yao2024constrained.
 ///

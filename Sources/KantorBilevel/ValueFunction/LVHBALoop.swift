@@ -64,8 +64,8 @@ final class LVHBALoop {
     proposal.others = [try theta.copy()]
     proposal.counts = oracle.counts
     if squares > 0, eta > 2 / (g2 * squares) {
-      proposal.remark = "eta is above 2 / (g2 |g_y|^2) at the start, the largest step with which the "
-        + "steps of theta and lam settle"
+      proposal.remark = "eta is above 2 / (g2 |g_y|^2) at the start, the largest step with which "
+        + "the steps of theta and lam settle"
     } else if let complaint = oracle.complaint {
       proposal.remark = complaint
     }

@@ -6,22 +6,13 @@ final class LVHBASearch {
   private let problem: BilevelProblem
   private let run: Run
   private let start: (x: Buffer<Double>, y: Buffer<Double>)
-  private let tolerance: Double
   private var g1 = 1.0
   private var g2 = 1.0
   private var penalty = 1.0
   private var gap = Double.nan
   private var solves = 0
-  private var best: Candidate?
+  private let choice: PolishedChoice
   private var ranAway = false
-
-  private struct Candidate {
-    let x: Buffer<Double>
-    let y: Buffer<Double>
-    let certificate: BilevelCertificate
-    let isPolished: Bool
-    let theta: Buffer<Double>
-  }
 
   /// Programs with more unknowns are minimised without matrices.
   static let mostDense = 250
@@ -34,7 +25,7 @@ final class LVHBASearch {
     self.run = run
     self.start = start
     problem = oracle.problem
-    tolerance = run.options.real("tolerance")
+    choice = PolishedChoice(oracle, run)
   }
 
   func propose() throws(KantorError) -> BilevelProposal {
@@ -54,24 +45,10 @@ final class LVHBASearch {
     g1 = run.options.real("gamma1")
     g2 = run.options.real("gamma2")
     guard g1 == 0 || g2 == 0 else { return }
-    let found = try LowerScale.curvature(oracle, w: w.pointer)
-    let curvature = found > 1e-12 ? found : try slope(w.pointer)
+    let curvature = try LowerScale.curvatureOrSlope(oracle, w: w.pointer)
     let rows = try LowerScale.rows(oracle, w: w.pointer)
     if g1 == 0 { g1 = min(max(1 / curvature, 1e-4), 1e4) }
     if g2 == 0 { g2 = rows > 0 ? min(max(curvature / rows, 1e-4), 1e4) : 1 }
-  }
-
-  /// For f linear in y: the curvature with which a step of theta leaves the region at hand. Shorter
-  /// ones would not see the rows, and f - v would be flat.
-  private func slope(_ w: UnsafePointer<Double>) throws(KantorError) -> Double {
-    let gradient = try Buffer<Double>(count: problem.n)
-    guard try oracle.gradient(.lower, w, gradient.pointer) else { return 1 }
-    var (length, size) = (0.0, 1.0)
-    for j in problem.nx..<problem.n {
-      length = max(length, abs(gradient.pointer[j]))
-      size = max(size, abs(w[j]))
-    }
-    return length > 0 ? length / (10 * size) : 1
   }
 
   private func joined(
@@ -101,7 +78,7 @@ final class LVHBASearch {
       solves += program.solves
       gap = program.gap
       if oracle.stopped {
-        try consider(u, program, polished: false)
+        try choice.consider(u.pointer, others: [try program.copyTheta()])
         return false
       }
       if program.innerFailure == .unbounded, shrunk < 6 {
@@ -130,7 +107,9 @@ final class LVHBASearch {
       lastGap = gap
       if c >= min(100 * first, most) * (1 - 1e-9) {
         if try assess(u, program) { return true }
-      } else if problem.n <= Self.mostDense, try consider(u, program, polished: false) {
+      } else if problem.n <= Self.mostDense,
+        try choice.consider(u.pointer, others: [try program.copyTheta()])
+      {
         return true
       }
       previous = try u.copy()
@@ -167,70 +146,32 @@ final class LVHBASearch {
   private func assess(
     _ u: Buffer<Double>, _ program: ValueFunctionProgram
   ) throws(KantorError) -> Bool {
-    if try consider(u, program, polished: false) { return true }
-    guard run.options.flag("polish"), problem.n + problem.lower.rows <= ActiveSetPolish.most else {
-      return false
-    }
-    var tried: [LowerActivity] = []
-    for near in [1e-2, 1e-1, 1e-3] {
-      guard let guess = try LowerActivity.guess(oracle, w: u.pointer, near: near),
-        !tried.contains(where: { $0.hasSameSets(as: guess) })
-      else { continue }
-      tried.append(guess)
-      let x = try Buffer<Double>(copying: u.pointer, count: problem.nx)
-      let y = try Buffer<Double>(copying: u.pointer + problem.nx, count: problem.ny)
-      let polish = try ActiveSetPolish(oracle, guess, x: x, y: y)
-      guard let found = try polish.solve(tolerance: 1e-10) else {
-        if oracle.stopped { return false }
-        continue
-      }
-      let w = try joined(found.x.pointer, found.y.pointer)
-      if try consider(w, program, polished: true) { return true }
-    }
-    return false
-  }
-
-  @discardableResult
-  private func consider(
-    _ w: Buffer<Double>, _ program: ValueFunctionProgram, polished: Bool
-  ) throws(KantorError) -> Bool {
-    let x = try Buffer<Double>(copying: w.pointer, count: problem.nx)
-    let y = try Buffer<Double>(copying: w.pointer + problem.nx, count: problem.ny)
-    problem.projectX(x.pointer)
-    problem.clampY(y.pointer)
     let theta = try program.copyTheta()
-    let certificate = try BilevelCheck(problem).certify(
-      x: x, y: y, others: [theta], effort: BilevelResult.effort(run))
-    let isBetter = best.map { certificate.worst < $0.certificate.worst } ?? true
-    if isBetter {
-      best = Candidate(
-        x: x, y: y, certificate: certificate, isPolished: polished, theta: theta)
-    }
-    return certificate.worst <= tolerance
+    if try choice.consider(u.pointer, others: [theta]) { return true }
+    guard run.options.flag("polish") else { return false }
+    return try choice.polish(u.pointer, others: [theta])
   }
 
   private func conclude() throws(KantorError) -> BilevelProposal {
-    let x = best?.x ?? start.x
-    let y = best?.y ?? start.y
-    var proposal = BilevelProposal(x: x, y: y)
-    if let best {
-      proposal.certificate = best.certificate
-      proposal.others = [best.theta]
-    }
-    if !oracle.stopped, best.map({ !($0.certificate.relativeLowerFeasibility <= 1e-4) }) ?? true {
+    var proposal = choice.proposal() ?? BilevelProposal(x: start.x, y: start.y)
+    let feasibility = choice.best?.certificate.relativeLowerFeasibility ?? .infinity
+    if !oracle.stopped, !(feasibility <= 1e-4) {
       // Whether the lower level has an answer here at all.
       let answer = try LowerAnswer(problem)
-      try LowerSolver(oracle).solve(x: x.pointer, y: y.pointer, tolerance: 1e-8, into: answer)
+      try LowerSolver(oracle).solve(
+        x: proposal.x.pointer, y: proposal.y.pointer, tolerance: 1e-8, into: answer)
       if answer.end == .infeasible { proposal.claim = .lowerInfeasible }
       if answer.end == .unbounded { proposal.claim = .lowerUnbounded }
-      if ranAway { proposal.remark = "the penalised problem has no minimum for the penalties tried" }
+      if ranAway {
+        proposal.remark = "the penalised problem has no minimum for the penalties tried"
+      }
     }
     proposal.selection = .optimistic
     proposal.counts = oracle.counts
     proposal.figures.add("penalty", penalty)
     proposal.figures.add("penalised_gap", gap)
     proposal.figures.add("inner_solves", solves)
-    proposal.figures.add("polished", best?.isPolished == true ? 1 : 0)
+    proposal.figures.add("polished", choice.best?.isPolished == true ? 1 : 0)
     return proposal
   }
 }

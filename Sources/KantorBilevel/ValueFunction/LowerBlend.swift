@@ -7,8 +7,9 @@ import KantorCore
 ///       + (|max(0, z + g2 g)|^2 - |z|^2) / (2 g2) + (z_h.h + g2 |h|^2 / 2),
 ///
 /// as a bilevel problem of its own, so that every solver of lower levels can be put to work on it.
-/// The last line, if asked for, stands in the place of the rows. Weights, centre and multipliers may
-/// change between solves. All calls go through the oracle of the given problem, which counts them.
+/// The last line, if asked for, stands in the place of the rows. Weights, centre and multipliers
+/// may change between solves. All calls go through the oracle of the given problem, which counts
+/// them.
 final class LowerBlend: @unchecked Sendable {
   typealias Point = UnsafePointer<Double>
   typealias Out = UnsafeMutablePointer<Double>

@@ -34,6 +34,24 @@ enum LowerScale {
     return estimate
   }
 
+  /// The curvature, or for f linear in y the one with which a step of theta leaves the region at
+  /// hand: shorter steps would not see the rows, and f - v would be flat.
+  static func curvatureOrSlope(
+    _ oracle: BilevelOracle, w: UnsafePointer<Double>
+  ) throws(KantorError) -> Double {
+    let found = try curvature(oracle, w: w)
+    if found > 1e-12 { return found }
+    let problem = oracle.problem
+    let gradient = try Buffer<Double>(count: problem.n)
+    guard try oracle.gradient(.lower, w, gradient.pointer) else { return 1 }
+    var (length, size) = (0.0, 1.0)
+    for j in problem.nx..<problem.n {
+      length = max(length, abs(gradient.pointer[j]))
+      size = max(size, abs(w[j]))
+    }
+    return length > 0 ? length / (10 * size) : 1
+  }
+
   /// |g_y|_F^2.
   static func rows(_ oracle: BilevelOracle, w: UnsafePointer<Double>) throws(KantorError) -> Double
   {

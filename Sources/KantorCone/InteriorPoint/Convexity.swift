@@ -5,12 +5,12 @@ import KantorNumerics
 ///
 /// A method for convex programs would return a stationary point that may be a maximum. What
 /// rounding can make of a semidefinite matrix passes: curvature above -1e-9 of a variable's own.
-struct Convexity {
+package struct Convexity {
   private let p: SparseMatrix
   private let n: Int
   private static let slack = 1e-9
 
-  static func check(_ p: SparseMatrix, _ interruption: Interruption) throws(KantorError) {
+  package static func check(_ p: SparseMatrix, _ interruption: Interruption) throws(KantorError) {
     if p.count == 0 { return }
     let check = Convexity(p: p, n: p.columns)
     try check.run(interruption)

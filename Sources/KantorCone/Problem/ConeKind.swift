@@ -78,7 +78,8 @@ public enum ConeKind {
     return values
   }
 
-  private static func matrix(
+  /// A field that may be sparse or dense.
+  package static func matrix(
     _ fields: ProblemFields, _ name: String
   ) throws(KantorError) -> (matrix: SparseMatrix, entries: MatrixEntries)? {
     if let tensor = fields.tensor(name) {
@@ -111,6 +112,14 @@ public enum ConeKind {
     )
   }
 
+  /// The upper triangle of the field P, if it was set.
+  package static func quadratic(
+    _ fields: ProblemFields, _ n: Int
+  ) throws(KantorError) -> SparseMatrix? {
+    guard fields.tensor("P") != nil || fields.sparse("P") != nil else { return nil }
+    return try objective(fields, n).0
+  }
+
   /// The upper triangle. A matrix with entries below its diagonal has to be symmetric.
   private static func objective(
     _ fields: ProblemFields, _ n: Int
@@ -122,7 +131,7 @@ public enum ConeKind {
     }
     guard p.rows == n, p.columns == n else {
       throw KantorError(
-        .shape, "P has the shape (\(p.rows), \(p.columns)); needed is (\(n), \(n)), as q has \(n)")
+        .shape, "P has the shape (\(p.rows), \(p.columns)); needed is (\(n), \(n))")
     }
     if p.isUpperTriangular {
       // A diagonal matrix is whole.

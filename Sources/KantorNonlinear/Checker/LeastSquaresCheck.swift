@@ -40,6 +40,9 @@ package final class LeastSquaresCheck {
   /// What `solved_inaccurate` promises at the least.
   package static let inaccurate = 1e-5
   package static let inaccurateResidual = 1e-9
+  /// A column that changes the residuals by a smaller part, when its variable changes by its own
+  /// size or 1, does not count in full.
+  static let negligible = 1e-4
 
   private let problem: LeastSquaresProblem
   private let evaluator: Evaluator
@@ -100,7 +103,11 @@ package final class LeastSquaresCheck {
       let d = lengths.pointer[j]
       guard d > 0, size > 0 else { continue }
       let move = abs(problem.box.clamp(x.pointer[j] - g / (d * d), j) - x.pointer[j])
-      certificate.relativeOptimality = max(certificate.relativeOptimality, d * move / size)
+      // A column that cannot change the residuals by much counts by what it can change.
+      let reach = d * max(1, abs(x.pointer[j])) / size
+      let weight = reach < Self.negligible ? reach : 1
+      certificate.relativeOptimality = max(
+        certificate.relativeOptimality, weight * d * move / size)
     }
     return certificate
   }
@@ -187,47 +194,62 @@ package final class LeastSquaresCheck {
     return top
   }
 
-  /// Central differences with a step of its own, one column after the other; repeated entries of
-  /// a pattern share the slope.
+  /// Central differences with a step of its own, of columns at once that share no row; repeated
+  /// entries of a pattern share the slope.
   private func differences(_ entries: Buffer<Double>) throws(KantorError) -> Evaluation {
     let (m, n) = (problem.m, problem.n)
     let point = try x.copy()
     let (one, two) = (try Buffer<Double>(count: m), try Buffer<Double>(count: m))
-    var column = [[(Int, Int)]](repeating: [], count: problem.pattern == nil ? 0 : n)
-    var first = [Bool](repeating: true, count: problem.pattern?.matrix.count ?? 0)
+    let groups: ColumnGroups
     if let pattern = problem.pattern {
-      visit { i, j, k in
-        let place = pattern.places.place.map { Int($0.pointer[k]) } ?? k
-        if first[place] { column[j].append((i, k)) }
-        first[place] = false
-      }
-      entries.fill(0)
+      groups = try ColumnGroups(pattern.matrix)
+    } else {
+      groups = try ColumnGroups(separate: n)
     }
-    for j in 0..<n {
-      let h = 4e-6 * max(1e-3, abs(x.pointer[j]), abs(problem.start.pointer[j]))
-      let up = problem.box.clamp(x.pointer[j] + h, j)
-      let down = problem.box.clamp(x.pointer[j] - h, j)
-      if up == down { continue }
-      point.pointer[j] = up
+    let slopes = try Buffer<Double>(
+      count: problem.pattern?.matrix.count ?? 0)
+    for g in 0..<groups.count {
+      let members = groups.members(g)
+      for j in members { point.pointer[Int(j)] = x.pointer[Int(j)] + room(Int(j), 1) }
       var outcome = try evaluator.call(
         .map, problem.functions.map, at: point.pointer, into: one.pointer, count: m)
       guard case .fine = outcome else { return outcome }
-      point.pointer[j] = down
+      for j in members { point.pointer[Int(j)] = x.pointer[Int(j)] + room(Int(j), -1) }
       outcome = try evaluator.call(
         .map, problem.functions.map, at: point.pointer, into: two.pointer, count: m)
       guard case .fine = outcome else { return outcome }
-      point.pointer[j] = x.pointer[j]
-      let inverse = 1 / (up - down)
-      if problem.pattern == nil {
-        for i in 0..<m {
-          entries.pointer[i * n + j] = (one.pointer[i] - two.pointer[i]) * inverse
-        }
-      } else {
-        for (i, k) in column[j] {
-          entries.pointer[k] = (one.pointer[i] - two.pointer[i]) * inverse
+      for member in members {
+        let j = Int(member)
+        point.pointer[j] = x.pointer[j]
+        let width = (x.pointer[j] + room(j, 1)) - (x.pointer[j] + room(j, -1))
+        let inverse = width > 0 ? 1 / width : 0
+        if let a = problem.pattern?.matrix {
+          for k in a.starts.pointer[j]..<a.starts.pointer[j + 1] {
+            let i = Int(a.indices.pointer[k])
+            slopes.pointer[k] = (one.pointer[i] - two.pointer[i]) * inverse
+          }
+        } else {
+          for i in 0..<m {
+            entries.pointer[i * n + j] = (one.pointer[i] - two.pointer[i]) * inverse
+          }
         }
       }
     }
+    if let pattern = problem.pattern {
+      let seen = try Buffer<UInt8>(count: pattern.matrix.count)
+      for k in 0..<pattern.given {
+        let place = pattern.places.place.map { Int($0.pointer[k]) } ?? k
+        entries.pointer[k] = seen.pointer[place] == 0 ? slopes.pointer[place] : 0
+        seen.pointer[place] = 1
+      }
+    }
     return .fine
+  }
+
+  /// The way up or down from x_j that a difference goes, not past a bound.
+  private func room(_ j: Int, _ sign: Double) -> Double {
+    let t = x.pointer[j]
+    let h = 4e-6 * max(1e-3, abs(t), abs(problem.start.pointer[j]))
+    return problem.box.clamp(t + sign * h, j) - t
   }
 }

@@ -42,6 +42,8 @@ final class LevenbergMarquardtSolve {
   private static let rounding = 1e-13
   /// The method aims below the tolerance, as the checker adds up and differentiates in its own way.
   private static let margin = 0.5
+  /// A column that cannot change the residuals by more than this part counts less.
+  private static let negligible = 1e-4
   private static let mostTrials = 60
   /// Differences become central where the scaled gradient is below this.
   private static let sharpen = 1e-4
@@ -197,7 +199,9 @@ final class LevenbergMarquardtSolve {
       let length = lengths.pointer[j]
       if length > 0 {
         let t = problem.box.clamp(x.pointer[j] - g[j] / (length * length), j) - x.pointer[j]
-        optimality = max(optimality, length * abs(t))
+        let reach = length * max(1, abs(x.pointer[j]))
+        let weight = reach < Self.negligible * size ? reach / size : 1
+        optimality = max(optimality, weight * length * abs(t))
       }
       let d = trial.scale.pointer[j]
       let t = problem.box.clamp(x.pointer[j] - g[j] / (d * d), j) - x.pointer[j]

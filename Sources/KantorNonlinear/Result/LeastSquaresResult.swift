@@ -59,7 +59,8 @@ enum LeastSquaresOutputs {
     FieldSpec(
       "relative_optimality", .real, .certificate,
       "The same in units: the largest |J_j| |x - P(x - g / |J_j|^2)|_j / |r|, which is the cosine "
-        + "between r and a column of J where no bound is near."),
+        + "between r and a column of J where no bound is near. Columns with |J_j| max(1, |x_j|) < "
+        + "1e-4 |r| count less, by this ratio."),
     FieldSpec("largest_residual", .real, .certificate, "Largest |r_i|."),
     FieldSpec(
       "relative_residual", .real, .certificate,

@@ -28,7 +28,8 @@ import Testing
     let result = try solve(try one.sealed())
     let objective = try result.real("objective")
     #expect(one.accepts(objective), "F = \(objective), not \(one.value)")
-    // Without a Slater point the multipliers grow without end, and the certificate says how far off.
+    // Without a Slater point the multipliers grow without end, and the certificate says how far
+    // off.
     #expect(result.status == .solved || one.id == "dempe_dutta24")
   }
 

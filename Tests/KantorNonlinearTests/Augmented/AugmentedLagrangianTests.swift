@@ -1,8 +1,7 @@
 import KantorCore
+import KantorNonlinear
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// The augmented Lagrangian method: the collections, degenerate problems, products, failures.
 @Suite struct AugmentedLagrangianTests {

@@ -1,8 +1,7 @@
 import Glibc
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
-
-@testable import KantorNonlinear
 
 /// Control of a heat equation on an N x N grid: min |w - w*|^2 / 2 + 0.05 |z|^2 subject to the
 /// five-point Laplacian of w over h^2 plus z being 0; with sparse derivatives.

@@ -146,4 +146,35 @@ import KantorNonlinear
     #expect(result.status == .solved || result.status == .solvedInaccurate)
     #expect(abs(try result.array("x").list()[1] - 4) < 1e-5)
   }
+
+  /// x^2 + 1 has no root; at its least value the Jacobian vanishes, and the cosine says nothing.
+  @Test func leastSquareWithVanishingJacobian() throws {
+    let sample = LeastSquaresSample(
+      start: [0.5], residuals: 1, { [$0[0] * $0[0] + 1] }, jacobian: { [2 * $0[0]] })
+    let result = try sample.solve()
+    let message = try result.text("message")
+    #expect(result.status == .solved || result.status == .solvedInaccurate, "\(message)")
+    #expect(abs(try result.array("x").list()[0]) < 1e-6)
+    #expect(try result.real("relative_residual") > 1)
+  }
+
+  /// Differences of a sparse Jacobian cost some calls each, in the certificate too.
+  @Test func certificateOfSparseDifferencesIsCheap() throws {
+    let n = 3000
+    let (functions, pattern) = try LevenbergMarquardtTests.broyden(n, withJacobian: false)
+    let calls = Mutex(0)
+    var counted = functions
+    let inner = functions.map
+    counted.jacobian = nil
+    counted.map = { x, out in
+      calls.withLock { $0 += 1 }
+      return inner?(x, out) ?? 1
+    }
+    let sample = LeastSquaresSample(
+      start: [Double](repeating: -1, count: n), residuals: n, { _ in [] })
+    let problem = try sample.problem(counted)
+    try problem.set("jacobian_pattern", .sparse(pattern))
+    #expect(try LeastSquaresSample.solve(problem).status == .solved)
+    #expect(calls.withLock { $0 } < 100)
+  }
 }

@@ -1,8 +1,7 @@
 import KantorCore
+import KantorNonlinear
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// The exact augmented Lagrangian with sketched Newton steps: equality-constrained problems, the
 /// control problem with known values, inner solvers, rates, refusals.

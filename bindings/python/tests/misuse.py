@@ -124,6 +124,9 @@ class World:
         lib.kantor_settings_free(self.freed)
         self.zeros = ctypes.create_string_buffer(256)
         self.start, self._start = _arrays.view_of(START, "start")
+        # The parameter of a proximal map.
+        self.weight = _arrays.view_of(np.ones(()), "weight")
+        self.weights = (c_void_p * 1)(ctypes.addressof(self.weight[0]))
         self.memory = np.full(64, 7.0)
         self.whole = np.full(64, 7, np.int64)
         self.text = ctypes.create_string_buffer(b"untouched", 4096)
@@ -194,7 +197,7 @@ class World:
             ("kantor_prox_apply", "map"): b"l1", ("kantor_prox_vjp", "map"): b"l1",
             **{(f"kantor_prox_{word}", "names"): (c_char_p * 1)(b"weight")
                for word in ("apply", "vjp")},
-            **{(f"kantor_prox_{word}", "values"): self.weights() for word in ("apply", "vjp")},
+            **{(f"kantor_prox_{word}", "values"): self.weights for word in ("apply", "vjp")},
             ("kantor_settings_set_log", "level"): 1,
             ("kantor_settings_set_progress", "progress"): _abi.ProgressFunction(),
             ("kantor_settings_set_log", "log"): _abi.LogFunction(),
@@ -235,11 +238,6 @@ class World:
         if (function, name) == ("kantor_result_copy", "capacity"):
             return len(self.memory)
         return {"capacity": 4096, "index": 0}.get(name, 1)
-
-    def weights(self):
-        """Addresses of the parameters of a proximal map."""
-        self.weight = _arrays.view_of(np.ones(()), "weight")
-        return (c_void_p * 1)(ctypes.addressof(self.weight[0]))
 
     def seed(self):
         self.one = np.ones(1)

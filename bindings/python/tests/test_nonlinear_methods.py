@@ -1,5 +1,6 @@
 """sqp, augmented_lagrangian and sketched_newton from Python, on the problems of Tests/collections."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -8,14 +9,14 @@ import pytest
 
 import kantor
 
-COLLECTIONS = Path(__file__).resolve().parents[3] / "Tests" / "collections"
-if COLLECTIONS.exists():
-    sys.path.insert(0, str(COLLECTIONS))
-    import text_problems
-
-    PROBLEMS = text_problems.load()
-else:
+READER = Path(__file__).resolve().parents[3] / "bench" / "text_problems.py"
+if not READER.exists():
     pytest.skip("the problems come with the source tree only", allow_module_level=True)
+SPEC = importlib.util.spec_from_file_location("text_problems", READER)
+text_problems = importlib.util.module_from_spec(SPEC)
+sys.modules["text_problems"] = text_problems
+SPEC.loader.exec_module(text_problems)
+PROBLEMS = text_problems.load()
 
 
 def problem(text, **changes):

@@ -8,11 +8,13 @@ A `Problem` holds data of one kind, `solve` makes a `Result`::
     result = kantor.solve(problem, "sinkhorn", epsilon=0.05)
     result.status, result.objective, result.certificate
 
-`methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the
-POT package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
+`methods`, `kinds` and `describe` tell what the library can do. `kantor.ot` has the names of the POT
+package; `kantor.doubly_stochastic` has projections on and parametrisations of doubly stochastic
 matrices; `kantor.cone` and `kantor.qp` have cone programs, and linear and quadratic ones in the
-forms of other packages; importing `kantor.cvxpy` makes the solver "KANTOR" known to CVXPY;
-`kantor.plot` draws couplings and convergence (matplotlib).
+forms of other packages; `kantor.bilevel` has bilevel problems and hypergradients from plain
+functions, `kantor.implicit` derivatives of answers of any solver, `kantor.model_selection` a
+scikit-learn style search for hyperparameters by derivatives; importing `kantor.cvxpy` makes the
+solver "KANTOR" known to CVXPY; `kantor.plot` draws couplings and convergence (matplotlib).
 """
 
 from __future__ import annotations
@@ -70,12 +72,15 @@ __all__ = [
     "UnsupportedError",
     "VersionError",
     "__version__",
+    "bilevel",
     "check_derivatives",
     "cone",
     "describe",
     "doubly_stochastic",
+    "implicit",
     "kinds",
     "methods",
+    "model_selection",
     "ot",
     "plot",
     "prox",
@@ -87,7 +92,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
-    if name in ("cone", "doubly_stochastic", "ot", "plot", "prox", "qp"):
+    if name in (
+        "bilevel", "cone", "doubly_stochastic", "implicit", "model_selection", "ot", "plot", "prox",
+        "qp",
+    ):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -373,6 +373,8 @@ PROTOTYPES = {
     "kantor_result_field_describe": (c_int32, (_handle, c_int64, POINTER(FieldInfo))),
     "kantor_result_jvp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     "kantor_result_vjp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
+    # bilevel.h
+    "kantor_bilevel_hypergradient": (c_int32, (_handle, _array, _handle, _handle_out)),
     # cone.h
     "kantor_cone_bound": (c_int32, (_handle, _array, _array, _array, _array, _real_out)),
     "kantor_qp_dense": (c_int32, (POINTER(QP), POINTER(QPAnswer), _numbers, c_int64)),

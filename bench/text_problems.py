@@ -1,4 +1,4 @@
-"""The test problems of this folder (the format stands in README.md), as Python objects."""
+"""Test problems of Tests/collections (the format stands in the README there), as Python objects."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "Tests" / "collections"
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos")
 
 

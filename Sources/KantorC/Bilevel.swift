@@ -1,0 +1,31 @@
+import CKantor
+import KantorBilevel
+import KantorCatalog
+import KantorCore
+
+@_cdecl("kantor_bilevel_hypergradient")
+public func kantorBilevelHypergradient(
+  _ problem: OpaquePointer?, _ x: UnsafePointer<kantor_array>?, _ settings: OpaquePointer?,
+  _ result: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  create(result, "result") { () throws(KantorError) in
+    let problem = try enter(problem, Problem.self)
+    let point = try view(try need(x, "x"), "x")
+    let given = settings == nil ? nil : try enter(settings, Settings.self)
+    guard problem.kind.name == BilevelKind.kind.name else {
+      throw KantorError(
+        .unsupported, "the problem is of the kind \(problem.kind.name); bilevel is needed")
+    }
+    let run = try given.map { (s) throws(KantorError) in try s.run(for: Implicit.spec) }
+    guard let sealed = try problem.seal() as? BilevelProblem else {
+      throw KantorError(.unsupported, "the problem is not of the kind bilevel")
+    }
+    guard point.rank == 1 else {
+      throw KantorError(
+        .shape, "x has the shape \(point.shapeText); needed is (\(sealed.nx),)")
+    }
+    let work = run ?? Settings.defaultRun(for: Implicit.spec)
+    let found = try Hypergradient.evaluate(sealed, x: try point.doubles(), run: work)
+    return found.adding(try CommonOutputs.fields(of: found, work.monitor))
+  }
+}

@@ -1,0 +1,275 @@
+"""Functions of x and y, put together to bundles over the joined vector."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from . import _abi
+from ._errors import error
+from ._functions import Functions
+
+#: Relative step of central differences: the cube root of the precision.
+STEP = 6.06e-6
+
+
+class Shapes:
+    """Shapes of x and y, and the way from the joined vector to both and back."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.start_x = np.asarray(x, dtype=np.float64)
+        self.start_y = np.asarray(y, dtype=np.float64)
+        self.nx, self.ny = self.start_x.size, self.start_y.size
+        self.n = self.nx + self.ny
+
+    def split(self, w: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Take the joined vector apart.
+
+        Parameters
+        ----------
+        w : ndarray of shape (nx + ny,)
+            Joined vector.
+
+        Returns
+        -------
+        pair of ndarray
+            x and y in the shapes of their starts.
+        """
+        return (
+            w[: self.nx].reshape(self.start_x.shape), w[self.nx:].reshape(self.start_y.shape)
+        )
+
+    def join(self, pair: Sequence[Any], name: str) -> np.ndarray:
+        """Put a pair of gradients together.
+
+        Parameters
+        ----------
+        pair : pair of array_like
+            Of the sizes of x and y.
+        name : str
+            The function that returned it, for messages.
+
+        Returns
+        -------
+        ndarray of shape (nx + ny,)
+            The joined vector.
+        """
+        if pair is None:
+            return np.full(self.n, np.nan)
+        try:
+            first, second = pair
+        except (TypeError, ValueError):
+            raise error(
+                _abi.E_SHAPE, f"{name} returned no pair; a pair of gradients is needed"
+            ) from None
+        parts = [np.asarray(part, dtype=np.float64).reshape(-1) for part in (first, second)]
+        if parts[0].size != self.nx or parts[1].size != self.ny:
+            raise error(
+                _abi.E_SHAPE,
+                f"{name} returned {parts[0].size} and {parts[1].size} numbers; x and y have "
+                f"{self.nx} and {self.ny}",
+            )
+        return np.concatenate(parts)
+
+
+def differences(f: Callable[[np.ndarray], Any], w: np.ndarray) -> np.ndarray:
+    """Differentiate a function by central differences.
+
+    Parameters
+    ----------
+    f : callable
+        From a vector to a number or a vector.
+    w : ndarray
+        The point.
+
+    Returns
+    -------
+    ndarray
+        The gradient, or the Jacobian of the shape (m, n).
+    """
+    columns = []
+    for j in range(w.size):
+        step = STEP * (1 + abs(w[j]))
+        up, down = w.copy(), w.copy()
+        up[j] += step
+        down[j] -= step
+        high, low = (np.asarray(f(point), dtype=np.float64) for point in (up, down))
+        columns.append((high - low) / (2 * step))
+    return np.stack(columns, axis=-1) if columns else np.zeros(0)
+
+
+class Constraints:
+    """Rows of one level: inequalities <= 0, then equations = 0."""
+
+    def __init__(self, given: Any, shapes: Shapes, name: str) -> None:
+        self.shapes = shapes
+        self.name = name
+        self.pieces: List[Tuple[Callable[..., Any], Optional[Callable[..., Any]]]] = []
+        self.sizes: List[int] = []
+        self.equalities = 0
+        if given is None:
+            return
+        if not isinstance(given, dict):
+            given = {"ineq": given}
+        unknown = sorted(set(given) - {"ineq", "eq"})
+        if unknown:
+            raise error(
+                _abi.E_NAME, f"{name}: '{unknown[0]}' is not known; 'ineq' and 'eq' are")
+        for kind in ("ineq", "eq"):
+            if given.get(kind) is None:
+                continue
+            piece = given[kind] if isinstance(given[kind], (tuple, list)) else (given[kind], None)
+            if not callable(piece[0]):
+                raise error(
+                    _abi.E_TYPE, f"{name}: a function, or a pair of a function and its Jacobians, "
+                    f"is needed, not {given[kind]!r}")
+            value = np.atleast_1d(np.asarray(piece[0](shapes.start_x, shapes.start_y), float))
+            self.pieces.append((piece[0], piece[1] if len(piece) > 1 else None))
+            self.sizes.append(value.size)
+            if kind == "eq":
+                self.equalities = value.size
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(self.sizes)
+
+    @property
+    def has_jacobian(self) -> bool:
+        """Whether every piece came with its Jacobians."""
+        return all(jacobian is not None for _, jacobian in self.pieces)
+
+    def value(self, w: np.ndarray) -> np.ndarray:
+        """Rows at a point.
+
+        Parameters
+        ----------
+        w : ndarray
+            Joined vector.
+
+        Returns
+        -------
+        ndarray of shape (rows,)
+            Values.
+        """
+        x, y = self.shapes.split(w)
+        return np.concatenate([np.reshape(f(x, y), -1) for f, _ in self.pieces])
+
+    def jacobian(self, w: np.ndarray) -> np.ndarray:
+        """Jacobian of the rows.
+
+        Parameters
+        ----------
+        w : ndarray
+            Joined vector.
+
+        Returns
+        -------
+        ndarray of shape (rows, nx + ny)
+            The Jacobian.
+        """
+        x, y = self.shapes.split(w)
+        blocks = []
+        for (_, jacobian), rows in zip(self.pieces, self.sizes):
+            if jacobian is None:
+                raise error(_abi.E_MISSING, f"{self.name} have no Jacobian")
+            first, second = jacobian(x, y)
+            blocks.append(np.hstack([
+                np.reshape(np.asarray(first, float), (rows, self.shapes.nx)),
+                np.reshape(np.asarray(second, float), (rows, self.shapes.ny)),
+            ]))
+        return np.vstack(blocks)
+
+
+def bundle(
+    value: Callable[..., Any], gradient: Optional[Callable[..., Any]], shapes: Shapes,
+    constraints: Constraints, name: str, hvp: Optional[Callable[..., Any]] = None,
+    cross: Optional[Callable[..., Any]] = None,
+) -> Functions:
+    """Make the bundle of one level.
+
+    Parameters
+    ----------
+    value : callable
+        ``value(x, y)``, a number.
+    gradient : callable or None
+        ``gradient(x, y)``, the pair of gradients.
+    shapes : Shapes
+        Of x and y.
+    constraints : Constraints
+        Rows of the level.
+    name : str
+        ``"upper"`` or ``"lower"``, for messages.
+    hvp, cross : callable, optional
+        ``(x, y, v)``: the second derivative in y times v, and the cross derivative (rows x) times
+        v.
+
+    Returns
+    -------
+    kantor.Functions
+        The bundle.
+    """
+    if not callable(value):
+        raise error(_abi.E_TYPE, f"{name} is {value!r}, not a function")
+
+    def f(w: np.ndarray) -> Any:
+        return value(*shapes.split(w))
+
+    if gradient is None:
+        warnings.warn(
+            f"grad_{name} is missing: gradients are taken by central differences, which costs "
+            f"{2 * shapes.n} values each and half of the digits", stacklevel=4)
+
+        def joined(w: np.ndarray) -> np.ndarray:
+            return differences(f, w)
+    else:
+        def joined(w: np.ndarray) -> np.ndarray:
+            return shapes.join(gradient(*shapes.split(w)), f"grad_{name}")
+
+    members: Dict[str, Any] = {"value": f, "gradient": joined}
+    if constraints.rows:
+        members["map"] = constraints.value
+        if constraints.has_jacobian:
+            members["jacobian"] = constraints.jacobian
+    if hvp is not None:
+        members["hessian_product"] = _product(shapes, joined, constraints, hvp, cross)
+    return Functions(shapes.n, constraints.rows, **members)
+
+
+def _product(
+    shapes: Shapes, gradient: Callable[[np.ndarray], np.ndarray], constraints: Constraints,
+    hvp: Callable[..., Any], cross: Optional[Callable[..., Any]],
+) -> Callable[..., np.ndarray]:
+    """Second derivatives of a level times (0, v); what is not given is differenced."""
+
+    def along(w: np.ndarray, d: np.ndarray) -> float:
+        return STEP * (1 + np.abs(w[d != 0]).max(initial=0)) / max(np.abs(d).max(), 1e-300)
+
+    def product(w: np.ndarray, sigma: float, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        out = np.zeros(shapes.n)
+        if not d.any():
+            return out
+        step = along(w, d)
+        if sigma:
+            point, v = shapes.split(w), shapes.split(d)[1]
+            if cross is None or d[: shapes.nx].any():
+                difference = (gradient(w + step * d) - gradient(w - step * d)) / (2 * step)
+                out += sigma * difference
+            else:
+                out[: shapes.nx] += sigma * np.reshape(cross(*point, v), -1)
+            if not d[: shapes.nx].any():
+                out[shapes.nx:] = sigma * np.reshape(hvp(*point, v), -1)
+        if y.any() and constraints.has_jacobian:
+            up, down = constraints.jacobian(w + step * d), constraints.jacobian(w - step * d)
+            out += (up - down).T @ y / (2 * step)
+        elif y.any():
+            def lagrangian(u: np.ndarray) -> float:
+                return float(constraints.value(u) @ y)
+
+            out += (differences(lagrangian, w + step * d)
+                    - differences(lagrangian, w - step * d)) / (2 * step)
+        return out
+
+    return product
