@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -24,6 +25,9 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
       LeastSquaresKind.kind,
       BilevelKind.kind,
     ],
@@ -73,9 +77,14 @@ extension Catalog {
       SQP.entry,
       AugmentedLagrangian.entry,
       SketchedNewton.entry,
+      TrustRegion.entry,
+      LimitedMemory.entry,
+      LazyNewton.entry,
+      DampedNewton.entry,
+      RegularisedNewton.entry,
       LevenbergMarquardt.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
-    ])
+    ] + EquilibriumMethods.all)
 }
