@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -26,6 +27,9 @@ extension Catalog {
       NonlinearKind.kind,
       LeastSquaresKind.kind,
       BilevelKind.kind,
+      BilinearKind.kind,
+      MatrixGameKind.kind,
+      GameCertificateKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -74,5 +78,10 @@ extension Catalog {
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
+      PrimalDualHybridGradient.entry,
+      AcceleratedPrimalDual.entry,
+      MatrixGameProgram.entry,
+      MatrixGameGradient.entry,
+      SmallGain.entry,
     ])
 }

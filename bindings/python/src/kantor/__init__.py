@@ -77,6 +77,7 @@ __all__ = [
     "cone",
     "describe",
     "doubly_stochastic",
+    "game",
     "implicit",
     "kinds",
     "methods",
@@ -93,8 +94,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
     if name in (
-        "bilevel", "cone", "doubly_stochastic", "implicit", "model_selection", "ot", "plot", "prox",
-        "qp",
+        "bilevel", "cone", "doubly_stochastic", "game", "implicit", "model_selection", "ot", "plot",
+        "prox", "qp",
     ):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
