@@ -74,5 +74,6 @@ extension Catalog {
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
+      Unrolled.entry,
     ])
 }
