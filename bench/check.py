@@ -11,6 +11,7 @@ import numpy as np
 import bilevel_problems
 import cone_programs
 import data
+import nonlinear_problems
 import program_data
 import reference
 
@@ -334,4 +335,5 @@ CHECKS = {
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
     "bilevel": bilevel_problems.examine,
+    "nonlinear": nonlinear_problems.examine,
 }
