@@ -94,5 +94,6 @@ extension Catalog {
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
+      Unrolled.entry,
     ] + EquilibriumMethods.all)
 }
