@@ -108,10 +108,6 @@ _MODULES = (
 def __getattr__(name: str) -> Any:
     # Loaded at the first use, so that a plain import stays quick.
     if name in _MODULES:
-    if name in (
-        "bilevel", "cone", "doubly_stochastic", "game", "implicit", "model_selection", "ot", "plot",
-        "prox", "qp",
-    ):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
