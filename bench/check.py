@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import bilevel_problems
 import cone_programs
 import curves
 import data
+import nonlinear_problems
 import program_data
 import reference
 
@@ -334,4 +336,6 @@ CHECKS = {
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
     "curves": curves.examine,
+    "bilevel": bilevel_problems.examine,
+    "nonlinear": nonlinear_problems.examine,
 }

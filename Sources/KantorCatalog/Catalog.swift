@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -26,6 +27,12 @@ extension Catalog {
       NonlinearKind.kind,
       LeastSquaresKind.kind,
       CompositeKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
+      BilinearKind.kind,
+      MatrixGameKind.kind,
+      GameCertificateKind.kind,
       BilevelKind.kind,
     ],
     methods: [
@@ -71,6 +78,9 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      SQP.entry,
+      AugmentedLagrangian.entry,
+      SketchedNewton.entry,
       TrustRegion.entry,
       LimitedMemory.entry,
       LazyNewton.entry,
@@ -78,8 +88,14 @@ extension Catalog {
       RegularisedNewton.entry,
       LevenbergMarquardt.entry,
       AcceleratedProximalGradient.entry,
+      PrimalDualHybridGradient.entry,
+      AcceleratedPrimalDual.entry,
+      MatrixGameProgram.entry,
+      MatrixGameGradient.entry,
+      SmallGain.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
-    ])
+      Unrolled.entry,
+    ] + EquilibriumMethods.all)
 }
