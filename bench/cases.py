@@ -119,6 +119,17 @@ def unbalanced(n, epsilon, strength, **more):
         UNBALANCED, 1e-9, **more)
 
 
+BILEVEL = (
+    "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
+    "Kantor bilevel implicit", "Kantor bilevel, default",
+)
+
+
+def bilevel(name, title, kind, n, **more):
+    return Case(f"bilevel-{name}-{n}", f"{title}, to 1e-5", "bilevel", {"kind": kind, "n": n},
+                BILEVEL, 1e-5, **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -251,6 +262,11 @@ CASES = [
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
+    bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
+            600),
 ]
 
 

@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -25,6 +26,12 @@ extension Catalog {
       ConeKind.kind,
       NonlinearKind.kind,
       LeastSquaresKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
+      BilinearKind.kind,
+      MatrixGameKind.kind,
+      GameCertificateKind.kind,
       BilevelKind.kind,
     ],
     methods: [
@@ -70,9 +77,23 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      SQP.entry,
+      AugmentedLagrangian.entry,
+      SketchedNewton.entry,
+      TrustRegion.entry,
+      LimitedMemory.entry,
+      LazyNewton.entry,
+      DampedNewton.entry,
+      RegularisedNewton.entry,
       LevenbergMarquardt.entry,
+      PrimalDualHybridGradient.entry,
+      AcceleratedPrimalDual.entry,
+      MatrixGameProgram.entry,
+      MatrixGameGradient.entry,
+      SmallGain.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
-    ])
+      Unrolled.entry,
+    ] + EquilibriumMethods.all)
 }

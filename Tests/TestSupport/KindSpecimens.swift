@@ -62,8 +62,14 @@ public struct KindSpecimens: Sendable {
     case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "nonlinear": return NonlinearSpecimens.all
+    case "inclusion": return InclusionSpecimens.inclusions
+    case "saddle": return InclusionSpecimens.saddles
+    case "game": return InclusionSpecimens.games
     case "least_squares": return LeastSquaresSpecimens.all
     case "bilevel": return BilevelSpecimens.all
+    case "bilinear": return BilinearSpecimens.all
+    case "matrix_game": return BilinearSpecimens.games
+    case "game_certificate": return BilinearSpecimens.certificates
     case "doubly_stochastic": return DoublyStochasticSpecimens.all
     default: return nil
     }

@@ -154,8 +154,7 @@ final class LVHBASearch {
 
   private func conclude() throws(KantorError) -> BilevelProposal {
     var proposal = choice.proposal() ?? BilevelProposal(x: start.x, y: start.y)
-    let feasibility = choice.best?.certificate.relativeLowerFeasibility ?? .infinity
-    if !oracle.stopped, !(feasibility <= 1e-4) {
+    if !oracle.stopped, !choice.hasFeasible {
       // Whether the lower level has an answer here at all.
       let answer = try LowerAnswer(problem)
       try LowerSolver(oracle).solve(
