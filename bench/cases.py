@@ -95,6 +95,8 @@ SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
 COLLECTION = (
     *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
     "Kantor nonlinear/interior_point, no Hessian", "Kantor from C: nonlinear/interior_point",
+    "Kantor sqp", "Kantor sqp, no Hessian", "Kantor from C: sqp", "Kantor from C: sqp, no Hessian",
+    "Kantor augmented_lagrangian", "Kantor augmented_lagrangian, no Hessian",
 )
 
 
