@@ -11,6 +11,7 @@ import numpy as np
 import cone_programs
 import data
 import program_data
+import proxes
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -332,4 +333,5 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    **proxes.CHECKS,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import cone_programs
+import proxes
 from program_data import PROGRAMS
 
 
@@ -58,6 +59,8 @@ def make_task(spec, threads):
     kind, n = spec.pop("kind"), spec.pop("n")
     rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
     task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
+    if task.family in proxes.CHECKS:
+        task.extra |= spec
     if kind == "sliced":
         sliced(spec.pop("d"), task, n, rng)
     else:
@@ -218,4 +221,4 @@ GENERATORS = {
 
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
-GENERATORS |= cone_programs.GENERATORS
+GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
