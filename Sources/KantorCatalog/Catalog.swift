@@ -74,5 +74,12 @@ extension Catalog {
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
+      LVHBA.entry,
+      F2SA.entry,
+      PenaltyMethod.entry,
+      PBGD.entry,
+      BoRep.entry,
+      Bamm.entry,
+      Bda.entry,
     ])
 }
