@@ -91,6 +91,18 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
+COLLECTION = (
+    *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
+    "Kantor nonlinear/interior_point, no Hessian", "Kantor from C: nonlinear/interior_point",
+)
+
+
+def smooth(name, title, kind, n, contestants=SMOOTH, tolerance=1e-9, **more):
+    return Case(f"nlp-{name}-{n}", title, "nonlinear", {"kind": f"nlp_{kind}", "n": n},
+                contestants, tolerance, **more)
+
+
 UNBALANCED = (
     "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
     "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",
@@ -105,6 +117,17 @@ def unbalanced(n, epsilon, strength, **more):
         f"epsilon = {epsilon:g} of the median cost, to 1e-9", "unbalanced",
         {"kind": "unequal_plane", "n": n, "epsilon_of_median": epsilon, "strength": strength},
         UNBALANCED, 1e-9, **more)
+
+
+BILEVEL = (
+    "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
+    "Kantor bilevel implicit", "Kantor bilevel, default",
+)
+
+
+def bilevel(name, title, kind, n, **more):
+    return Case(f"bilevel-{name}-{n}", f"{title}, to 1e-5", "bilevel", {"kind": kind, "n": n},
+                BILEVEL, 1e-5, **more)
 
 
 CASES = [
@@ -230,9 +253,20 @@ CASES = [
     Case("gromov-relaxed-300", "semi-relaxed, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300, "relaxed": True},
          ("POT semirelaxed_gromov_wasserstein", "Kantor gromov_semirelaxed"), 1e-6),
+    smooth("small", "91 problems of Hock and Schittkowski, one after the other", "collection", 91,
+           COLLECTION, 0.1, memory=False),
+    smooth("sparse-chain", "chained Rosenbrock function with 998 equations", "chain", 1000),
+    smooth("sparse-control", "control of a particle, 700 steps", "control", 700),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 32 x 32", "poisson", 32),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 64 x 64", "poisson", 64),
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
+    bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
+            600),
 ]
 
 

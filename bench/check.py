@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import bilevel_problems
 import cone_programs
 import data
+import nonlinear_problems
 import program_data
 import reference
 
@@ -332,4 +334,6 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    "bilevel": bilevel_problems.examine,
+    "nonlinear": nonlinear_problems.examine,
 }

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import bilevel_problems
 import cone_programs
+import nonlinear_problems
 from program_data import PROGRAMS
 
 
@@ -26,7 +28,7 @@ class Task:
     target: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
-    program: object = None  # P, q, A, l, u, or a program of cone_programs
+    program: object = None  # P, q, A, l, u, or of cone_programs, bilevel_problems
     extra: dict = field(default_factory=dict)
 
     def cost_rows(self, first, last):
@@ -218,4 +220,5 @@ GENERATORS = {
 
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
-GENERATORS |= cone_programs.GENERATORS
+GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
+GENERATORS |= bilevel_problems.GENERATORS

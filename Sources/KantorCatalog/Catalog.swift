@@ -1,6 +1,7 @@
 import KantorBilevel
 import KantorCone
 import KantorCore
+import KantorEquilibrium
 import KantorNonlinear
 import KantorTransport
 
@@ -24,6 +25,9 @@ extension Catalog {
       MapFitKind.kind,
       ConeKind.kind,
       NonlinearKind.kind,
+      InclusionKind.kind,
+      SaddleKind.kind,
+      GameKind.kind,
       LeastSquaresKind.kind,
       BilevelKind.kind,
     ],
@@ -70,10 +74,17 @@ extension Catalog {
       ActiveSet.entry,
       FirstOrder.entry,
       NonlinearInteriorPoint.entry,
+      TrustRegion.entry,
+      LimitedMemory.entry,
+      LazyNewton.entry,
+      DampedNewton.entry,
+      RegularisedNewton.entry,
       LevenbergMarquardt.entry,
       AdaptiveBilevel.entry,
       Implicit.entry,
       Mpcc.entry,
+      Unrolled.entry,
+    ] + EquilibriumMethods.all)
       LVHBA.entry,
       F2SA.entry,
       PenaltyMethod.entry,

@@ -67,17 +67,15 @@ import Testing
     sample.map = nil
     sample.components = 40
     let means = (0..<9).map { k in (0..<40).reduce(0) { $0 + a[9 * $1 + k] } / 40 }
+    func entry(_ i: Int, _ r: Int, _ c: Int) -> Double {
+      (r == c ? [1.0, 2, 4][r] : 0) + a[9 * i + 3 * r + c] - means[3 * r + c]
+    }
+    let matrices = (0..<40).map { i in (0..<9).map { entry(i, $0 / 3, $0 % 3) } }
     sample.component = { i, z in
-      (0..<3).map { r in
-        (0..<3).reduce(0) {
-          $0 + ((r == $1 ? [1, 2, 4][r] : 0) + a[9 * i + 3 * r + $1] - means[3 * r + $1]) * z[3 + $1]
-        }
-      }
-        + (0..<3).map { c in
-          -(0..<3).reduce(0) {
-            $0 + ((c == $1 ? [1, 2, 4][c] : 0) + a[9 * i + 3 * $1 + c] - means[3 * $1 + c]) * z[$1]
-          }
-        }
+      let m = matrices[i]
+      let up = (0..<3).map { r in (0..<3).reduce(0) { $0 + m[3 * r + $1] * z[3 + $1] } }
+      let down = (0..<3).map { c in -(0..<3).reduce(0) { $0 + m[3 * $1 + c] * z[$1] } }
+      return up + down
     }
     let result = try sample.solve(
       VarianceReducedHalpern.entry, ["variant": .text("monotone"), "tolerance": .real(1e-4)])

@@ -62,6 +62,9 @@ public struct KindSpecimens: Sendable {
     case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "nonlinear": return NonlinearSpecimens.all
+    case "inclusion": return InclusionSpecimens.inclusions
+    case "saddle": return InclusionSpecimens.saddles
+    case "game": return InclusionSpecimens.games
     case "least_squares": return LeastSquaresSpecimens.all
     case "bilevel": return BilevelSpecimens.all
     case "doubly_stochastic": return DoublyStochasticSpecimens.all

@@ -34,4 +34,6 @@ public struct MethodTemplate: Sendable {
   let guarantee: String
   let options: [OptionSpec]
   let outputs: [FieldSpec]
+  /// Outputs of the engine that the method never has.
+  var without: [String] = []
 }

@@ -102,11 +102,12 @@ extension InclusionMethod {
 
 extension MethodTemplate {
   func spec(_ kind: ProblemKind) -> MethodSpec {
-    MethodSpec(
+    let shared =
+      InclusionOutputs.certificate + InclusionOutputs.own(kind) + CommonChoices.counts
+    return MethodSpec(
       name: name, kind: kind.name, summary: summary, source: source, guarantee: guarantee,
       options: options,
-      outputs: InclusionOutputs.certificate + InclusionOutputs.own(kind) + CommonChoices.counts
-        + outputs,
+      outputs: shared.filter { !without.contains($0.name) } + outputs,
       usesWarmStart: true, hasDerivatives: false)
   }
 }

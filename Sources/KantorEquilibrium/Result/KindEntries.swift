@@ -2,6 +2,8 @@ import KantorCore
 
 /// Which methods the catalogue lists for the kinds that are solved as inclusions.
 public enum EquilibriumMethods {
+  public static let all = inclusion + saddle + game
+
   public static let inclusion: [MethodEntry] =
     general.map { $0.entry(InclusionKind.kind) }
 

@@ -50,7 +50,7 @@ public enum TwoTimescale: InclusionMethod {
         "curvature_schur", .real, .certificate,
         "Least eigenvalue of the restricted Schur complement over the same; at least 0 at local "
           + "minimax points, infinite if it has no directions."),
-    ])
+    ], without: ["gap"])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run

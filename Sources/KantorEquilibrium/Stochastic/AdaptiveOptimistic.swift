@@ -49,7 +49,7 @@ public enum AdaptiveOptimistic: InclusionMethod {
     outputs: [
       FieldSpec("extrapolation_rate", .real, .output, "The last gamma."),
       FieldSpec("update_rate", .real, .output, "The last eta."),
-    ])
+    ], without: ["gap"])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
