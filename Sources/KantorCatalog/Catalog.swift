@@ -84,7 +84,6 @@ extension Catalog {
       Implicit.entry,
       Mpcc.entry,
       Unrolled.entry,
-    ] + EquilibriumMethods.all)
       LVHBA.entry,
       F2SA.entry,
       PenaltyMethod.entry,
@@ -92,5 +91,5 @@ extension Catalog {
       BoRep.entry,
       Bamm.entry,
       Bda.entry,
-    ])
+    ] + EquilibriumMethods.all)
 }
