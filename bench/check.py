@@ -14,6 +14,7 @@ import curves
 import data
 import nonlinear_problems
 import program_data
+import proxes
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -338,4 +339,5 @@ CHECKS = {
     "curves": curves.examine,
     "bilevel": bilevel_problems.examine,
     "nonlinear": nonlinear_problems.examine,
+    **proxes.CHECKS,
 }

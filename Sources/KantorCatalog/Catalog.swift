@@ -97,5 +97,12 @@ extension Catalog {
       Implicit.entry,
       Mpcc.entry,
       Unrolled.entry,
+      LVHBA.entry,
+      F2SA.entry,
+      PenaltyMethod.entry,
+      PBGD.entry,
+      BoRep.entry,
+      Bamm.entry,
+      Bda.entry,
     ] + EquilibriumMethods.all)
 }
