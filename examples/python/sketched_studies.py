@@ -84,7 +84,8 @@ def control(size):
 
 def solve(problem, inner):
     return kantor.solve(
-        problem, "sketched_newton", inner=inner, tolerance=1e-4, max_inner=300_000)
+        problem, "sketched_newton", inner=inner, tolerance=1e-4, max_inner=100_000,
+        max_iterations=60)
 
 
 def collection():
