@@ -123,7 +123,8 @@ final class AugmentedSolve {
       var square = 0.0
       for i in 0..<problem.m {
         let c = model.c[i]
-        let v = max(problem.constraintLower.pointer[i] - c, c - problem.constraintUpper.pointer[i], 0)
+        let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
+        let v = max(low - c, c - high, 0)
         square += v * v * model.rowFactor[i] * model.rowFactor[i]
       }
       let wanted = 2 * max(1, abs(model.value)) / max(square, 1e-300)
