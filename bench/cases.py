@@ -66,6 +66,18 @@ LIMITED = (
 )
 
 
+def prox(name, title, kind, n, tolerance=1e-9, peers=("NumPy prox", "pyproximal"), **more):
+    return Case(f"prox-{name}-{n}", title, "prox", {"kind": kind, "n": n, "map": name, **more},
+                (*peers, "Kantor prox"), tolerance)
+
+
+def game(kind, title, n, tolerance, **more):
+    return Case(f"game-{kind}-{n}-{tolerance:g}", f"{title}, n = {n}, to {tolerance:g}",
+                "matrix-game", {"kind": kind, "n": n},
+                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", "Kantor linear_program",
+                 "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
+
+
 def quadratic(n, gamma, **more):
     return Case(
         f"sparse-quadratic-{n}-{gamma:g}",
@@ -91,6 +103,20 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
+COLLECTION = (
+    *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
+    "Kantor nonlinear/interior_point, no Hessian", "Kantor from C: nonlinear/interior_point",
+    "Kantor sqp", "Kantor sqp, no Hessian", "Kantor from C: sqp", "Kantor from C: sqp, no Hessian",
+    "Kantor augmented_lagrangian", "Kantor augmented_lagrangian, no Hessian",
+)
+
+
+def smooth(name, title, kind, n, contestants=SMOOTH, tolerance=1e-9, **more):
+    return Case(f"nlp-{name}-{n}", title, "nonlinear", {"kind": f"nlp_{kind}", "n": n},
+                contestants, tolerance, **more)
+
+
 UNBALANCED = (
     "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
     "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",
@@ -105,6 +131,17 @@ def unbalanced(n, epsilon, strength, **more):
         f"epsilon = {epsilon:g} of the median cost, to 1e-9", "unbalanced",
         {"kind": "unequal_plane", "n": n, "epsilon_of_median": epsilon, "strength": strength},
         UNBALANCED, 1e-9, **more)
+
+
+BILEVEL = (
+    "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
+    "Kantor bilevel implicit", "Kantor bilevel, default",
+)
+
+
+def bilevel(name, title, kind, n, **more):
+    return Case(f"bilevel-{name}-{n}", f"{title}, to 1e-5", "bilevel", {"kind": kind, "n": n},
+                BILEVEL, 1e-5, **more)
 
 
 CASES = [
@@ -230,9 +267,30 @@ CASES = [
     Case("gromov-relaxed-300", "semi-relaxed, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300, "relaxed": True},
          ("POT semirelaxed_gromov_wasserstein", "Kantor gromov_semirelaxed"), 1e-6),
+    smooth("small", "91 problems of Hock and Schittkowski, one after the other", "collection", 91,
+           COLLECTION, 0.1, memory=False),
+    smooth("sparse-chain", "chained Rosenbrock function with 998 equations", "chain", 1000),
+    smooth("sparse-control", "control of a particle, 700 steps", "control", 700),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 32 x 32", "poisson", 32),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 64 x 64", "poisson", 64),
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
+    bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
+            600),
+    prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
+         rows=1000),
+    prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",
+         1_000_000),
+    prox("total_variation", "total variation of 10 000 numbers, weight 3", "signal", 10_000,
+         tolerance=1e-6, peers=("pyproximal",), weight=3.0),
+    prox("nuclear", "nuclear norm of a 200 x 200 matrix, weight 5", "square", 200, weight=5.0),
+    game("payoffs", "random zero-sum game", 200, 1e-6),
+    game("payoffs", "random zero-sum game", 1000, 1e-4),
+    game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
 ]
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import bilevel_problems
 import cone_programs
 import data
+import nonlinear_problems
 import program_data
+import proxes
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -332,4 +335,7 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    "bilevel": bilevel_problems.examine,
+    "nonlinear": nonlinear_problems.examine,
+    **proxes.CHECKS,
 }

@@ -34,6 +34,29 @@ enum NonlinearSpecimens {
     return functions
   }
 
+  private static var valleyWithHessian: Functions {
+    var functions = valleyWithGradient
+    functions.hessian = { x, sigma, _, out in
+      out[0] = sigma * (2 - 400 * (x[1] - 3 * x[0] * x[0]))
+      out[1] = -400 * sigma * x[0]
+      out[2] = out[1]
+      out[3] = 200 * sigma
+      return 0
+    }
+    return functions
+  }
+
+  private static var valleyWithProducts: Functions {
+    var functions = valleyWithGradient
+    functions.hessianProduct = { x, sigma, _, v, out in
+      let across = -400 * sigma * x[0]
+      out[0] = sigma * (2 - 400 * (x[1] - 3 * x[0] * x[0])) * v[0] + across * v[1]
+      out[1] = across * v[0] + 200 * sigma * v[1]
+      return 0
+    }
+    return functions
+  }
+
   /// The same with the row x^2 + y^2.
   private static var disc: Functions {
     var functions = valleyWithGradient
@@ -127,11 +150,17 @@ enum NonlinearSpecimens {
         "a valley with bounds, without derivatives", valley,
         [.init("start", [2], [-1.2, 1]), .init("upper", [2], [0.5, 2])]),
       specimen(
+        "a valley without constraints, with second derivatives", valleyWithHessian,
+        [.init("start", [2], [-1.2, 1])]),
+      specimen(
         "a sphere", sphere,
         [.init("start", [side], (0..<side).map { 0.3 + 0.05 * Double($0) })],
         bounds: [.init("constraint_lower", [1], [1]), .init("constraint_upper", [1], [1])]),
     ],
     extreme: [
+      specimen(
+        "a valley without constraints, by products", valleyWithProducts,
+        [.init("start", [2], [-1.2, 1])]),
       specimen(
         "no constraints", valleyWithGradient, [.init("start", [2], [-1.2, 1])]),
       specimen(

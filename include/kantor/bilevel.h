@@ -21,12 +21,12 @@ KANTOR_BEGIN
    tolerance, adjoint, neumann_terms, max_evaluations and the common options; with the option
    check_directions > 0 the derivative is compared with differences of further lower solves.
    result: [out] objective (corrected for what is left of the lower residual), gradient (nx,), y,
-   adjoint, lower_multipliers, lower_value_gradient (the derivative of the least f), lower_residual,
-   adjoint_residual, adjoint_state, and with a check derivative_check, check_steps,
+   adjoint, lower_multipliers, lower_value_gradient (the derivative of the least f),
+   lower_residual, adjoint_residual, adjoint_state, and with a check derivative_check, check_steps,
    check_differences. Its status is KANTOR_SOLVED; KANTOR_SOLVED_INACCURATE where the derivative is
    one of several (a singular system or a kink); KANTOR_STALLED where y is no minimiser or a
-   residual is too large; KANTOR_LOCALLY_INFEASIBLE or KANTOR_UNBOUNDED where there is no y; or the reason
-   that ended it.
+   residual is too large; KANTOR_LOCALLY_INFEASIBLE or KANTOR_UNBOUNDED where there is no y; or the
+   reason that ended it.
    Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_TYPE, KANTOR_E_SHAPE,
    KANTOR_E_LAYOUT, KANTOR_E_NOT_FINITE, KANTOR_E_STATE, KANTOR_E_UNSUPPORTED, KANTOR_E_TOO_LARGE,
    KANTOR_E_VERSION, KANTOR_E_OUT_OF_MEMORY, and those of kantor_problem_seal. Since: 0.1. */

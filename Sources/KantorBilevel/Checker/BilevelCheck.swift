@@ -229,7 +229,10 @@ public final class BilevelCheck {
     if !effort.isBrief {
       for other in others where other.count == ny { try consider(other.pointer) }
       var starts = effort.starts
-      if starts < 0 { starts = certificate.lowerIsNotConvex || ny <= 10 ? 8 : 0 }
+      if starts < 0 {
+        let bends = certificate.lowerIsNotConvex
+        starts = bends ? 8 : ny <= 10 ? (try looksConvex(y.pointer, effort.seed) ? 0 : 8) : 0
+      }
       let start = try Buffer<Double>(count: ny)
       for k in 0..<starts {
         scatter(y.pointer, start.pointer, RandomStream(seed: effort.seed, stream: UInt64(k + 1)))
@@ -240,6 +243,33 @@ public final class BilevelCheck {
     certificate.lowerGap = gap
     certificate.relativeGap = gap / (1 + abs(value))
     if certificate.relativeGap <= 1e-12 { certificate.betterLower = nil }
+  }
+
+  /// Whether the lower Hessian is positive semidefinite at eight random points too.
+  private func looksConvex(
+    _ y: UnsafePointer<Double>, _ seed: UInt64
+  ) throws(KantorError) -> Bool {
+    let (nx, ny, n) = (problem.nx, problem.ny, problem.n)
+    guard ny > 0 else { return true }
+    let point = try w.copy()
+    let matrix = try Buffer<Double>(count: ny * ny)
+    let spectrum = try SymmetricSpectrum(order: ny)
+    for k in 0..<8 {
+      scatter(y, point.pointer + nx, RandomStream(seed: seed, stream: UInt64(k + 1) << 20))
+      guard let columns = try lowerHessian(at: point.pointer) else { return false }
+      var size = 1e-300
+      for i in 0..<ny {
+        for j in 0..<ny {
+          matrix.pointer[i * ny + j] =
+            0.5 * (columns.pointer[i * n + nx + j] + columns.pointer[j * n + nx + i])
+          size = max(size, abs(matrix.pointer[i * ny + j]))
+        }
+      }
+      guard spectrum.decompose(matrix.pointer), spectrum.values.pointer[0] >= -1e-6 * size else {
+        return false
+      }
+    }
+    return true
   }
 
   /// Keeps an answer as good as the point's and far from it.
@@ -277,7 +307,7 @@ public final class BilevelCheck {
   /// directions, with a lower-level solve from y.
   private func probe(_ effort: Effort) throws(KantorError) {
     let (nx, ny) = (problem.nx, problem.ny)
-    let count = effort.probes >= 0 ? effort.probes : nx <= 3 ? 2 * nx : 0
+    let count = effort.probes >= 0 ? effort.probes : nx <= 3 && ny <= 5 ? 2 * nx : 0
     guard count > 0, problem.upper.rows == 0, certificate.relativeGap <= 1e-4 else { return }
     let x = try Buffer<Double>(count: nx)
     let y = try Buffer(copying: UnsafePointer(w.pointer + nx), count: ny)

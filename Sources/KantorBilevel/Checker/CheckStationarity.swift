@@ -41,7 +41,7 @@ extension BilevelCheck {
 
   private func denseStationarity() throws(KantorError) {
     let (nx, ny, n) = (problem.nx, problem.ny, problem.n)
-    guard let hessian = try lowerHessian(), let multipliers = certificate.multipliers,
+    guard let hessian = try lowerHessian(at: w.pointer), let multipliers = certificate.multipliers,
       let bounds = certificate.boundMultipliers
     else { return }
     let least = least()
@@ -151,7 +151,7 @@ extension BilevelCheck {
   }
 
   /// Columns (0, e_j) of the lower Lagrangian's Hessian, joined; nil where it is not defined.
-  private func lowerHessian() throws(KantorError) -> Buffer<Double>? {
+  func lowerHessian(at point: UnsafePointer<Double>) throws(KantorError) -> Buffer<Double>? {
     let (nx, ny, n) = (problem.nx, problem.ny, problem.n)
     let columns = try Buffer<Double>(count: try checkedProduct(ny, n, of: "Hessian"))
     let unit = try Buffer<Double>(count: n)
@@ -160,7 +160,7 @@ extension BilevelCheck {
       unit.pointer[nx + j] = 1
       guard
         try oracle.hessianProduct(
-          .lower, w.pointer, multipliers.pointer, times: unit.pointer, columns.pointer + j * n)
+          .lower, point, multipliers.pointer, times: unit.pointer, columns.pointer + j * n)
       else { return nil }
       unit.pointer[nx + j] = 0
     }

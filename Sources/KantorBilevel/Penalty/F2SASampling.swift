@@ -79,7 +79,8 @@ final class F2SASampling {
       let ended = progress.add(d.pointer, value: value)
       if run.monitor.check(iteration: k, objective: value, residual: progress.mean) != nil { break }
       if ended || progress.mean <= options.real("tolerance") { break }
-      if run.monitor.reachesIterationLimit(k) { break }
+      // The limit ends the loop only: the last lower solve still has to come.
+      if k >= run.monitor.iterationLimit { break }
     }
     return try conclude(average, k)
   }
@@ -151,6 +152,7 @@ final class F2SASampling {
       isThere
       ? try final.answer.copyY()
       : try Buffer<Double>(copying: atPlus.pointer + problem.nx, count: problem.ny)
+    _ = run.monitor.reachesIterationLimit(k)
     var proposal = BilevelProposal(x: x, y: y)
     if let complaint = oracle.complaint { proposal.remark = complaint }
     proposal.counts = oracle.counts

@@ -70,12 +70,13 @@ public enum BilevelOptions {
           + "counted."),
       OptionSpec(
         "gap_starts", .int(-1, min: -1, max: 1_000_000),
-        "Further random starts of the certificate's own lower-level solve; -1 takes none where the "
-          + "lower Hessian is positive at the point, else 8.", advanced: true),
+        "Further random starts of the certificate's own lower-level solve; -1 takes 8 where the "
+          + "lower Hessian has a negative eigenvalue, at the point or, for up to 10 variables, at "
+          + "one of eight others; else none.", advanced: true),
       OptionSpec(
         "probes", .int(-1, min: -1, max: 1_000_000),
         "Directions in x along which the certificate looks for a lower F by lower-level solves of "
-          + "its own; -1 takes both ends of each axis for up to 3 variables, else none.",
+          + "its own; -1 takes both ends of each axis for up to 3 variables x and 5 y, else none.",
         advanced: true),
     ]
   }

@@ -70,6 +70,9 @@ final class PolishedChoice {
     return false
   }
 
+  /// Whether a point was considered that the lower level admits.
+  var hasFeasible: Bool { (best?.certificate.relativeLowerFeasibility ?? .infinity) <= 1e-4 }
+
   /// The best point as a proposal, or nil where none was considered.
   func proposal() -> BilevelProposal? {
     guard let best else { return nil }

@@ -4,9 +4,10 @@ import KantorNumerics
 
 /// Derivatives of a vector function by differences whose points stay inside bounds.
 ///
-/// Steps are eps^(1/2) (forward) or eps^(1/3) (central) times max(size_j, |x_j|), sizes 1 if none are
-/// given, and shorter where the bounds are near. Beside a bound a central difference becomes the one-sided formula of the same
-/// order. A point outside the function's domain makes the step turn round, then shrink.
+/// Steps are eps^(1/2) (forward) or eps^(1/3) (central) times max(size_j, |x_j|), sizes 1 if none
+/// are given, and shorter where the bounds are near. Beside a bound a central difference becomes
+/// the one-sided formula of the same order. A point outside the function's domain makes the step
+/// turn round, then shrink.
 public final class Differences {
   public enum Scheme: Sendable {
     /// One evaluation for each group of columns; errors of about 1e-8.

@@ -9,7 +9,7 @@ import KantorNumerics
 /// sum q = 1, by the interior-point method of the cone engine. The multipliers of its first rows
 /// are the other player's strategy.
 ///
-/// **Symbols** v value; the payoffs are moved and scaled to [0, 1] first, which changes no strategy.
+/// **Symbols** v value; the payoffs are moved and scaled to [0, 1] first: no strategy changes.
 ///
 /// **Iteration** That of interior_point.
 ///

@@ -32,7 +32,8 @@ public enum PrimalDualHybridGradient {
     summary: "First-order primal-dual steps with restarts; only products and proximal maps.",
     source: "A. Chambolle, T. Pock, A first-order primal-dual algorithm for convex problems with "
       + "applications to imaging (2011); D. Applegate, O. Hinder, H. Lu, M. Lubin, Faster "
-      + "first-order primal-dual methods for linear programming using restarts and sharpness (2023)",
+      + "first-order primal-dual methods for linear programming using restarts and sharpness "
+      + "(2023)",
     guarantee: BilinearOutputs.guarantee, options: BilinearOutputs.options,
     outputs: BilinearOutputs.fields, usesWarmStart: true, hasDerivatives: false)
 

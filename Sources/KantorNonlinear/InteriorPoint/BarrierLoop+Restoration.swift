@@ -10,10 +10,8 @@ extension BarrierLoop {
     if form.isRestoration { return .stuck }
     if try sharpen() { return nil }
     if quasi != nil {
-      if model.oracle.offersLagrangianGradient, model.hessianDense != nil {
-        quasi = nil
-        context.hessian = .differences
-        filter.removeAll()
+      if canDifferenceGradients {
+        differenceGradients()
         return nil
       }
       if let quasi, quasi.updates > 0 {

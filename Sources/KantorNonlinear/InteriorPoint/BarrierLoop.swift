@@ -12,15 +12,16 @@ final class BarrierContext {
   var iterations = 0
   var restorations = 0
   var factorisations = 0
-  let isAdaptive: Bool
+  /// Whether a quasi-Newton matrix may be given up for differences.
+  let mayDifference: Bool
   /// Where analyses of sparse systems go on.
   var analysis: BarrierAnalysis?
 
-  init(_ run: Run, tolerance: Double, hessian: HessianSource, isAdaptive: Bool) {
+  init(_ run: Run, tolerance: Double, hessian: HessianSource, mayDifference: Bool) {
     self.run = run
     self.tolerance = tolerance
     self.hessian = hessian
-    self.isAdaptive = isAdaptive
+    self.mayDifference = mayDifference
     interruption = Interruption(run.monitor)
   }
 }
@@ -97,6 +98,7 @@ final class BarrierLoop {
   var weights: Buffer<Double>?
   let best: BestPoint?
   var growth = UnboundedGrowth()
+  private var steps = 0
   /// The start is an answer.
   var isAnswer = false
 
@@ -161,6 +163,8 @@ final class BarrierLoop {
       if let best, best.isStale(mu <= floor(), estimate) { return .stuck }
       updateBarrier()
       context.iterations += 1
+      steps += 1
+      if learnsSlowly { differenceGradients() }
       switch try advance() {
       case .accepted: continue
       case .stopped: return .stopped
@@ -180,6 +184,23 @@ final class BarrierLoop {
     model.oracle.scheme = .central
     try returnToPoint()
     return true
+  }
+
+  /// A quasi-Newton matrix that has had its time: differences of gradients cost more and get there.
+  private var learnsSlowly: Bool {
+    quasi != nil && canDifferenceGradients && ((best?.age ?? 0) >= 25 || steps >= 80)
+  }
+
+  var canDifferenceGradients: Bool {
+    model.oracle.offersLagrangianGradient && model.hessianDense != nil
+      && context.mayDifference
+  }
+
+  func differenceGradients() {
+    quasi = nil
+    best?.renew()
+    context.hessian = .differences
+    filter.removeAll()
   }
 
   enum Advance { case accepted, failed, stopped }

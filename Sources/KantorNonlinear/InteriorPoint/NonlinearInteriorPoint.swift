@@ -127,7 +127,9 @@ struct BarrierSolve {
 
   func propose() throws(KantorError) -> NonlinearProposal {
     let hessian = try source()
-    let context = BarrierContext(run, tolerance: tolerance, hessian: hessian, isAdaptive: false)
+    let context = BarrierContext(
+      run, tolerance: tolerance, hessian: hessian,
+      mayDifference: run.options.text("hessian") == "auto")
     context.analysis = (run.start.reusable as? BarrierReuse)?.analysis
     let model = try ScaledModel(problem, oracle, hessian: hessian)
     let start = try BarrierStart(problem, run)

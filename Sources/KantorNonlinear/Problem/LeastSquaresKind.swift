@@ -14,7 +14,8 @@ public enum LeastSquaresKind {
       choices: ["map", "jacobian", "jacobian_product", "jacobian_transpose_product"],
       "map: the residuals r(x). jacobian: r'(x), row-major, or the entries of jacobian_pattern in "
         + "their order; or both products; else finite differences take its place."),
-    FieldSpec("start", .array, .input, shape: "(n,)", ranks: [1], 
+    FieldSpec(
+      "start", .array, .input, shape: "(n,)", ranks: [1],
       "Where to start; moved inside the bounds if it is not."),
     FieldSpec("residual_count", .int, .input, "Number m of residuals, 1 or more."),
     FieldSpec(

@@ -31,29 +31,9 @@ extension SQPSolve {
       move[j] = s.x[j] - s.trial[j]
       change[j] = s.after[j] - s.before[j]
     }
-    var curvature = s.dot(move, change)
-    if isFresh, sigma != 0 { rescale(change, curvature) }
+    if isFresh, sigma != 0 { rescale(change, s.dot(move, change)) }
     isFresh = false
-    for i in 0..<n {
-      var sum = 0.0
-      let row = s.hessian + i * n
-      for j in 0..<n { sum += row[j] * move[j] }
-      image[i] = sum
-    }
-    let model = s.dot(move, image)
-    guard model > 1e-300, curvature.isFinite else { return }
-    if curvature < 0.2 * model {
-      let theta = 0.8 * model / (model - curvature)
-      for j in 0..<n { change[j] = theta * change[j] + (1 - theta) * image[j] }
-      curvature = s.dot(move, change)
-    }
-    guard curvature > 1e-300 else { return }
-    for i in 0..<n {
-      let (a, b) = (image[i] / model, change[i] / curvature)
-      let row = s.hessian + i * n
-      for j in 0...i { row[j] += b * change[j] - a * image[j] }
-    }
-    for i in 0..<n { for j in 0..<i { s.hessian[j * n + i] = s.hessian[i * n + j] } }
+    DampedUpdate.apply(s.hessian, n, move: move, change: change, image: image)
     keepPositive()
   }
 

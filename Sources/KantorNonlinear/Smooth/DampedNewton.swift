@@ -39,7 +39,7 @@ public enum DampedNewton: NonlinearMethod {
     source: "S. Hanzely, F. Abdukhakimov, M. Takac, Damped Newton method with near-optimal global "
       + "O(k^-3) convergence rate (2024)",
     guarantee: "Scaled gradient within the tolerance; a minimum where f is convex.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
+    options: options, outputs: SmoothOutputs.all + outputs,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] =
@@ -63,8 +63,8 @@ public enum DampedNewton: NonlinearMethod {
   ) throws(KantorError) -> NonlinearProposal {
     try SmoothIterate.check(problem, spec.name)
     let iterate = try SmoothIterate(problem, run)
-    try NewtonSystem.check(iterate.oracle, spec.name)
-    let system = try NewtonSystem(iterate)
+    try ShiftedHessian.check(iterate.oracle, spec.name)
+    let system = try ShiftedHessian(iterate)
     let p = run.options.real("order")
     var sigma = run.options.real("bound")
     if try iterate.begin() {

@@ -11,7 +11,7 @@ import KantorNumerics
 /// Source: J. J. More, D. C. Sorensen, "Computing a trust region step", SIAM J. Sci. Stat. Comput.
 /// 4 (1983).
 final class ExactSubproblem {
-  private let system: NewtonSystem
+  private let system: ShiftedHessian
   private let work: Buffer<Double>
   private let null: Buffer<Double>
   private var lambda = 0.0
@@ -20,7 +20,7 @@ final class ExactSubproblem {
   private static let accuracy = 0.01
   private static let mostFactors = 40
 
-  init(_ system: NewtonSystem) throws(KantorError) {
+  init(_ system: ShiftedHessian) throws(KantorError) {
     self.system = system
     work = try Buffer(count: system.iterate.n)
     null = try Buffer(count: system.iterate.n)

@@ -38,7 +38,7 @@ public enum LazyNewton: NonlinearMethod {
     source: "N. Doikov, E. M. Chayti, M. Jaggi, Second-order optimization with lazy Hessians "
       + "(2023)",
     guarantee: "Scaled gradient within the tolerance; a minimum where f is convex.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
+    options: options, outputs: SmoothOutputs.all + outputs,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] =
@@ -59,7 +59,7 @@ public enum LazyNewton: NonlinearMethod {
   ) throws(KantorError) -> NonlinearProposal {
     try SmoothIterate.check(problem, spec.name)
     let iterate = try SmoothIterate(problem, run)
-    try NewtonSystem.check(iterate.oracle, spec.name)
+    try ShiftedHessian.check(iterate.oracle, spec.name)
     let solve = try LazyNewtonSolve(iterate)
     if try iterate.begin() {
       while try iterate.goesOn() {

@@ -37,7 +37,7 @@ public enum RegularisedNewton: NonlinearMethod {
     source: "A. Semenov, M. Jaggi, N. Doikov, Gradient-normalized smoothness for optimization with "
       + "approximate Hessians (2025)",
     guarantee: "Scaled gradient within the tolerance; a minimum where f is convex.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common
+    options: options, outputs: SmoothOutputs.all
       + DampedNewton.outputs,
     usesWarmStart: true, hasDerivatives: true)
 
@@ -56,8 +56,8 @@ public enum RegularisedNewton: NonlinearMethod {
   ) throws(KantorError) -> NonlinearProposal {
     try SmoothIterate.check(problem, spec.name)
     let iterate = try SmoothIterate(problem, run)
-    try NewtonSystem.check(iterate.oracle, spec.name)
-    let system = try NewtonSystem(iterate)
+    try ShiftedHessian.check(iterate.oracle, spec.name)
+    let system = try ShiftedHessian(iterate)
     var gamma = run.options.real("smoothness")
     if try iterate.begin() {
       while try iterate.goesOn() {
@@ -69,7 +69,7 @@ public enum RegularisedNewton: NonlinearMethod {
   }
 
   private static func advance(
-    _ iterate: SmoothIterate, _ system: NewtonSystem, _ gamma: inout Double
+    _ iterate: SmoothIterate, _ system: ShiftedHessian, _ gamma: inout Double
   ) throws(KantorError) -> Bool {
     let size = iterate.gradientNorm
     for _ in 0..<mostTrials {

@@ -194,6 +194,16 @@ final class SmoothIterate {
   }
 }
 
+/// Outputs of programs without rows, of which nothing can be infeasible.
+enum SmoothOutputs {
+  private static let absent: Set<String> = [
+    "contradiction", "contradiction_residual", "radius", "weights", "jacobian_products",
+  ]
+  static let all = (NonlinearOutputs.certificate + NonlinearOutputs.common).filter {
+    !absent.contains($0.name)
+  }
+}
+
 /// Options that every method of this room has.
 enum SmoothOptions {
   static func shared(iterations: Int64) -> [OptionSpec] {

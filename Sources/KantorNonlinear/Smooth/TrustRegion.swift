@@ -36,7 +36,7 @@ public enum TrustRegion: NonlinearMethod {
     source: "J. J. More, D. C. Sorensen, Computing a trust region step (1983); T. Steihaug, The "
       + "conjugate gradient method and trust regions in large scale optimization (1983)",
     guarantee: "Scaled gradient within the tolerance.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common,
+    options: options, outputs: SmoothOutputs.all,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] =
@@ -59,7 +59,7 @@ public enum TrustRegion: NonlinearMethod {
   ) throws(KantorError) -> NonlinearProposal {
     try SmoothIterate.check(problem, spec.name)
     let iterate = try SmoothIterate(problem, run)
-    try NewtonSystem.check(iterate.oracle, spec.name)
+    try ShiftedHessian.check(iterate.oracle, spec.name)
     let isExact = try usesFactors(problem, run)
     var radius = run.options.real("radius")
     let model = try TrustModel(iterate, isExact: isExact)
@@ -119,14 +119,14 @@ public enum TrustRegion: NonlinearMethod {
 /// The quadratic model at an iterate, by either way.
 private final class TrustModel {
   private let iterate: SmoothIterate
-  private let system: NewtonSystem?
+  private let system: ShiftedHessian?
   private let exact: ExactSubproblem?
   private let truncated: TruncatedSubproblem
   private let image: Buffer<Double>
 
   init(_ iterate: SmoothIterate, isExact: Bool) throws(KantorError) {
     self.iterate = iterate
-    system = isExact ? try NewtonSystem(iterate) : nil
+    system = isExact ? try ShiftedHessian(iterate) : nil
     if let system { exact = try ExactSubproblem(system) } else { exact = nil }
     truncated = try TruncatedSubproblem(iterate)
     image = try Buffer(count: iterate.n)

@@ -4,7 +4,7 @@ import KantorCore
 /// they stand for, applied to a vector by two loops over them.
 ///
 /// Source: J. Nocedal, "Updating quasi-Newton matrices with limited storage" (1980).
-struct CurvatureMemory {
+public struct CurvatureMemory {
   private let steps: Buffer<Double>
   private let changes: Buffer<Double>
   private let inverseProducts: Buffer<Double>
@@ -16,7 +16,7 @@ struct CurvatureMemory {
   private var scale = 1.0
 
   /// Room for `capacity` pairs of vectors of length `count`.
-  init(count: Int, capacity: Int) throws(KantorError) {
+  public init(count: Int, capacity: Int) throws(KantorError) {
     self.count = count
     self.capacity = capacity
     let size = try checkedProduct(count, capacity, of: "quasi-Newton memory")
@@ -26,16 +26,16 @@ struct CurvatureMemory {
     weights = try Buffer(count: capacity)
   }
 
-  var isEmpty: Bool { used == 0 }
+  public var isEmpty: Bool { used == 0 }
 
-  mutating func forget() {
+  public mutating func forget() {
     (used, next) = (0, 0)
     scale = 1
   }
 
   /// Stores s = x - oldX, y = g - oldG. Pairs without positive curvature are left out, so that the
   /// matrix stays positive definite.
-  mutating func store(
+  public mutating func store(
     _ x: UnsafePointer<Double>, _ oldX: UnsafePointer<Double>, _ g: UnsafePointer<Double>,
     _ oldG: UnsafePointer<Double>
   ) {
@@ -57,7 +57,7 @@ struct CurvatureMemory {
   }
 
   /// d <- H d.
-  func apply(_ d: UnsafeMutablePointer<Double>) {
+  public func apply(_ d: UnsafeMutablePointer<Double>) {
     for back in 0..<used {
       let k = (next + capacity - 1 - back) % capacity
       let weight = inverseProducts.pointer[k] * dot(steps.pointer + k * count, d)

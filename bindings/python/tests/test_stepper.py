@@ -105,7 +105,8 @@ def test_solve_has_nobody_to_ask():
 
 
 def test_limits_hold():
-    result = drive(kantor.Stepper(asking(), tolerance=1e-12, max_evaluations=7))
+    stepper = kantor.Stepper(asking(), "extragradient", tolerance=1e-12, max_evaluations=7)
+    result = drive(stepper)
     assert result.status == "evaluation_limit"
 
 
@@ -127,7 +128,7 @@ def test_several_at_a_time():
     [
         (lambda: kantor.Stepper("inclusion"), kantor.InvalidTypeError),
         (lambda: kantor.Stepper(asking(), "no such method"), kantor.UnknownNameError),
-        (lambda: kantor.Stepper(asking(), max_iterations=-3), kantor.KantorError),
+        (lambda: kantor.Stepper(asking(), "extragradient", max_iterations=-3), kantor.KantorError),
         (lambda: kantor.Stepper(kantor.Problem("inclusion")), kantor.KantorError),
         (lambda: asking(members=["mapp"]), kantor.UnknownNameError),
         (lambda: asking(members=[]), kantor.KantorError),

@@ -41,7 +41,9 @@ from ._errors import (
 )
 from ._functions import Functions, OutsideDomain
 from ._hooks import Progress
+from ._least_squares import least_squares, root
 from ._library import lib as _lib
+from ._minimize import minimize
 from ._problem import Problem
 from ._questions import Questions
 from ._result import Result
@@ -81,12 +83,15 @@ __all__ = [
     "game",
     "implicit",
     "kinds",
+    "least_squares",
     "methods",
+    "minimize",
     "model_selection",
     "ot",
     "plot",
     "prox",
     "qp",
+    "root",
     "saddle",
     "solve",
     "solve_batch",

@@ -1,4 +1,4 @@
-"""Derivatives by JAX or PyTorch, where a function is handed over as it is and one of them is there."""
+"""Derivatives by JAX or PyTorch of functions that are written in one of them."""
 
 from __future__ import annotations
 

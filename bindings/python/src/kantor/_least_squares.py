@@ -368,8 +368,8 @@ def root(
     if tol is None:
         tol = 1e-10 if by_differences else 1e-12
     found = least_squares(
-        fun, x0, "2-point" if jac in (None, False) else jac, args=args, gtol=1e-13,
-        residual_tolerance=tol, **chosen,
+        fun, x0, "2-point" if jac in (None, False) else jac, args=args,
+        gtol=1e-9 if by_differences else 1e-13, residual_tolerance=tol, **chosen,
     )
     return _judge(found, tol)
 
@@ -377,12 +377,11 @@ def root(
 def _judge(found: OptimizeResult, tol: float) -> OptimizeResult:
     """A root is more than a least sum of squares."""
     is_root = found.certificate["relative_residual"] <= tol * (1 + 1e-6)
-    if found.success and not is_root:
+    if found.status in (0, STATUS_NUMBERS["solved_inaccurate"]) and not is_root:
         found["message"] = (
             "no root: the sum of squares is least here, largest residual "
             f"{found.certificate['largest_residual']:.3g}"
         )
-    if found.status == 0 and not is_root:
         found["status"] = STATUS_NUMBERS["stalled"]
     found["success"] = is_root
     return found

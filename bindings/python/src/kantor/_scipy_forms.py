@@ -1,4 +1,4 @@
-"""What `minimize`, `least_squares` and `root` share: results, matrices and functions in SciPy's form."""
+"""What `minimize`, `least_squares` and `root` share."""
 
 from __future__ import annotations
 
@@ -184,7 +184,8 @@ class JacobianForm:
     def _check_shape(self, shape: Tuple[int, ...]) -> None:
         if tuple(shape) != self.shape:
             raise error(
-                _abi.E_SHAPE, f"{self.name} returned the shape {tuple(shape)}; needed is {self.shape}"
+                _abi.E_SHAPE,
+                f"{self.name} returned the shape {tuple(shape)}; needed is {self.shape}",
             )
 
     def _declare(self, matrix: Any) -> None:

@@ -73,8 +73,8 @@ def root_vjp(
     The square root as a root of y^2 - x:
 
     >>> from kantor.implicit import root_vjp
-    >>> root_vjp(lambda y, x: y * y - x, 3.0, 9.0, 1.0).round(9)
-    array(0.16666667)
+    >>> float(root_vjp(lambda y, x: y * y - x, 3.0, 9.0, 1.0).round(6))
+    0.166667
     """
     y, x, c = _arrays(y, x, cotangent)
     if vjp_y is not None:
@@ -130,8 +130,8 @@ def root_jvp(
     Examples
     --------
     >>> from kantor.implicit import root_jvp
-    >>> root_jvp(lambda y, x: y * y - x, 3.0, 9.0, 1.0).round(9)
-    array(0.16666667)
+    >>> float(root_jvp(lambda y, x: y * y - x, 3.0, 9.0, 1.0).round(6))
+    0.166667
     """
     y, x, _ = _arrays(y, x, np.zeros(np.shape(y)))
     t = np.asarray(tangent, dtype=np.float64)

@@ -4,7 +4,7 @@ import KantorNumerics
 
 /// Systems (H + lambda I) d = -g for the Hessian at one point and many lambda: a dense or a sparse
 /// factor, by what the host declares.
-final class NewtonSystem {
+final class ShiftedHessian {
   let iterate: SmoothIterate
   private(set) var hessians = 0
   private(set) var factorisations = 0

@@ -1,0 +1,198 @@
+import KantorBlocks
+import KantorCore
+
+/// The augmented Lagrangian A and its derivatives, with f and the rows scaled.
+final class AugmentedModel {
+  typealias Numbers = UnsafeMutablePointer<Double>
+
+  let problem: NonlinearProblem
+  let oracle: NonlinearOracle
+  let n: Int
+  let m: Int
+  /// Multipliers of the scaled rows, and the penalty.
+  let y: Numbers
+  var rho = 1.0
+  /// Factors of f and of the rows.
+  private(set) var factor = 1.0
+  let rowFactor: Numbers
+  // At the point:
+  /// Scaled f.
+  var value = 0.0
+  /// c, not scaled.
+  let c: Numbers
+  let trialC: Numbers
+  /// rho p in the caller's units for the rows: the multipliers that belong to `factor` f.
+  let weight: Numbers
+  /// Gradient of A.
+  let gradient: Numbers
+  /// Gradient of scaled f.
+  let slope: Numbers
+  private let rowWork: Numbers
+  let work: Numbers
+  private let numbers: Buffer<Double>
+  private(set) var trialValue = 0.0
+  /// No Jacobian matrix is formed.
+  let usesProducts: Bool
+
+  init(
+    _ problem: NonlinearProblem, _ run: Run
+  ) throws(KantorError) {
+    self.problem = problem
+    (n, m) = (problem.n, problem.m)
+    usesProducts =
+      problem.functions.jacobian == nil && problem.functions.jacobianTransposeProduct != nil
+    oracle = try NonlinearOracle(
+      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .forward,
+      matrixFree: usesProducts)
+    numbers = try Buffer(count: try checkedSum(3 * n, 6 * m, of: "variables and rows"))
+    var next = numbers.pointer
+    func take(_ count: Int) -> Numbers {
+      defer { next += count }
+      return next
+    }
+    (gradient, slope, work) = (take(n), take(n), take(n))
+    (y, rowFactor, c) = (take(m), take(m), take(m))
+    (trialC, weight, rowWork) = (take(m), take(m), take(m))
+    for i in 0..<m { rowFactor[i] = 1 }
+  }
+
+  // MARK: Values
+
+  /// What t = c + y/rho of row i leaves outside its bounds, all scaled.
+  @inline(__always)
+  private func part(_ i: Int, _ c: Double) -> Double {
+    let r = rowFactor[i]
+    let t = r * c + y[i] / rho
+    let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
+    if t > r * high { return t - r * high }
+    if t < r * low { return t - r * low }
+    return 0
+  }
+
+  /// A at the values f (scaled) and c.
+  func merit(_ f: Double, _ c: Numbers) -> Double {
+    var sum = 0.0
+    for i in 0..<m {
+      let p = part(i, c[i])
+      sum += p * p
+    }
+    return f + 0.5 * rho * sum
+  }
+
+  /// f and c at x into `trialValue` and `trialC`.
+  func evaluate(_ x: Numbers) throws(KantorError) -> Evaluation {
+    let outcome: Evaluation
+    if problem.functions.value == nil {
+      (outcome, trialValue) = try oracle.valueAndGradient(at: x, into: work)
+    } else {
+      (outcome, trialValue) = try oracle.value(at: x)
+    }
+    guard case .fine = outcome else { return outcome }
+    trialValue *= factor
+    return try oracle.constraints(at: x, into: trialC)
+  }
+
+  /// The trial becomes the point; weights for it.
+  func adopt() {
+    value = trialValue
+    for i in 0..<m { c[i] = trialC[i] }
+    setWeights()
+  }
+
+  func setWeights() {
+    for i in 0..<m { weight[i] = rho * rowFactor[i] * part(i, c[i]) }
+  }
+
+  // MARK: Derivatives
+
+  /// f' and c' at x, where `adopt` was called; then the gradient of A.
+  func derivatives(_ x: Numbers) throws(KantorError) -> Evaluation {
+    var outcome = try oracle.gradient(at: x, value: value / factor, into: slope)
+    guard case .fine = outcome else { return outcome }
+    for j in 0..<n { slope[j] *= factor }
+    if !usesProducts {
+      outcome = try oracle.jacobian(at: x, constraints: c)
+      guard case .fine = outcome else { return outcome }
+    }
+    return try assemble(x)
+  }
+
+  /// gradient = slope + J'weight.
+  func assemble(_ x: Numbers) throws(KantorError) -> Evaluation {
+    for j in 0..<n { gradient[j] = slope[j] }
+    return try addTransposed(x, weight, to: gradient)
+  }
+
+  /// out += c'(x)'w.
+  func addTransposed(
+    _ x: Numbers, _ w: Numbers, to out: Numbers
+  ) throws(KantorError) -> Evaluation {
+    guard m > 0 else { return .fine }
+    if usesProducts {
+      let outcome = try oracle.jacobianTransposeProduct(at: x, times: w, into: work)
+      guard case .fine = outcome else { return outcome }
+      for j in 0..<n { out[j] += work[j] }
+      return .fine
+    }
+    oracle.jacobianMatrix.multiplyTransposed(w, into: out)
+    return .fine
+  }
+
+  /// The second derivative of A in row i's direction: rho r^2 where the row counts.
+  func stiffness(_ i: Int) -> Double {
+    problem.isEquality(i) || weight[i] != 0 ? rho * rowFactor[i] * rowFactor[i] : 0
+  }
+
+  /// out = A''(x) v. Where the host offers matrices, `oracle.hessian` has been called at x.
+  func product(_ x: Numbers, _ v: Numbers, into out: Numbers) throws(KantorError) -> Evaluation {
+    let outcome = try oracle.hessianProduct(
+      at: x, sigma: factor, y: weight, times: v, into: out)
+    guard case .fine = outcome, m > 0 else { return outcome }
+    let first = try oracle.jacobianProduct(at: x, times: v, into: rowWork)
+    guard case .fine = first else { return first }
+    for i in 0..<m { rowWork[i] *= stiffness(i) }
+    return try addTransposed(x, rowWork, to: out)
+  }
+
+  // MARK: Scaling
+
+  /// Factors from the derivatives at the start, which were taken with all of them 1.
+  func scale(_ x: Numbers) throws(KantorError) -> Evaluation {
+    var top = 0.0
+    for j in 0..<n { top = max(top, abs(slope[j])) }
+    factor = min(1, max(1e-8, 100 / max(top, 1e-300)))
+    if !usesProducts {
+      oracle.jacobianMatrix.rowSizes(into: rowWork)
+      for i in 0..<m { rowFactor[i] = min(1, max(1e-8, 100 / max(rowWork[i], 1e-300))) }
+    }
+    value *= factor
+    for j in 0..<n { slope[j] *= factor }
+    setWeights()
+    return try assemble(x)
+  }
+
+  /// Largest entries of the rows of c', for `rowSize`, until the next product.
+  func measureRows() {
+    if usesProducts {
+      for i in 0..<m { rowWork[i] = 0 }
+    } else {
+      oracle.jacobianMatrix.rowSizes(into: rowWork)
+    }
+  }
+
+  func rowSize(_ i: Int) -> Double { rowWork[i] }
+
+  /// The largest violation, scaled, and V.
+  func violations() -> (violation: Double, measure: Double) {
+    var (worst, measure) = (0.0, 0.0)
+    for i in 0..<m {
+      let r = rowFactor[i]
+      let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
+      let v = r * c[i]
+      worst = max(worst, v - r * high, r * low - v)
+      let t = v + y[i] / rho
+      measure = max(measure, abs(v - min(max(t, r * low), r * high)))
+    }
+    return (worst, measure)
+  }
+}

@@ -1,0 +1,394 @@
+import KantorBlocks
+import KantorCore
+import KantorNumerics
+
+/// Minimises an augmented Lagrangian over the bounds of x.
+final class BoundedMinimiser {
+  typealias Numbers = UnsafeMutablePointer<Double>
+
+  enum End {
+    case converged
+    /// No step reduces the value any more.
+    case rounding
+    case unbounded
+    /// A limit, or the host.
+    case stopped
+  }
+  enum Way { case newton, products, memory }
+
+  let model: AugmentedModel
+  let run: Run
+  let way: Way
+  let usesHessian: Bool
+  private(set) var products = 0
+  private var iterations = 0
+  private let n: Int
+  let direction: Buffer<Double>
+  let trial: Buffer<Double>
+  let old: Buffer<Double>
+  let oldGradient: Buffer<Double>
+  let isFree: Buffer<Bool>
+  /// Variables that this step takes to a bound.
+  let isClamped: Buffer<Bool>
+  private var memory: CurvatureMemory
+  // Dense matrices: B, its copy for the factorisation.
+  let matrix: Buffer<Double>
+  let factor: Buffer<Double>
+  /// The diagonal of the factor, and sizes of the variables.
+  private let root: Buffer<Double>
+  private let sizes: Buffer<Double>
+  var hasMatrix = false
+  private var shift = 0.0
+  private let cg: [Buffer<Double>]
+
+  init(_ model: AugmentedModel, _ run: Run) throws(KantorError) {
+    self.model = model
+    self.run = run
+    n = model.n
+    let oracle = model.oracle
+    let hasSecond = oracle.offersHessian || oracle.offersHessianProduct
+    switch run.options.text("inner") {
+    case "newton": way = .newton
+    case "cg": way = .products
+    case "lbfgs": way = .memory
+    default:
+      if n <= AugmentedLagrangian.mostForNewton && !model.usesProducts {
+        way = .newton
+      } else {
+        way = hasSecond ? .products : .memory
+      }
+    }
+    guard way != .newton || !model.usesProducts else {
+      throw KantorError(
+        .missing, "option 'inner' is 'newton', but the functions offer no 'jacobian'")
+    }
+    usesHessian = way == .newton && oracle.offersHessian
+    direction = try Buffer(count: n)
+    trial = try Buffer(count: n)
+    old = try Buffer(count: n)
+    oldGradient = try Buffer(count: n)
+    isFree = try Buffer(count: n)
+    isClamped = try Buffer(count: n)
+    memory = try CurvatureMemory(count: n, capacity: way == .memory ? 20 : 1)
+    let square = way == .newton ? try checkedProduct(n, n, of: "matrix") : 0
+    matrix = try Buffer(count: square)
+    factor = try Buffer(count: square)
+    root = try Buffer(count: n)
+    sizes = try Buffer(count: n)
+    var vectors: [Buffer<Double>] = []
+    if way == .products { for _ in 0..<3 { vectors.append(try Buffer(count: n)) } }
+    cg = vectors
+  }
+
+  private func project(_ j: Int, _ value: Double) -> Double {
+    min(max(value, model.problem.lower.pointer[j]), model.problem.upper.pointer[j])
+  }
+
+  /// Largest |x - proj(x - g)|, also where x is so large that x - g is x.
+  private func projectedGradient(_ x: Numbers) -> Double {
+    let (low, high) = (model.problem.lower.pointer, model.problem.upper.pointer)
+    var top = 0.0
+    for j in 0..<n {
+      let g = model.gradient[j]
+      top = max(top, g > 0 ? min(g, x[j] - low[j]) : min(-g, high[j] - x[j]))
+    }
+    return top
+  }
+
+  /// From x, where values and derivatives are known, to a point with a small projected gradient.
+  func minimise(_ x: Numbers, tolerance: Double) throws(KantorError) -> End {
+    memory.forget()
+    if tolerance < 1e-5, model.oracle.usesDifferences, case .forward = model.oracle.scheme {
+      model.oracle.scheme = .central
+      guard case .fine = try model.derivatives(x) else { return .stopped }
+    }
+    var hasRestarted = false
+    var (best, bestSize, idle) = (Double.infinity, Double.infinity, 0)
+    while true {
+      let size = projectedGradient(x)
+      let value = model.merit(model.value, model.c)
+      // Steps that change neither are rounding.
+      idle = value < best - 1e-14 * abs(best) || size < 0.5 * bestSize ? 0 : idle + 1
+      (best, bestSize) = (min(best, value), min(bestSize, size))
+      let monitor = run.monitor
+      if monitor.check(
+        iteration: iterations, objective: model.value / model.factor, residual: size) != nil
+      {
+        return .stopped
+      }
+      if size <= tolerance { return .converged }
+      if value < -1e20 * model.factor { return .unbounded }
+      if idle > 10 { return .rounding }
+      if monitor.reachesIterationLimit(iterations) { return .stopped }
+      hold(x, min(size, 1e-3))
+      guard try direct(x, size) else { return .stopped }
+      iterations += 1
+      switch try search(x, value) {
+      case .accepted: hasRestarted = false
+      case .stopped: return .stopped
+      case .failed:
+        if model.oracle.usesDifferences, case .forward = model.oracle.scheme {
+          model.oracle.scheme = .central
+          guard case .fine = try model.derivatives(x) else { return .stopped }
+          continue
+        }
+        guard !hasRestarted else { return .rounding }
+        hasRestarted = true
+        memory.forget()
+        hasMatrix = false
+      }
+    }
+  }
+
+  /// Variables near a bound that the gradient keeps there are held.
+  private func hold(_ x: Numbers, _ near: Double) {
+    for j in 0..<n {
+      let g = model.gradient[j]
+      let (low, high) = (model.problem.lower.pointer[j], model.problem.upper.pointer[j])
+      isClamped.pointer[j] = false
+      isFree.pointer[j] = !((g > 0 && x[j] - low <= near) || (g < 0 && high - x[j] <= near))
+    }
+  }
+
+  // MARK: Directions
+
+  private func direct(_ x: Numbers, _ size: Double) throws(KantorError) -> Bool {
+    let (d, g) = (direction.pointer, model.gradient)
+    switch way {
+    case .newton:
+      guard try setMatrix(x) else { return false }
+      solveFree(x)
+    case .products:
+      if model.oracle.offersHessian, !model.oracle.offersHessianProduct {
+        guard
+          case .fine = try model.oracle.hessian(at: x, sigma: model.factor, y: model.weight)
+        else { return false }
+      }
+      guard try conjugate(x, size) else { return false }
+    case .memory:
+      for j in 0..<n { d[j] = isFree.pointer[j] ? -g[j] : 0 }
+      memory.apply(d)
+    }
+    // Held variables move to their bounds; what does not descend gives way to the gradient.
+    var slope = 0.0
+    for j in 0..<n {
+      if !isFree.pointer[j], !isClamped.pointer[j] { d[j] = -g[j] } else { slope += d[j] * g[j] }
+    }
+    if !(slope < 0) { for j in 0..<n { d[j] = -g[j] } }
+    return true
+  }
+
+  /// W or B into `matrix`.
+  private func setMatrix(_ x: Numbers) throws(KantorError) -> Bool {
+    let b = matrix.pointer
+    if usesHessian {
+      switch try model.oracle.hessian(at: x, sigma: model.factor, y: model.weight) {
+      case .stop: return false
+      case .undefined: hasMatrix = false
+      case .fine:
+        let given = try model.oracle.hessianMatrix()
+        for k in 0..<(n * n) { b[k] = 0 }
+        if let dense = given.dense?.pointer {
+          for k in 0..<(n * n) { b[k] = dense[k] }
+        } else if let sparse = given.sparse {
+          for j in 0..<n {
+            for k in sparse.starts.pointer[j]..<sparse.starts.pointer[j + 1] {
+              let i = Int(sparse.indices.pointer[k])
+              b[i * n + j] = sparse.values.pointer[k]
+              b[j * n + i] = sparse.values.pointer[k]
+            }
+          }
+        }
+        return true
+      }
+    }
+    if hasMatrix { return true }
+    for k in 0..<(n * n) { b[k] = 0 }
+    for j in 0..<n { b[j * n + j] = 1 / (max(1, abs(x[j])) * max(1, abs(x[j]))) }
+    hasMatrix = true
+    return true
+  }
+
+  /// Newton's step in the free variables with W + rho J'J, and a diagonal as far as it takes to be
+  /// positive definite.
+  private func solveFree(_ x: Numbers) {
+    let (d, g, f) = (direction.pointer, model.gradient, factor.pointer)
+    var size = 0.0
+    for k in 0..<(n * n) { f[k] = matrix.pointer[k] }
+    addRows(f)
+    for j in 0..<n {
+      let s = max(1, abs(x[j]))
+      sizes.pointer[j] = s
+      size = max(size, abs(f[j * n + j]) * s * s)
+    }
+    if size == 0 { size = 1 }
+    var delta = 0.0
+    for _ in 0..<8 {
+      for j in 0..<n where isFree.pointer[j] {
+        d[j] = -g[j]
+        for k in 0..<n where isClamped.pointer[k] {
+          d[j] -= (k < j ? f[k * n + j] : f[j * n + k]) * d[k]
+        }
+      }
+      while !FreeCholesky.factor(
+        f, n, isFree.pointer, root.pointer, sizes.pointer, delta, 1e-13 * size)
+      {
+        delta = delta == 0 ? max(shift / 3, 1e-6 * size) : 8 * delta
+        guard delta <= 1e10 * size else { return }
+      }
+      FreeCholesky.solve(f, n, isFree.pointer, root.pointer, d)
+      if !clamp(x) { break }
+    }
+    if delta > 0 { shift = delta }
+  }
+
+  /// Variables that the step takes over a bound stop there, and the others take that into account.
+  private func clamp(_ x: Numbers) -> Bool {
+    var found = false
+    let d = direction.pointer
+    for j in 0..<n where isFree.pointer[j] {
+      let to = project(j, x[j] + d[j])
+      if to == x[j] + d[j] { continue }
+      d[j] = to - x[j]
+      isFree.pointer[j] = false
+      isClamped.pointer[j] = true
+      found = true
+    }
+    return found
+  }
+
+  private func addRows(_ f: Numbers) {
+    let jacobian = model.oracle.jacobianMatrix
+    if let dense = jacobian.dense?.pointer {
+      for i in 0..<model.m {
+        let w = model.stiffness(i)
+        guard w > 0 else { continue }
+        let row = dense + i * n
+        for p in 0..<n where row[p] != 0 {
+          let t = w * row[p]
+          for q in p..<n { f[p * n + q] += t * row[q] }
+        }
+      }
+    } else if let sparse = jacobian.sparse {
+      // Through the dense rows of a transposed product would cost m n; columns meet in rows.
+      for p in 0..<n {
+        for a in sparse.starts.pointer[p]..<sparse.starts.pointer[p + 1] {
+          let i = Int(sparse.indices.pointer[a])
+          let t = model.stiffness(i) * sparse.values.pointer[a]
+          if t == 0 { continue }
+          for q in p..<n { f[p * n + q] += t * sparse[i, q] }
+        }
+      }
+    }
+  }
+
+  /// Truncated conjugate gradients in the free variables.
+  private func conjugate(_ x: Numbers, _ size: Double) throws(KantorError) -> Bool {
+    let (d, g) = (direction.pointer, model.gradient)
+    let (r, p, q) = (cg[0].pointer, cg[1].pointer, cg[2].pointer)
+    var square = 0.0
+    for j in 0..<n {
+      d[j] = 0
+      r[j] = isFree.pointer[j] ? -g[j] : 0
+      p[j] = r[j]
+      square += r[j] * r[j]
+    }
+    let first = square
+    let wanted = min(0.1, first.squareRoot())
+    for k in 0..<max(50, min(2 * n, 2000)) {
+      if square <= wanted * wanted * first || square == 0 { break }
+      products += 1
+      guard case .fine = try model.product(x, p, into: q) else { return run.monitor.stop == nil }
+      if run.monitor.heartbeat() != nil { return false }
+      var (curvature, length) = (0.0, 0.0)
+      for j in 0..<n where isFree.pointer[j] {
+        curvature += p[j] * q[j]
+        length += p[j] * p[j]
+      }
+      if curvature <= 1e-14 * length {
+        if k == 0 { for j in 0..<n { d[j] = p[j] } }
+        break
+      }
+      let a = square / curvature
+      var next = 0.0
+      for j in 0..<n where isFree.pointer[j] {
+        d[j] += a * p[j]
+        r[j] -= a * q[j]
+        next += r[j] * r[j]
+      }
+      let b = next / square
+      for j in 0..<n { p[j] = isFree.pointer[j] ? r[j] + b * p[j] : 0 }
+      square = next
+    }
+    return true
+  }
+
+  // MARK: Line search
+
+  private enum SearchEnd { case accepted, failed, stopped }
+
+  private func search(_ x: Numbers, _ value: Double) throws(KantorError) -> SearchEnd {
+    let (d, g, t) = (direction.pointer, model.gradient, trial.pointer)
+    var reach = 0.0
+    for j in 0..<n { reach = max(reach, abs(d[j]) / max(1, abs(x[j]))) }
+    guard reach.isFinite, reach > 0 else { return .failed }
+    var length = min(1, 1e4 / reach)
+    if way == .memory, memory.isEmpty { length = min(1, 1 / reach) }
+    let slack = 4 * Double.ulpOfOne * abs(value)
+    while length * reach > 1e-15 {
+      var fall = 0.0
+      for j in 0..<n {
+        t[j] = project(j, x[j] + length * d[j])
+        fall += g[j] * (t[j] - x[j])
+      }
+      let outcome = try model.evaluate(t)
+      if case .stop = outcome { return .stopped }
+      if case .fine = outcome {
+        let other = model.merit(model.trialValue, model.trialC)
+        if other <= value + 1e-4 * min(fall, 0) + slack, other < value || fall > -slack {
+          return try accept(x)
+        }
+        // The curvature that was seen tells how much shorter; not below a tenth.
+        let bend = other - value - fall
+        let shorter = bend > 0 ? -0.5 * fall / bend : 0.5
+        length *= min(max(shorter, 0.1), 0.5)
+      } else {
+        length *= 0.3
+      }
+    }
+    return .failed
+  }
+
+  private func accept(_ x: Numbers) throws(KantorError) -> SearchEnd {
+    let t = trial.pointer
+    model.adopt()
+    for j in 0..<n { oldGradient.pointer[j] = model.slope[j] }
+    if way == .memory {
+      for j in 0..<n { oldGradient.pointer[j] = model.gradient[j] }
+    } else if way == .newton, !usesHessian {
+      // The old derivatives with the new weights: what is left changes with W alone.
+      guard case .fine = try model.addTransposed(x, model.weight, to: oldGradient.pointer)
+      else { return .stopped }
+    }
+    for j in 0..<n {
+      old.pointer[j] = x[j]
+      x[j] = t[j]
+    }
+    switch try model.derivatives(x) {
+    case .stop: return .stopped
+    case .undefined: return .stopped
+    case .fine: break
+    }
+    if way == .memory {
+      memory.store(x, old.pointer, model.gradient, oldGradient.pointer)
+    } else if way == .newton, !usesHessian {
+      let (move, change) = (old.pointer, oldGradient.pointer)
+      for j in 0..<n {
+        move[j] = x[j] - move[j]
+        change[j] = model.gradient[j] - change[j]
+      }
+      DampedUpdate.apply(matrix.pointer, n, move: move, change: change, image: trial.pointer)
+    }
+    return .accepted
+  }
+}
