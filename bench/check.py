@@ -12,6 +12,7 @@ import bilevel_problems
 import cone_programs
 import data
 import nonlinear_problems
+import operators
 import program_data
 import proxes
 import reference
@@ -337,5 +338,6 @@ CHECKS = {
     "gromov": gromov,
     "bilevel": bilevel_problems.examine,
     "nonlinear": nonlinear_problems.examine,
+    "vi": operators.examine,
     **proxes.CHECKS,
 }
