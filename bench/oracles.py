@@ -24,9 +24,9 @@ def evaluations(count, method, options):
     import kantor.vi
 
     rng = np.random.default_rng(count)
-    rows = rng.standard_normal((count, SIZE)) * 4.0 ** -np.arange(SIZE)
+    rows = rng.standard_normal((count, SIZE))
     rows /= np.linalg.norm(rows, axis=1)[:, None]
-    right = rng.standard_normal(count)
+    right = rows @ np.full(SIZE, 2.0) + 0.1 * rng.standard_normal(count)
 
     def mean(indices, x):
         part = rows[indices]
