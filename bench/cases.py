@@ -157,6 +157,20 @@ def bilevel(name, title, kind, n, **more):
                 BILEVEL, 1e-5, **more)
 
 
+VI = (
+    "NumPy extragradient", "NumPy golden ratio", "Kantor vi, fast_extragradient",
+    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
+    "Kantor vi, past_extragradient", "Kantor vi, forward_reflected_backward",
+    "Kantor vi, golden_ratio",
+)
+
+
+def vi(kind, title, n, **more):
+    return Case(
+        f"vi-{kind}-{n}", f"{title}, n = {n}, residual 1e-6", "vi",
+        {"kind": f"vi_{kind}", "n": n}, VI, 1e-6, memory=False, **more)
+
+
 CASES = [
     exact("2d", "points of the unit square, uniform weights", "plane", 1000, EXACT_2D,
           more=EXACT_MORE),
@@ -309,6 +323,10 @@ CASES = [
     game("payoffs", "random zero-sum game", 200, 1e-6),
     game("payoffs", "random zero-sum game", 1000, 1e-4),
     game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
+
+    vi("linear", "F(z) = Az + b, A diagonal and skew", 300),
+    vi("game", "matrix game by its operator", 100),
+    vi("traffic", "route flows, times of fourth power", 200),
 ]
 
 

@@ -13,6 +13,7 @@ import cone_programs
 import curves
 import data
 import nonlinear_problems
+import operators
 import program_data
 import proxes
 import reference
@@ -339,5 +340,6 @@ CHECKS = {
     "curves": curves.examine,
     "bilevel": bilevel_problems.examine,
     "nonlinear": nonlinear_problems.examine,
+    "vi": operators.examine,
     **proxes.CHECKS,
 }
