@@ -37,8 +37,8 @@ import KantorCore
 public enum PBGD: BilevelMethod {
   public static let spec = MethodSpec(
     name: "pbgd", kind: BilevelKind.kind.name,
-    summary: "Penalty of the lower value gap or gradient on (x, y) jointly; nonconvex lower levels.",
-    source: "H. Shen, Q. Xiao, T. Chen, On penalty-based bilevel gradient descent method (2023)",
+    summary: "Penalty of the lower value gap or gradient on (x, y); nonconvex lower levels.",
+    source: "H. Shen, T. Chen, On penalty-based bilevel gradient descent method (2023)",
     guarantee: "Lower-level gap, feasibility and projected hypergradient within the tolerance; "
       + "local in x.",
     options: options, outputs: BilevelOutputs.specs + outputs, usesWarmStart: true,
@@ -66,7 +66,8 @@ public enum PBGD: BilevelMethod {
         "Published: step of (x, y); 0 takes 0.1 / gamma."),
       OptionSpec("beta", .real(0.1, min: 0, max: 1e6), "Published: step of w."),
       OptionSpec(
-        "lower_steps", .int(1, min: 1, max: 1_000_000), "Published: steps of w for each of (x, y)."),
+        "lower_steps", .int(1, min: 1, max: 1_000_000),
+        "Published: steps of w for each of (x, y)."),
     ]
 
   static let outputs: [FieldSpec] = [

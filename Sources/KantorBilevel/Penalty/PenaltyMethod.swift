@@ -32,7 +32,7 @@ import KantorCore
 ///
 /// **Cost** Of a gradient of psi_s: two lower solves from the last answers.
 ///
-/// **Reference** kwon2023penalty.
+/// **Reference** kwon2024penalty.
 ///
 /// Deviation: (`adaptive`) whole lower solves, without proximal terms, and falling s.
 public enum PenaltyMethod: BilevelMethod {
@@ -93,7 +93,8 @@ public enum PenaltyMethod: BilevelMethod {
     guard problem.lower.rows == 0 else {
       throw KantorError(
         .unsupported,
-        "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant 'adaptive'")
+        "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant "
+          + "'adaptive'")
     }
     return try PenaltyLoop(oracle, run, start).propose()
   }

@@ -62,7 +62,10 @@ public enum LVHBA: BilevelMethod {
         "gamma2", .real(0, min: 0, max: 1e8),
         "Strength g2 of the proximal term of the multipliers; 0 takes the curvature of f over the "
           + "squares of the rows' derivatives at the start (published: 1)."),
-      OptionSpec("c_start", .real(1, min: 1e-6, max: 1e6), "First penalty c."),
+      OptionSpec(
+        "c_start", .real(1, min: 1e-6, max: 1e6),
+        "First penalty c; the adaptive variant counts c in a power of ten where the sizes of F "
+          + "and f are far apart."),
       OptionSpec(
         "c_max", .real(1e5, min: 1, max: 1e10), "Largest penalty of the adaptive variant."),
       OptionSpec(
