@@ -123,6 +123,10 @@ BILEVEL = (
     "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
     "Kantor bilevel implicit", "Kantor bilevel, default",
 )
+BILEVEL_FIRST = (
+    "NumPy F2SA, published steps", "Kantor bilevel f2sa", "Kantor bilevel penalty",
+    "Kantor bilevel lv_hba",
+)
 
 
 def bilevel(name, title, kind, n, **more):
@@ -263,6 +267,11 @@ CASES = [
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
     bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    Case("bilevel-first-10", "quadratic functions of 2 x 10 variables from gradients, to 1e-5",
+         "bilevel", {"kind": "bilevel_quadratic", "n": 10}, BILEVEL_FIRST, 1e-5),
+    Case("bilevel-first-cleaning", "weights of 600 samples from gradients, to 1e-4", "bilevel",
+         {"kind": "bilevel_weights", "n": 600},
+         ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
     bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
