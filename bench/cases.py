@@ -66,6 +66,18 @@ LIMITED = (
 )
 
 
+def prox(name, title, kind, n, tolerance=1e-9, peers=("NumPy prox", "pyproximal"), **more):
+    return Case(f"prox-{name}-{n}", title, "prox", {"kind": kind, "n": n, "map": name, **more},
+                (*peers, "Kantor prox"), tolerance)
+
+
+def game(kind, title, n, tolerance, **more):
+    return Case(f"game-{kind}-{n}-{tolerance:g}", f"{title}, n = {n}, to {tolerance:g}",
+                "matrix-game", {"kind": kind, "n": n},
+                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", "Kantor linear_program",
+                 "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
+
+
 def quadratic(n, gamma, **more):
     return Case(
         f"sparse-quadratic-{n}-{gamma:g}",
@@ -95,6 +107,8 @@ SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
 COLLECTION = (
     *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
     "Kantor nonlinear/interior_point, no Hessian", "Kantor from C: nonlinear/interior_point",
+    "Kantor sqp", "Kantor sqp, no Hessian", "Kantor from C: sqp", "Kantor from C: sqp, no Hessian",
+    "Kantor augmented_lagrangian", "Kantor augmented_lagrangian, no Hessian",
 )
 
 
@@ -276,6 +290,16 @@ CASES = [
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
             600),
+    prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
+         rows=1000),
+    prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",
+         1_000_000),
+    prox("total_variation", "total variation of 10 000 numbers, weight 3", "signal", 10_000,
+         tolerance=1e-6, peers=("pyproximal",), weight=3.0),
+    prox("nuclear", "nuclear norm of a 200 x 200 matrix, weight 5", "square", 200, weight=5.0),
+    game("payoffs", "random zero-sum game", 200, 1e-6),
+    game("payoffs", "random zero-sum game", 1000, 1e-4),
+    game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
 ]
 
 

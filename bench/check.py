@@ -13,6 +13,7 @@ import cone_programs
 import data
 import nonlinear_problems
 import program_data
+import proxes
 import reference
 
 ROWS = 512  # of a cost matrix at a time
@@ -336,4 +337,5 @@ CHECKS = {
     "gromov": gromov,
     "bilevel": bilevel_problems.examine,
     "nonlinear": nonlinear_problems.examine,
+    **proxes.CHECKS,
 }

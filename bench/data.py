@@ -9,6 +9,7 @@ import numpy as np
 import bilevel_problems
 import cone_programs
 import nonlinear_problems
+import proxes
 from program_data import PROGRAMS
 
 
@@ -60,6 +61,8 @@ def make_task(spec, threads):
     kind, n = spec.pop("kind"), spec.pop("n")
     rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
     task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
+    if task.family in proxes.CHECKS:
+        task.extra |= spec
     if kind == "sliced":
         sliced(spec.pop("d"), task, n, rng)
     else:
@@ -222,3 +225,4 @@ GENERATORS = {
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
 GENERATORS |= bilevel_problems.GENERATORS
+GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS

@@ -233,17 +233,23 @@ final class AugmentedSolve {
         ? x.pointer[j] - problem.lower.pointer[j] : problem.upper.pointer[j] - x.pointer[j]
       top = max(top, abs(r) * min(slack, 1))
     }
-    var outside = 0.0
+    var (outside, plain) = (0.0, 0.0)
     for i in 0..<m {
       let (c, y) = (model.c[i], multiplier.pointer[i])
       let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
       size = max(size, abs(y))
       let v = max(low - c, c - high, 0)
-      outside = max(outside, v / max(1, abs(c < low ? low : high), model.rowSize(i)))
+      if v > 0 {
+        let bound = max(1, abs(c < low ? low : high))
+        outside = max(outside, v / max(bound, model.rowSize(i)))
+        plain = max(plain, v / bound)
+      }
       if y == 0 || low == high { continue }
       let slack = y > 0 ? high - c : c - low
       top = max(top, abs(y) * max(slack, 0))
     }
+    // What `solved` asks for beside the scaled violation.
+    if plain > 1e-6 { outside = max(outside, 2 * tolerance) }
     return max(top / max(unit, min(size, 100)), outside)
   }
 }

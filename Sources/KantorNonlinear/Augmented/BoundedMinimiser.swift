@@ -84,10 +84,14 @@ final class BoundedMinimiser {
     min(max(value, model.problem.lower.pointer[j]), model.problem.upper.pointer[j])
   }
 
-  /// Largest |x - proj(x - g)|.
+  /// Largest |x - proj(x - g)|, also where x is so large that x - g is x.
   private func projectedGradient(_ x: Numbers) -> Double {
+    let (low, high) = (model.problem.lower.pointer, model.problem.upper.pointer)
     var top = 0.0
-    for j in 0..<n { top = max(top, abs(x[j] - project(j, x[j] - model.gradient[j]))) }
+    for j in 0..<n {
+      let g = model.gradient[j]
+      top = max(top, g > 0 ? min(g, x[j] - low[j]) : min(-g, high[j] - x[j]))
+    }
     return top
   }
 

@@ -23,14 +23,22 @@ final class SaddleSystem {
   private let jacobianSlots: Int
   private let diagonal: Buffer<Int32>
   private let regular: Buffer<Double>
-  private let factor: LDLFactor
+  /// Up to `mostDense` unknowns with pivoting, else sparse in a fixed order.
+  private let dense: PivotedLDL?
+  private let factor: LDLFactor?
   private let residual: Buffer<Double>
   private let previous: Buffer<Double>
   private(set) var shift = 0.0
   /// Multiplications and additions of one product.
   var productWork: Double { 2 * Double(starts.pointer[order]) }
-  var factorWork: Double { 2 * factor.analysis.work }
-  var solveWork: Double { 4 * Double(factor.analysis.factorEntries) + 2 * Double(order) }
+  var factorWork: Double {
+    factor.map { 2 * $0.analysis.work } ?? Double(order * order) * Double(order) / 3
+  }
+  var solveWork: Double {
+    factor.map { 4 * Double($0.analysis.factorEntries) } ?? 2 * Double(order * order)
+  }
+
+  private static let mostDense = 200
 
   init(_ hessian: OracleMatrix, _ jacobian: OracleMatrix, _ run: Run) throws(KantorError) {
     self.hessian = hessian
@@ -71,13 +79,20 @@ final class SaddleSystem {
     regular = try Buffer(count: upper.count)
     residual = try Buffer(count: order)
     previous = try Buffer(count: order)
+    if order <= Self.mostDense {
+      dense = try PivotedLDL(order: order)
+      factor = nil
+      return
+    }
     guard let analysis = try LDLAnalysis(upper, interruption: Interruption(run.monitor)) else {
       throw KantorError(.internal, "the analysis of the system was interrupted")
     }
-    factor = try LDLFactor(analysis, threads: run.threads)
+    dense = nil
+    let made = try LDLFactor(analysis, threads: run.threads)
+    factor = made
     let signs = try Buffer<Int8>(count: order)
     for i in 0..<order { signs.pointer[i] = i < n ? 1 : -1 }
-    factor.expect(signs: signs.pointer)
+    made.expect(signs: signs.pointer)
     withExtendedLifetime(signs) {}
   }
 
@@ -151,10 +166,26 @@ final class SaddleSystem {
     let r = regular.pointer
     for k in 0..<upper.count { r[k] = upper.values.pointer[k] }
     for i in n..<order { r[Int(diagonal.pointer[i])] -= least }
+    if let dense {
+      for k in 0..<(order * order) { dense.entries[k] = 0 }
+      for j in 0..<order {
+        for k in upper.starts.pointer[j]..<upper.starts.pointer[j + 1] {
+          dense.entries[Int(upper.indices.pointer[k]) * order + j] = r[k]
+        }
+      }
+      dense.factor()
+      return dense.isFinite && dense.positive == n && dense.negative == m
+    }
+    guard let factor else { return false }
     let outcome = factor.factor(
       values: r, rule: PivotRule(threshold: 1e-14, replacement: 1e-8),
       interruption: Interruption(run.monitor))
-    return outcome.isUsable && outcome.positive == n && outcome.negative == m
+    return outcome.isUsable && outcome.replaced == 0 && outcome.positive == n
+      && outcome.negative == m
+  }
+
+  private func backsolve(_ b: Numbers) {
+    if let dense { dense.solve(b) } else { factor?.solve(b) }
   }
 
   /// out = K z.
@@ -171,12 +202,12 @@ final class SaddleSystem {
   func solve(_ b: Numbers, into z: Numbers, rounds: Int = 10) -> Double {
     let r = residual.pointer
     for i in 0..<order { z[i] = b[i] }
-    factor.solve(z)
+    backsolve(z)
     var last = norm(b, z)
     let old = previous.pointer
     for _ in 0..<rounds {
       if !last.isFinite || last == 0 { break }
-      factor.solve(r)
+      backsolve(r)
       for i in 0..<order {
         old[i] = z[i]
         z[i] += r[i]

@@ -142,8 +142,9 @@ final class SketchedSolve {
     for i in 0..<m {
       size = max(size, abs(y.pointer[i]))
       let bound = abs(problem.constraintLower.pointer[i])
-      outside = max(
-        outside, abs(residual.pointer[n + i]) / max(1, bound, rowSize.pointer[i]))
+      let v = abs(residual.pointer[n + i]) / max(1, bound)
+      if v > 1e-6 { outside = max(outside, 2 * tolerance) }
+      outside = max(outside, v * max(1, bound) / max(1, bound, rowSize.pointer[i]))
     }
     return max(top / max(unit, min(size, 100)), outside)
   }
@@ -184,8 +185,8 @@ final class SketchedSolve {
       system.raise(0.1 + system.sizes().hessian)
       if system.hasRightSigns(least: least, run) { return true }
     }
-    let unit = max(system.sizes().hessian, 1e-8)
-    var wanted = max(shift / 3, 1e-4 * unit)
+    let unit = 0.1 + system.sizes().hessian
+    var wanted = max(shift / 3, 1e-3 * unit)
     while run.monitor.heartbeat() == nil, wanted < 1e12 * unit {
       system.raise(wanted - system.shift)
       if system.hasRightSigns(least: least, run) {

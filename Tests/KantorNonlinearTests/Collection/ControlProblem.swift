@@ -1,8 +1,7 @@
 import Glibc
 import KantorCore
+import KantorNonlinear
 import KantorNumerics
-
-@testable import KantorNonlinear
 
 /// Control of a heat equation on an N x N grid: min |w - w*|^2 / 2 + 0.05 |z|^2 subject to the
 /// five-point Laplacian of w over h^2 plus z being 0; with sparse derivatives.
@@ -123,21 +122,28 @@ struct ControlProblem: Sendable {
     var w = [Double](repeating: 0, count: count)
     var r = control.target
     var p = r
-    var square = r.reduce(0) { $0 + $1 * $1 }
+    var square = 0.0
+    for v in r { square += v * v }
     for _ in 0..<(20 * count) where square > 1e-28 {
       let q = apply(p)
-      let a = square / zip(p, q).reduce(0) { $0 + $1.0 * $1.1 }
+      var curvature = 0.0
+      for k in 0..<count { curvature += p[k] * q[k] }
+      let a = square / curvature
       for k in 0..<count {
         w[k] += a * p[k]
         r[k] -= a * q[k]
       }
-      let next = r.reduce(0) { $0 + $1 * $1 }
+      var next = 0.0
+      for v in r { next += v * v }
       for k in 0..<count { p[k] = r[k] + next / square * p[k] }
       square = next
     }
     let z = laplacian(w)
-    return (0..<count).reduce(0) {
-      $0 + 0.5 * (w[$1] - control.target[$1]) * (w[$1] - control.target[$1]) + 0.05 * z[$1] * z[$1]
+    var sum = 0.0
+    for k in 0..<count {
+      let d = w[k] - control.target[k]
+      sum += 0.5 * d * d + 0.05 * z[k] * z[k]
     }
+    return sum
   }
 }

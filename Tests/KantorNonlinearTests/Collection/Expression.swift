@@ -16,9 +16,9 @@ indirect enum Expression: Sendable {
     switch self {
     case .constant(let value): return .constant(value, like: x[0])
     case .variable(let i): return x[i]
-    case .sum(let a, let b): return a.evaluate(at: x) + b.evaluate(at: x)
-    case .difference(let a, let b): return a.evaluate(at: x) - b.evaluate(at: x)
-    case .product(let a, let b): return a.evaluate(at: x) * b.evaluate(at: x)
+    case .sum(let a, let b): return a.evaluate(at: x).plus(b.evaluate(at: x))
+    case .difference(let a, let b): return a.evaluate(at: x).minus(b.evaluate(at: x))
+    case .product(let a, let b): return a.evaluate(at: x).times(b.evaluate(at: x))
     case .power(let base, let p):
       return base.evaluate(at: x).chain {
         (pow($0, p), p * pow($0, p - 1), p == 1 ? 0 : p * (p - 1) * pow($0, p - 2))

@@ -1,15 +1,19 @@
 /// What expressions of the test problems are computed with.
 protocol TestNumber {
   static func constant(_ value: Double, like other: Self) -> Self
-  static func + (a: Self, b: Self) -> Self
-  static func - (a: Self, b: Self) -> Self
-  static func * (a: Self, b: Self) -> Self
+  // Not operators: more overloads of those slow the compiler down everywhere.
+  func plus(_ other: Self) -> Self
+  func minus(_ other: Self) -> Self
+  func times(_ other: Self) -> Self
   /// u of a number, with the first and second derivative of u at its value.
   func chain(_ u: (Double) -> (value: Double, first: Double, second: Double)) -> Self
 }
 
 extension Double: TestNumber {
   static func constant(_ value: Double, like other: Double) -> Double { value }
+  func plus(_ other: Double) -> Double { self + other }
+  func minus(_ other: Double) -> Double { self - other }
+  func times(_ other: Double) -> Double { self * other }
   func chain(_ u: (Double) -> (value: Double, first: Double, second: Double)) -> Double {
     u(self).value
   }
@@ -25,7 +29,8 @@ struct SecondOrderNumber: TestNumber {
   /// The number x_i of n variables.
   static func variable(_ i: Int, of n: Int, _ value: Double) -> SecondOrderNumber {
     var number = SecondOrderNumber(
-      value: value, gradient: .init(repeating: 0, count: n), hessian: .init(repeating: 0, count: n * n))
+      value: value, gradient: .init(repeating: 0, count: n),
+      hessian: .init(repeating: 0, count: n * n))
     number.gradient[i] = 1
     return number
   }
@@ -36,19 +41,20 @@ struct SecondOrderNumber: TestNumber {
       hessian: .init(repeating: 0, count: other.hessian.count))
   }
 
-  static func + (a: SecondOrderNumber, b: SecondOrderNumber) -> SecondOrderNumber {
-    combine(a, 1, b, 1, a.value + b.value)
+  func plus(_ b: SecondOrderNumber) -> SecondOrderNumber {
+    Self.combine(self, 1, b, 1, value + b.value)
   }
-  static func - (a: SecondOrderNumber, b: SecondOrderNumber) -> SecondOrderNumber {
-    combine(a, 1, b, -1, a.value - b.value)
+  func minus(_ b: SecondOrderNumber) -> SecondOrderNumber {
+    Self.combine(self, 1, b, -1, value - b.value)
   }
-  static func * (a: SecondOrderNumber, b: SecondOrderNumber) -> SecondOrderNumber {
-    var product = combine(a, b.value, b, a.value, a.value * b.value)
-    let n = a.gradient.count
+  func times(_ b: SecondOrderNumber) -> SecondOrderNumber {
+    var product = Self.combine(self, b.value, b, value, value * b.value)
+    let n = gradient.count
     for i in 0..<n {
       for j in 0..<n {
-        product.hessian[i * n + j] +=
-          a.gradient[i] * b.gradient[j] + b.gradient[i] * a.gradient[j]
+        let cross = gradient[i] * b.gradient[j]
+        product.hessian[i * n + j] += cross
+        product.hessian[j * n + i] += cross
       }
     }
     return product

@@ -137,7 +137,14 @@ struct LeastSquaresSample {
     ]
     return LeastSquaresSample(
       start: [500, 0.0001], residuals: 14,
-      { b in zip(x, y).map { b[0] * (1 - exp(-b[1] * $0)) - $1 } },
-      jacobian: { b in x.flatMap { [1 - exp(-b[1] * $0), b[0] * $0 * exp(-b[1] * $0)] } })
+      { (b: [Double]) -> [Double] in
+        zip(x, y).map { (t: Double, v: Double) -> Double in b[0] * (1 - exp(-b[1] * t)) - v }
+      },
+      jacobian: { (b: [Double]) -> [Double] in
+        x.flatMap { (t: Double) -> [Double] in
+          let e = exp(-b[1] * t)
+          return [1 - e, b[0] * t * e]
+        }
+      })
   }()
 }

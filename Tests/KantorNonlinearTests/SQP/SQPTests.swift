@@ -1,9 +1,8 @@
 import Glibc
 import KantorCore
+import KantorNonlinear
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// Sequential quadratic programming: the collections, failures, limits and warm starts.
 @Suite struct SQPTests {

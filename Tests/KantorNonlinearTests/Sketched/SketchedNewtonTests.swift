@@ -1,8 +1,7 @@
 import KantorCore
+import KantorNonlinear
 import TestSupport
 import Testing
-
-@testable import KantorNonlinear
 
 /// The exact augmented Lagrangian with sketched Newton steps: equality-constrained problems, the
 /// control problem with known values, inner solvers, rates, refusals.
@@ -15,7 +14,7 @@ import Testing
 
   /// J loses rank on the way or at the solution, or the curvature does.
   private static let hard: Set<String> = [
-    "HS8", "HS9", "HS26", "HS46", "HS47", "HS49", "HS61", "OVERDETERMINED",
+    "BT8", "HS27", "OVERDETERMINED",
   ]
 
   private static var problems: [TextProblem] {
@@ -23,7 +22,7 @@ import Testing
   }
 
   @Test func equalityProblemsAreSolved() throws {
-    #expect(Self.problems.count >= 20)
+    #expect(Self.problems.count == 30)
     for p in Self.problems {
       let s = try p.solve(Self.entry)
       #expect(s.status == .solved, "\(p.name) \((try? s.result.text("message")) ?? "")")
@@ -80,9 +79,9 @@ import Testing
     let course = try s.result.array("residual_course").list()
     #expect(course.count == s.count("iterations") + 1)
     guard let last = course.last, course.count > 3 else { return }
-    // Near the end each residual is below the last one's power 1.2.
+    // At the end a residual is below the power 1.25 of the one before.
     let before = course[course.count - 2]
-    #expect(before < 1e-2 && last < 3 * Double.pow12(before))
+    #expect(before < 1e-2 && last < 3 * before * before.squareRoot().squareRoot())
     let flops = try s.result.array("flops_course").list()
     #expect(flops.count == course.count && flops == flops.sorted())
   }
@@ -137,9 +136,4 @@ import Testing
     let again = try p.solve(Self.entry, start: WarmStart(result: first.result))
     #expect(again.status == .solved && again.count("iterations") == 0)
   }
-}
-
-extension Double {
-  /// x to the power 1.2.
-  fileprivate static func pow12(_ x: Double) -> Double { x * x.squareRoot().squareRoot() / 1.0 }
 }

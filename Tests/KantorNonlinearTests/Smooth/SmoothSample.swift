@@ -77,15 +77,16 @@ extension Sample {
         }
         return g
       },
-      hessian: { (x, s, _) in
+      hessian: { (x: [Double], s: Double, _: [Double]) -> [Double] in
         var h = [Double](repeating: 0, count: n * n)
         for (i, t) in differences(x).enumerated() {
-          let c = s * (p - 1) * pow(abs(t), p - 2)
-          h[i * n + i] += c
+          let c: Double = s * (p - 1) * pow(abs(t), p - 2)
+          let (here, next): (Int, Int) = (i * n + i, (i + 1) * n + i)
+          h[here] += c
           if i + 1 < n {
-            h[(i + 1) * n + i + 1] += c
-            h[i * n + i + 1] -= c
-            h[(i + 1) * n + i] -= c
+            h[next + 1] += c
+            h[here + 1] -= c
+            h[next] -= c
           }
         }
         return h
