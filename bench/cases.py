@@ -150,6 +150,10 @@ BILEVEL = (
     "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
     "Kantor bilevel implicit", "Kantor bilevel, default",
 )
+BILEVEL_FIRST = (
+    "NumPy F2SA, published steps", "Kantor bilevel f2sa", "Kantor bilevel penalty",
+    "Kantor bilevel lv_hba",
+)
 
 
 def bilevel(name, title, kind, n, **more):
@@ -309,6 +313,11 @@ CASES = [
     curve("ls", "tridiagonal", "Broyden's tridiagonal system, sparse", 20_000, FITS_IN_FORM),
     curve("overhead", "chain", "Rosenbrock's function through minimize", 5, MINIMIZE),
     bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    Case("bilevel-first-10", "quadratic functions of 2 x 10 variables from gradients, to 1e-5",
+         "bilevel", {"kind": "bilevel_quadratic", "n": 10}, BILEVEL_FIRST, 1e-5),
+    Case("bilevel-first-cleaning", "weights of 600 samples from gradients, to 1e-4", "bilevel",
+         {"kind": "bilevel_weights", "n": 600},
+         ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
     bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",

@@ -72,9 +72,9 @@ public enum PBGD: BilevelMethod {
 
   static let outputs: [FieldSpec] = [
     FieldSpec("penalty", .real, .output, "Last gamma."),
-    FieldSpec("penalised_gap", .real, .output, "p at the last point."),
+    FieldSpec("penalised_gap", .real, .output, "Penalty term p at the last point."),
     FieldSpec("lower_solves", .int, .output, "Lower-level solves."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -89,6 +89,7 @@ public enum PBGD: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     let program = try GapProgram(oracle, isGradient: isGradient)
     program.start(at: start.y.pointer)
     if run.options.text("variant") == "published" {

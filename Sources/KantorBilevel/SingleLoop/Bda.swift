@@ -59,7 +59,7 @@ public enum Bda: BilevelMethod {
   static let outputs: [FieldSpec] = [
     FieldSpec("steps_used", .int, .output, "Last T."),
     FieldSpec("last_step", .real, .output, "Largest entry of y_T - y_(T-1)."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -74,6 +74,8 @@ public enum Bda: BilevelMethod {
     }
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
-    return try BdaSearch(oracle, run, try start(problem, run)).propose()
+    let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
+    return try BdaSearch(oracle, run, start).propose()
   }
 }

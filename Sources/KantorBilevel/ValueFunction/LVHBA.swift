@@ -86,9 +86,9 @@ public enum LVHBA: BilevelMethod {
 
   static let outputs: [FieldSpec] = [
     FieldSpec("penalty", .real, .output, "Last penalty c."),
-    FieldSpec("penalised_gap", .real, .output, "f - v at the last point of the penalty."),
+    FieldSpec("penalised_gap", .real, .output, "Gap f - v at the last point of the penalty."),
     FieldSpec("inner_solves", .int, .output, "Minimisations over theta."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -97,6 +97,7 @@ public enum LVHBA: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     if run.options.text("variant") == "published" {
       return try LVHBALoop(oracle, run, start).propose()
     }
