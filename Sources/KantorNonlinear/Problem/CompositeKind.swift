@@ -18,7 +18,7 @@ public enum CompositeKind {
         "f and f', as value and gradient or as value_gradient; prox, where g is none of the named "
           + "terms."),
       FieldSpec("start", .array, .input, shape: "(n,)", ranks: [1], "Where to start."),
-    ] + slot.fields("the function g")
+    ] + slot.fields("The function g")
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     guard let functions = fields.functions("functions") else {
