@@ -41,8 +41,8 @@ static void set(kantor_problem *problem, const char *name, const double *values,
   kantor_problem_set_array(problem, name, &array, KANTOR_COPY, NULL, NULL);
 }
 
-/* Points one after the other; the sum of iterations. */
-int solve_collection(double *points)
+/* Points one after the other; the sum of iterations. second: whether Hessians are offered. */
+int solve_collection(const char *method, int second, double *points)
 {
   int64_t total = 0;
   for (size_t k = 0; k < sizeof items / sizeof *items; k++) {
@@ -54,7 +54,7 @@ int solve_collection(double *points)
     kantor_functions functions = kantor_functions_make(NULL);
     functions.value = p->value;
     functions.gradient = p->gradient;
-    functions.hessian = p->hessian;
+    if (second) functions.hessian = p->hessian;
     if (p->m) {
       functions.map = p->map;
       functions.jacobian = p->jacobian;
@@ -68,7 +68,7 @@ int solve_collection(double *points)
       set(problem, "constraint_lower", p->row_lower, p->m);
       set(problem, "constraint_upper", p->row_upper, p->m);
     }
-    kantor_solve(problem, "interior_point", NULL, &result);
+    kantor_solve(problem, method, NULL, &result);
     if (result && kantor_result_array(result, "x", &x) == 0)
       memcpy(points, x.data, (size_t)p->n * sizeof(double));
     if (result && kantor_result_int(result, "iterations", &iterations) == 0) total += iterations;

@@ -36,7 +36,7 @@ class TextProblem:
         return free and bool(self.rows) and self.row_lower == self.row_upper
 
     def evaluate(self, x, library):
-        """f and the list of c for a sequence x of what `library` (numpy, casadi, sympy) computes with."""
+        """f and the list of c for a sequence x that `library` (numpy, casadi) computes with."""
         scope = {name: getattr(library, name) for name in FUNCTIONS}
         scope["pi"] = math.pi
         scope.update({f"x{i + 1}": x[i] for i in range(self.size)})

@@ -26,6 +26,7 @@ extension Catalog {
       ConeKind.kind,
       NonlinearKind.kind,
       LeastSquaresKind.kind,
+      CompositeKind.kind,
       InclusionKind.kind,
       SaddleKind.kind,
       GameKind.kind,
@@ -86,6 +87,7 @@ extension Catalog {
       DampedNewton.entry,
       RegularisedNewton.entry,
       LevenbergMarquardt.entry,
+      AcceleratedProximalGradient.entry,
       PrimalDualHybridGradient.entry,
       AcceleratedPrimalDual.entry,
       MatrixGameProgram.entry,
@@ -95,5 +97,12 @@ extension Catalog {
       Implicit.entry,
       Mpcc.entry,
       Unrolled.entry,
+      LVHBA.entry,
+      F2SA.entry,
+      PenaltyMethod.entry,
+      PBGD.entry,
+      BoRep.entry,
+      Bamm.entry,
+      Bda.entry,
     ] + EquilibriumMethods.all)
 }

@@ -126,7 +126,7 @@ def scipy_slsqp(task):
     return lambda: [one(p, f) for p, f in zip(task.program, made)], lambda raw: Answer(f=raw)
 
 
-def kantor(hessian):
+def kantor(method, hessian):
     def prepare(task):
         import kantor
         from scipy import sparse
@@ -162,7 +162,7 @@ def kantor(hessian):
         def solve():
             return [
                 kantor.solve(kantor.Problem("nonlinear", functions=functions, **fields),
-                             "interior_point", threads=task.threads)
+                             method, threads=task.threads)
                 for functions, fields in problems]
 
         return solve, lambda raw: Answer(
@@ -171,12 +171,17 @@ def kantor(hessian):
     return prepare
 
 
-contestant("Kantor nonlinear/interior_point", needs="kantor casadi")(kantor(True))
-contestant("Kantor nonlinear/interior_point, no Hessian", needs="kantor casadi")(kantor(False))
+for label, plain in (("nonlinear/interior_point", "interior_point"), ("sqp", "sqp"),
+                     ("augmented_lagrangian", "augmented_lagrangian")):
+    contestant(f"Kantor {label}", needs="kantor casadi")(kantor(plain, True))
+    contestant(f"Kantor {label}, no Hessian", needs="kantor casadi")(kantor(plain, False))
 
 
-@contestant("Kantor from C: nonlinear/interior_point", needs="kantor casadi")
-def kantor_from_c(task):
+def kantor_from_c(method, hessian):
+    return lambda task: in_one_program(task, method, hessian)
+
+
+def in_one_program(task, method, second):
     """The collection in one C program, functions and their derivatives generated as C."""
     import casadi as ca
 
@@ -212,7 +217,14 @@ def kantor_from_c(task):
     def answer(iterations):
         return Answer(f=[points[a:b] for a, b in zip(offsets, offsets[1:])], iterations=iterations)
 
-    return lambda: library.solve_collection(pointer), answer
+    name = method.encode()
+    return lambda: library.solve_collection(name, int(second), pointer), answer
+
+
+contestant("Kantor from C: nonlinear/interior_point", needs="kantor casadi")(
+    kantor_from_c("interior_point", True))
+contestant("Kantor from C: sqp", needs="kantor casadi")(kantor_from_c("sqp", True))
+contestant("Kantor from C: sqp, no Hessian", needs="kantor casadi")(kantor_from_c("sqp", False))
 
 
 def numbers(values):

@@ -29,7 +29,8 @@ struct SecondOrderNumber: TestNumber {
   /// The number x_i of n variables.
   static func variable(_ i: Int, of n: Int, _ value: Double) -> SecondOrderNumber {
     var number = SecondOrderNumber(
-      value: value, gradient: .init(repeating: 0, count: n), hessian: .init(repeating: 0, count: n * n))
+      value: value, gradient: .init(repeating: 0, count: n),
+      hessian: .init(repeating: 0, count: n * n))
     number.gradient[i] = 1
     return number
   }

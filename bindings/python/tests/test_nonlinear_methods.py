@@ -1,4 +1,4 @@
-"""sqp, augmented_lagrangian and sketched_newton from Python, on the problems of Tests/collections."""
+"""sqp, augmented_lagrangian and sketched_newton, on the problems of Tests/collections."""
 
 import importlib.util
 import sys
@@ -32,7 +32,8 @@ def problem(text, **changes):
     return kantor.Problem("nonlinear", functions=functions, **given)
 
 
-@pytest.mark.parametrize("name", ["HS6", "HS15", "HS24", "HS35", "HS43", "HS71", "HS76", "HS100", "HS113"])
+@pytest.mark.parametrize(
+    "name", ["HS6", "HS15", "HS24", "HS35", "HS43", "HS71", "HS76", "HS100", "HS113"])
 @pytest.mark.parametrize("method", ["sqp", "augmented_lagrangian"])
 def test_published_optima(method, name):
     text = PROBLEMS[name]

@@ -30,7 +30,7 @@ def matrix(payoff: Any, method: Optional[str] = None, **options: Any) -> Result:
     Returns
     -------
     Result
-        ``objective``, the value; ``row_strategy`` p (n,); ``column_strategy`` q (m,); and the proof:
+        ``objective``, the value; ``row_strategy`` p (n,); ``column_strategy`` q (m,); the proof:
         the value is no less than ``lower`` = min p'A and no more than ``upper`` = max Aq.
 
     Raises
