@@ -339,6 +339,19 @@ final class BestPoint {
   func renew() { sinceImproved = 0 }
 }
 
+extension BarrierLoop {
+  /// Goes back to the best point: that with the smallest residuals where these say something, or
+  /// where nothing better can be said, else the feasible one with the smallest objective.
+  func takeBest(isStuck: Bool) {
+    guard let best, best.estimate < .infinity else { return }
+    let copy = isStuck || best.estimate <= 1e-5 ? best.optimal : best.feasible
+    v.pointer.update(from: copy.v.pointer, count: nv)
+    y.pointer.update(from: copy.y.pointer, count: m)
+    zl.pointer.update(from: copy.zl.pointer, count: nv)
+    zu.pointer.update(from: copy.zu.pointer, count: nv)
+  }
+}
+
 /// Signs of a program without a minimum.
 struct UnboundedGrowth {
   var size = 0.0

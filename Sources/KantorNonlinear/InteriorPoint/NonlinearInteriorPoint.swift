@@ -183,17 +183,17 @@ struct BarrierSolve {
   private func finish(
     _ loop: BarrierLoop, _ outcome: BarrierLoop.Outcome, _ context: BarrierContext
   ) throws(KantorError) -> NonlinearProposal {
-    if let best = loop.best, outcome == .stopped || outcome == .stuck {
-      let copy = outcome == .stuck || best.estimate <= 1e-5 ? best.optimal : best.feasible
-      loop.v.pointer.update(from: copy.v.pointer, count: loop.nv)
-      loop.y.pointer.update(from: copy.y.pointer, count: loop.m)
-      loop.zl.pointer.update(from: copy.zl.pointer, count: loop.nv)
-      loop.zu.pointer.update(from: copy.zu.pointer, count: loop.nv)
-    }
+    if outcome == .stopped || outcome == .stuck { loop.takeBest(isStuck: outcome == .stuck) }
     let answer = try BarrierAnswer(loop, weights: outcome == .infeasible ? loop.weights : nil)
     var proposal = NonlinearProposal(
       x: answer.x, y: answer.y, zLower: answer.zLower, zUpper: answer.zUpper,
       tolerance: tolerance, oracle: oracle)
+    if outcome == .infeasible || outcome == .unbounded {
+      loop.takeBest(isStuck: true)
+      let best = try BarrierAnswer(loop, weights: nil)
+      proposal.fallback = NonlinearPoint(
+        x: best.x, y: best.y, zLower: best.zLower, zUpper: best.zUpper)
+    }
     switch outcome {
     case .infeasible: proposal.claim = .infeasible
     case .unbounded: proposal.claim = .unbounded

@@ -19,6 +19,8 @@ public struct NonlinearProposal: Sendable {
   /// Multipliers of bounds; nil: the checker takes the parts of f' + c''y that fit their signs.
   public var zLower: Buffer<Double>?
   public var zUpper: Buffer<Double>?
+  /// What is proposed instead when a claim does not hold.
+  public var fallback: NonlinearPoint?
   /// Method-specific figures, shown as they are.
   public var figures: ResultFields
   /// What the scaled residuals may be for `solved`.
@@ -49,6 +51,38 @@ public struct NonlinearProposal: Sendable {
     self.tolerance = tolerance
     counts = NonlinearCounts(oracle.evaluator)
     complaint = oracle.evaluator.complaint
+  }
+}
+
+/// A point with its multipliers.
+public struct NonlinearPoint: Sendable {
+  public var x: Buffer<Double>
+  public var y: Buffer<Double>
+  public var zLower: Buffer<Double>?
+  public var zUpper: Buffer<Double>?
+
+  public init(
+    x: Buffer<Double>, y: Buffer<Double>, zLower: Buffer<Double>? = nil,
+    zUpper: Buffer<Double>? = nil
+  ) {
+    self.x = x
+    self.y = y
+    self.zLower = zLower
+    self.zUpper = zUpper
+  }
+}
+
+extension NonlinearProposal {
+  /// A mere point, the fallback if there is one.
+  func withoutClaim() -> NonlinearProposal {
+    var other = self
+    other.claim = .point
+    guard let fallback else { return other }
+    other.x = fallback.x
+    other.y = fallback.y
+    other.zLower = fallback.zLower
+    other.zUpper = fallback.zUpper
+    return other
   }
 }
 

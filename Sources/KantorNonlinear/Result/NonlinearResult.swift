@@ -13,12 +13,12 @@ enum NonlinearResult {
     case .infeasible:
       let evidence = try check.infeasible(x: proposal.x.pointer, weights: proposal.y.pointer)
       guard evidence.isGlobal || evidence.isLocal else {
-        return try point(spec, problem, proposal, run, check)
+        return try point(spec, problem, proposal.withoutClaim(), run, check)
       }
       return infeasible(spec, problem, proposal, run, check, evidence)
     case .unbounded:
       let (holds, certificate) = try check.unbounded(proposal.x.pointer)
-      guard holds else { return try point(spec, problem, proposal, run, check) }
+      guard holds else { return try point(spec, problem, proposal.withoutClaim(), run, check) }
       return unbounded(spec, problem, proposal, run, check, certificate)
     }
   }

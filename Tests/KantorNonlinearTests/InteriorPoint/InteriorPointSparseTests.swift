@@ -182,17 +182,9 @@ enum ScalableProblem {
 @Suite struct InteriorPointSparseTests {
   private let entry = NonlinearInteriorPoint.entry
 
-  private func show(_ name: String, _ s: Solved) {
-    guard getenv("KN_SHOW") != nil else { return }
-    print(
-      name, s.status, s.objective, "it", s.count("iterations"), "fact", s.count("factorisations"),
-      "s", s.number("seconds"), (try? s.result.text("message")) ?? "")
-  }
-
   @Test func publishedOptimaOfControl() throws {
     for (side, optimum) in [(3, 9.644442051811629), (32, 1177.82129923)] {
       let s = try Solving.run(entry, try ScalableProblem.control(side))
-      show("control \(side)", s)
       #expect(s.status == .solved && abs(s.objective - optimum) < 1e-7 * optimum)
       #expect(s.count("iterations") == 1)
     }
@@ -200,14 +192,12 @@ enum ScalableProblem {
 
   @Test func controlWithBounds() throws {
     let s = try Solving.run(entry, try ScalableProblem.control(32, bound: 5))
-    show("control bounds", s)
     #expect(s.status == .solved && s.count("iterations") <= 15)
   }
 
   @Test func limitedMemoryWithoutSecondDerivatives() throws {
     let chain = try Solving.run(
       entry, try ScalableProblem.chain(300, hessian: false), ["hessian": .text("bfgs")])
-    show("bfgs", chain)
     #expect(chain.status == .solved && chain.count("hessian_evaluations") == 0)
     let problem = try ScalableProblem.control(12, bound: 5)
     let control = try Solving.run(entry, problem, ["hessian": .text("bfgs")])
@@ -218,12 +208,10 @@ enum ScalableProblem {
   @Test func chainOfEquations() throws {
     for n in [100, 1000, 5000] {
       let exact = try Solving.run(entry, try ScalableProblem.chain(n))
-      show("chain \(n)", exact)
       #expect(exact.status == .solved && exact.count("iterations") <= 40)
     }
     let exact = try Solving.run(entry, try ScalableProblem.chain(100))
     let differenced = try Solving.run(entry, try ScalableProblem.chain(100, hessian: false))
-    show("chain without Hessian", differenced)
     #expect(differenced.status == .solved)
     #expect(abs(exact.objective - differenced.objective) < 1e-6)
   }
