@@ -66,6 +66,18 @@ LIMITED = (
 )
 
 
+def prox(name, title, kind, n, tolerance=1e-9, peers=("NumPy prox", "pyproximal"), **more):
+    return Case(f"prox-{name}-{n}", title, "prox", {"kind": kind, "n": n, "map": name, **more},
+                (*peers, "Kantor prox"), tolerance)
+
+
+def game(kind, title, n, tolerance, **more):
+    return Case(f"game-{kind}-{n}-{tolerance:g}", f"{title}, n = {n}, to {tolerance:g}",
+                "matrix-game", {"kind": kind, "n": n},
+                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", "Kantor linear_program",
+                 "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
+
+
 def quadratic(n, gamma, **more):
     return Case(
         f"sparse-quadratic-{n}-{gamma:g}",
@@ -89,6 +101,19 @@ def cone_first(kind, title, n, **more):
         {"kind": f"cone_{kind}", "n": n},
         ("SCS (cone form)", "OSQP (cone form)", "Kantor first_order"), 1e-4,
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+
+
+def curve(family, kind, title, n, contestants, **more):
+    return Case(
+        f"nlp-{family}-{kind}-{n}", f"{title}, n = {n}, gradient to 1e-8 of the first", "curves",
+        {"kind": f"curve_{kind}", "n": n}, contestants, 1e-8, memory=False, **more)
+
+
+FITS = ("SciPy least_squares trf", "SciPy least_squares lm", "Kantor least_squares")
+FITS_IN_FORM = ("SciPy least_squares trf", "Kantor least_squares")
+MINIMIZE = tuple(
+    f"{library} minimize {method}" for method in ("L-BFGS-B", "trust-exact", "trust-constr")
+    for library in ("SciPy", "Kantor"))
 
 
 SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
@@ -119,6 +144,35 @@ def unbalanced(n, epsilon, strength, **more):
         f"epsilon = {epsilon:g} of the median cost, to 1e-9", "unbalanced",
         {"kind": "unequal_plane", "n": n, "epsilon_of_median": epsilon, "strength": strength},
         UNBALANCED, 1e-9, **more)
+
+
+BILEVEL = (
+    "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
+    "Kantor bilevel implicit", "Kantor bilevel, default",
+)
+BILEVEL_FIRST = (
+    "NumPy F2SA, published steps", "Kantor bilevel f2sa", "Kantor bilevel penalty",
+    "Kantor bilevel lv_hba",
+)
+
+
+def bilevel(name, title, kind, n, **more):
+    return Case(f"bilevel-{name}-{n}", f"{title}, to 1e-5", "bilevel", {"kind": kind, "n": n},
+                BILEVEL, 1e-5, **more)
+
+
+VI = (
+    "NumPy extragradient", "NumPy golden ratio", "Kantor vi, fast_extragradient",
+    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
+    "Kantor vi, past_extragradient", "Kantor vi, forward_reflected_backward",
+    "Kantor vi, golden_ratio",
+)
+
+
+def vi(kind, title, n, **more):
+    return Case(
+        f"vi-{kind}-{n}", f"{title}, n = {n}, residual 1e-6", "vi",
+        {"kind": f"vi_{kind}", "n": n}, VI, 1e-6, memory=False, **more)
 
 
 CASES = [
@@ -253,6 +307,35 @@ CASES = [
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    curve("ls", "decay", "a decay and a wave fitted to n points", 200, FITS),
+    curve("ls", "valley", "Rosenbrock's valley with an active bound", 2, FITS_IN_FORM),
+    curve("ls", "neuron", "tanh(A x) fitted to 10 n values", 150, FITS),
+    curve("ls", "tridiagonal", "Broyden's tridiagonal system, sparse", 20_000, FITS_IN_FORM),
+    curve("overhead", "chain", "Rosenbrock's function through minimize", 5, MINIMIZE),
+    bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
+    Case("bilevel-first-10", "quadratic functions of 2 x 10 variables from gradients, to 1e-5",
+         "bilevel", {"kind": "bilevel_quadratic", "n": 10}, BILEVEL_FIRST, 1e-5),
+    Case("bilevel-first-cleaning", "weights of 600 samples from gradients, to 1e-4", "bilevel",
+         {"kind": "bilevel_weights", "n": 600},
+         ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
+    bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
+    bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
+            600),
+    prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
+         rows=1000),
+    prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",
+         1_000_000),
+    prox("total_variation", "total variation of 10 000 numbers, weight 3", "signal", 10_000,
+         tolerance=1e-6, peers=("pyproximal",), weight=3.0),
+    prox("nuclear", "nuclear norm of a 200 x 200 matrix, weight 5", "square", 200, weight=5.0),
+    game("payoffs", "random zero-sum game", 200, 1e-6),
+    game("payoffs", "random zero-sum game", 1000, 1e-4),
+    game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
+
+    vi("linear", "F(z) = Az + b, A diagonal and skew", 300),
+    vi("game", "matrix game by its operator", 100),
+    vi("traffic", "route flows, times of fourth power", 200),
 ]
 
 

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import bilevel_problems
 import cone_programs
+import curves
 import nonlinear_problems
+import operators
+import proxes
 from program_data import PROGRAMS
 
 
@@ -27,7 +31,7 @@ class Task:
     target: np.ndarray = None
     epsilon: float = None
     stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
-    program: object = None  # P, q, A, l, u, or a program of cone_programs
+    program: object = None  # P, q, A, l, u, or of cone_programs, bilevel_problems
     extra: dict = field(default_factory=dict)
 
     def cost_rows(self, first, last):
@@ -59,6 +63,8 @@ def make_task(spec, threads):
     kind, n = spec.pop("kind"), spec.pop("n")
     rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
     task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
+    if task.family in proxes.CHECKS:
+        task.extra |= spec
     if kind == "sliced":
         sliced(spec.pop("d"), task, n, rng)
     else:
@@ -220,3 +226,6 @@ GENERATORS = {
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
+GENERATORS |= bilevel_problems.GENERATORS | operators.GENERATORS
+GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
+GENERATORS |= curves.GENERATORS

@@ -1,7 +1,8 @@
 """Nonlinear programs of the benchmark as CasADi expressions, and how answers are judged.
 
 A problem has expressions `x`, `f`, `g`, vectors `start`, `lower`, `upper`, `row_lower`,
-`row_upper`, and `optima`, its known local values. What a contestant calls is made from the same expressions.
+`row_upper`, and `optima`, its known local values. What a contestant calls is made from the same
+expressions.
 """
 
 from dataclasses import dataclass, field

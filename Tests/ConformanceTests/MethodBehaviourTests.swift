@@ -191,7 +191,7 @@ import Testing
   @Test(arguments: MethodCase.all) func refusesStartsOfOtherSizes(method: MethodCase) throws {
     guard method.spec.usesWarmStart else { return }
     let settings = Settings(method: method.spec)
-    for name in ["potential_source", "potential_target", "x"] {
+    for name in ["potential_source", "potential_target", "x", "column_strategy"] {
       settings.setStart(name, Tensor(try Buffer([1.0, 2, 3, 4, 5, 6, 7])))
     }
     for specimen in try method.supported(method.specimens.ordinary) {

@@ -116,6 +116,10 @@ final class CheckSolve {
         return value
       }, goesOn: { $0.value > -1e18 })
     if outcome.value <= -1e18 { isUnbounded = true }
+    // A line search that asks for curvature gets nowhere on a slope without any.
+    if outcome.end == .stalled, outcome.gradient > 1e-8 * (1 + abs(outcome.value)) {
+      return try spectral(effort, 1e-10)
+    }
     return outcome.value
   }
 

@@ -124,13 +124,16 @@ final class ProjectedQuasiNewton {
     return .failed
   }
 
+  /// A first step of unit length, or of the point's size where the gradient is large.
   private func firstLength() -> Double {
-    var (largest, size) = (0.0, 1.0)
+    var (largest, square, size) = (0.0, 0.0, 1.0)
     for i in 0..<n {
       largest = max(largest, abs(direction.pointer[i]))
+      square += direction.pointer[i] * direction.pointer[i]
       size = max(size, abs(x.pointer[i]))
     }
-    return largest > 0 ? min(1, size / largest) : 1
+    guard largest > 0 else { return 1 }
+    return square < 1 ? 1 / square.squareRoot() : min(1, size / largest)
   }
 
   private var keptX: Buffer<Double>?

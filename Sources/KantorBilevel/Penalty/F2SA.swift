@@ -109,6 +109,7 @@ public enum F2SA: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     let batches = run.options.int("batch_size") > 0 && problem.isStochastic
     let isPublished = run.options.text("variant") == "published"
     if problem.lower.rows > 0, isPublished || batches {

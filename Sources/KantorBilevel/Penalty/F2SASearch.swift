@@ -17,7 +17,9 @@ final class F2SASearch {
   private var reference: Buffer<Double>
   private let choice: PolishedChoice
 
-  private static let lowerTolerance = 1e-11
+  /// Of the lower solves, relative; its cube root is the shift, and the power 2/3 of it the error
+  /// of the derivative.
+  private let lowerTolerance: Double
 
   init(
     _ oracle: BilevelOracle, _ run: Run, _ start: (x: Buffer<Double>, y: Buffer<Double>)
@@ -28,6 +30,8 @@ final class F2SASearch {
     x = start.x
     reference = start.y
     choice = PolishedChoice(oracle, run)
+    let tolerance = run.options.real("tolerance")
+    lowerTolerance = min(max(1e-2 * tolerance * tolerance.squareRoot(), 1e-11), 1e-8)
     var made: [TiltedSolve] = []
     for _ in 0..<4 {
       let solve = try TiltedSolve(oracle, second: false)
@@ -93,7 +97,7 @@ final class F2SASearch {
   /// nu such that the tilted answers are apart by a chosen part of their size: as large as the
   /// rounding of the solves asks for. False where f - nu F has no minimum.
   private func calibrate() throws(KantorError) -> Bool {
-    let target = pow(10 * Self.lowerTolerance, order == 2 ? 1.0 / 3 : 0.2)
+    let target = pow(10 * lowerTolerance, order == 2 ? 1.0 / 3 : 0.2)
     let most = try largestTilt(target)
     nu = min(nu, most)
     for _ in 0..<5 {
@@ -136,7 +140,7 @@ final class F2SASearch {
     let tilt = Double(k + 1) * nu
     var scale = 1.0
     for j in 0..<problem.ny { scale = max(scale, abs(reference.pointer[j])) }
-    let tolerance = Self.lowerTolerance * scale
+    let tolerance = lowerTolerance * scale
     guard try plus[k].solve(x: x, tilt: tilt, tolerance: tolerance) else { return false }
     guard try minus[k].solve(x: x, tilt: -tilt, tolerance: tolerance) else {
       if minus[k].answer.end == .unbounded { isTooSteep = true }

@@ -37,8 +37,8 @@ import KantorCore
 public enum PBGD: BilevelMethod {
   public static let spec = MethodSpec(
     name: "pbgd", kind: BilevelKind.kind.name,
-    summary: "Penalty of the lower value gap or gradient on (x, y) jointly; nonconvex lower levels.",
-    source: "H. Shen, Q. Xiao, T. Chen, On penalty-based bilevel gradient descent method (2023)",
+    summary: "Penalty of the lower value gap or gradient on (x, y); nonconvex lower levels.",
+    source: "H. Shen, T. Chen, On penalty-based bilevel gradient descent method (2023)",
     guarantee: "Lower-level gap, feasibility and projected hypergradient within the tolerance; "
       + "local in x.",
     options: options, outputs: BilevelOutputs.specs + outputs, usesWarmStart: true,
@@ -66,14 +66,15 @@ public enum PBGD: BilevelMethod {
         "Published: step of (x, y); 0 takes 0.1 / gamma."),
       OptionSpec("beta", .real(0.1, min: 0, max: 1e6), "Published: step of w."),
       OptionSpec(
-        "lower_steps", .int(1, min: 1, max: 1_000_000), "Published: steps of w for each of (x, y)."),
+        "lower_steps", .int(1, min: 1, max: 1_000_000),
+        "Published: steps of w for each of (x, y)."),
     ]
 
   static let outputs: [FieldSpec] = [
     FieldSpec("penalty", .real, .output, "Last gamma."),
-    FieldSpec("penalised_gap", .real, .output, "p at the last point."),
+    FieldSpec("penalised_gap", .real, .output, "Penalty term p at the last point."),
     FieldSpec("lower_solves", .int, .output, "Lower-level solves."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -88,6 +89,7 @@ public enum PBGD: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     let program = try GapProgram(oracle, isGradient: isGradient)
     program.start(at: start.y.pointer)
     if run.options.text("variant") == "published" {

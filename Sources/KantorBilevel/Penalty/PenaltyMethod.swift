@@ -32,7 +32,7 @@ import KantorCore
 ///
 /// **Cost** Of a gradient of psi_s: two lower solves from the last answers.
 ///
-/// **Reference** kwon2023penalty.
+/// **Reference** kwon2024penalty.
 ///
 /// Deviation: (`adaptive`) whole lower solves, without proximal terms, and falling s.
 public enum PenaltyMethod: BilevelMethod {
@@ -77,7 +77,7 @@ public enum PenaltyMethod: BilevelMethod {
   static let outputs: [FieldSpec] = [
     FieldSpec("sigma", .real, .output, "Last s."),
     FieldSpec("lower_solves", .int, .output, "Lower-level solves."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -87,13 +87,15 @@ public enum PenaltyMethod: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     guard run.options.text("variant") == "published" else {
       return try PenaltySearch(oracle, run, start).propose()
     }
     guard problem.lower.rows == 0 else {
       throw KantorError(
         .unsupported,
-        "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant 'adaptive'")
+        "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant "
+          + "'adaptive'")
     }
     return try PenaltyLoop(oracle, run, start).propose()
   }

@@ -83,8 +83,10 @@ final class PenaltySearch {
   private func value(
     _ x: UnsafePointer<Double>, _ g: UnsafeMutablePointer<Double>
   ) throws(KantorError) -> Double {
-    guard try plain.solve(x: x, tilt: 0, tolerance: 1e-11) else { return .infinity }
-    guard try tilted.solve(x: x, tilt: sigma, tolerance: 1e-11) else {
+    // An error e of the gradients in y is one of e / s in the derivative.
+    let lowerTolerance = min(max(1e-3 * run.options.real("tolerance") * sigma, 1e-11), 1e-8)
+    guard try plain.solve(x: x, tilt: 0, tolerance: lowerTolerance) else { return .infinity }
+    guard try tilted.solve(x: x, tilt: sigma, tolerance: lowerTolerance) else {
       tilted.start(at: plain.answer.y)
       return .infinity
     }

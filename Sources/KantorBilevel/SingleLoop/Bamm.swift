@@ -63,7 +63,7 @@ public enum Bamm: BilevelMethod {
 
   static let outputs: [FieldSpec] = [
     FieldSpec("mu", .real, .output, "Last weight of F."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -73,6 +73,7 @@ public enum Bamm: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     guard run.options.text("variant") == "published" else {
       return try BammSearch(oracle, run, start).propose()
     }

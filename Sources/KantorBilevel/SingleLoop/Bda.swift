@@ -32,8 +32,8 @@ public enum Bda: BilevelMethod {
   public static let spec = MethodSpec(
     name: "bda", kind: BilevelKind.kind.name,
     summary: "Descent along an aggregate of both levels, differentiated through its steps.",
-    source: "R. Liu, P. Mu, X. Yuan, S. Zeng, J. Zhang, A generic first-order algorithmic framework "
-      + "for bi-level programming beyond lower-level singleton (2020)",
+    source: "R. Liu, P. Mu, X. Yuan, S. Zeng, J. Zhang, A generic first-order algorithmic "
+      + "framework for bi-level programming beyond lower-level singleton (2020)",
     guarantee: "Lower-level gap, feasibility and projected hypergradient within the tolerance; "
       + "local in x.",
     options: options, outputs: BilevelOutputs.specs + outputs, usesWarmStart: true,
@@ -59,7 +59,7 @@ public enum Bda: BilevelMethod {
   static let outputs: [FieldSpec] = [
     FieldSpec("steps_used", .int, .output, "Last T."),
     FieldSpec("last_step", .real, .output, "Largest entry of y_T - y_(T-1)."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -69,11 +69,13 @@ public enum Bda: BilevelMethod {
     guard problem.lower.rows == 0 else {
       throw KantorError(
         .unsupported,
-        "'bda' takes no rows of the lower level, of which there are \(problem.lower.rows); 'lv_hba' "
-          + "and 'penalty' do")
+        "'bda' takes no rows of the lower level, of which there are \(problem.lower.rows); "
+          + "'lv_hba' and 'penalty' do")
     }
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
-    return try BdaSearch(oracle, run, try start(problem, run)).propose()
+    let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
+    return try BdaSearch(oracle, run, start).propose()
   }
 }

@@ -76,7 +76,7 @@ public enum BoRep: BilevelMethod {
   static let outputs: [FieldSpec] = [
     FieldSpec("refreshes", .int, .output, "Refreshes of y."),
     FieldSpec("step_length", .real, .output, "Last length of the steps of x, without its decay."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -90,6 +90,8 @@ public enum BoRep: BilevelMethod {
     }
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
-    return try BoRepLoop(oracle, run, try start(problem, run)).propose()
+    let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
+    return try BoRepLoop(oracle, run, start).propose()
   }
 }

@@ -62,7 +62,10 @@ public enum LVHBA: BilevelMethod {
         "gamma2", .real(0, min: 0, max: 1e8),
         "Strength g2 of the proximal term of the multipliers; 0 takes the curvature of f over the "
           + "squares of the rows' derivatives at the start (published: 1)."),
-      OptionSpec("c_start", .real(1, min: 1e-6, max: 1e6), "First penalty c."),
+      OptionSpec(
+        "c_start", .real(1, min: 1e-6, max: 1e6),
+        "First penalty c; the adaptive variant counts c in a power of ten where the sizes of F "
+          + "and f are far apart."),
       OptionSpec(
         "c_max", .real(1e5, min: 1, max: 1e10), "Largest penalty of the adaptive variant."),
       OptionSpec(
@@ -83,9 +86,9 @@ public enum LVHBA: BilevelMethod {
 
   static let outputs: [FieldSpec] = [
     FieldSpec("penalty", .real, .output, "Last penalty c."),
-    FieldSpec("penalised_gap", .real, .output, "f - v at the last point of the penalty."),
+    FieldSpec("penalised_gap", .real, .output, "Gap f - v at the last point of the penalty."),
     FieldSpec("inner_solves", .int, .output, "Minimisations over theta."),
-    FieldSpec("polished", .int, .output, "1 if the polish gave the point, else 0."),
+    FieldSpec("polished", .int, .output, "Whether the polish gave the point: 1 or 0."),
   ]
 
   public static func propose(
@@ -94,6 +97,7 @@ public enum LVHBA: BilevelMethod {
     let oracle = try BilevelOracle(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
     let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     if run.options.text("variant") == "published" {
       return try LVHBALoop(oracle, run, start).propose()
     }

@@ -1,3 +1,4 @@
+import Glibc
 import KantorCore
 
 /// The adaptive variant of `LVHBA`: penalties, polish, certificate.
@@ -9,6 +10,8 @@ final class LVHBASearch {
   private var g1 = 1.0
   private var g2 = 1.0
   private var penalty = 1.0
+  /// What c is counted in.
+  private var unit = 1.0
   private var gap = Double.nan
   private var solves = 0
   private let choice: PolishedChoice
@@ -42,6 +45,7 @@ final class LVHBASearch {
   /// g1 = 1 / L and g2 = L / |g_y|^2, L the curvature of f in y at the start.
   private func estimateScales() throws(KantorError) {
     let w = try joined(start.x.pointer, start.y.pointer)
+    unit = try penaltyUnit(w.pointer)
     g1 = run.options.real("gamma1")
     g2 = run.options.real("gamma2")
     guard g1 == 0 || g2 == 0 else { return }
@@ -49,6 +53,22 @@ final class LVHBASearch {
     let rows = try LowerScale.rows(oracle, w: w.pointer)
     if g1 == 0 { g1 = min(max(1 / curvature, 1e-4), 1e4) }
     if g2 == 0 { g2 = rows > 0 ? min(max(curvature / rows, 1e-4), 1e4) : 1 }
+  }
+
+  /// 1, or the power of ten with which c f weighs as much as F does, where that is far from 1: F or
+  /// f may come in any units.
+  private func penaltyUnit(_ w: UnsafePointer<Double>) throws(KantorError) -> Double {
+    let gradient = try Buffer<Double>(count: problem.n)
+    let curvature = try LowerScale.curvatureOrSlope(oracle, w: w)
+    guard try oracle.gradient(.upper, w, gradient.pointer) else { return 1 }
+    var (slope, size) = (0.0, 1.0)
+    for j in problem.nx..<problem.n {
+      slope = max(slope, abs(gradient.pointer[j]))
+      size = max(size, abs(w[j]))
+    }
+    let ratio = slope / (curvature * size)
+    guard ratio > 0, ratio.isFinite, ratio < 1e-2 || ratio > 1e2 else { return 1 }
+    return min(max(pow(10, log10(ratio).rounded()), 1e-12), 1e12)
   }
 
   private func joined(
@@ -72,9 +92,9 @@ final class LVHBASearch {
     var (c, shrunk, grown, previous) = (first, 0, 0, try u.copy())
     var lastGap = Double.infinity
     while c <= most * (1 + 1e-9) {
-      penalty = c
-      program.penalty = c
-      let goes = try minimise(program, u, tolerance: max(1e-3 / c, 1e-8))
+      penalty = c * unit
+      program.penalty = penalty
+      let goes = try minimise(program, u, tolerance: max(1e-3 / c, 1e-8) * max(unit, 1))
       solves += program.solves
       gap = program.gap
       if oracle.stopped {

@@ -22,7 +22,7 @@ import KantorCore
 ///
 /// **Cost** Two calls of F and one of prox per step, one more prox to judge; 7 vectors.
 ///
-/// **Reference** lee2021fast; cai2022accelerated.
+/// **Reference** lee2021fast; cai2024accelerated.
 ///
 /// Deviation: L is searched for: F(u) and F(z) of every step are compared, and a step that
 /// contradicts L or r is done again with better ones, from a new anchor. The anchor is also moved
@@ -116,7 +116,10 @@ final class FastExtragradientSteps: Iteration {
     let (f, c) = (value.pointer, subgradient.pointer)
     var square = 0.0
     for i in 0..<n { square += (f[i] + c[i]) * (f[i] + c[i]) }
-    if clock.step(residual: square.squareRoot()) { setAnchor() }
+    if clock.step(residual: square.squareRoot()) {
+      setAnchor()
+      search.relax()
+    }
     return .fine
   }
 

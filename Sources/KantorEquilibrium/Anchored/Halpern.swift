@@ -20,7 +20,7 @@ import KantorCore
 ///
 /// **Cost** One call of F and one prox per step, one more prox to judge.
 ///
-/// **Reference** halpern1967fixed; lieder2021convergence; he2024convergence.
+/// **Reference** halpern1967fixed; lieder2021halpern; he2024convergence.
 ///
 /// Deviation: without `comonotone` the step is shortened when two successive points contradict
 /// cocoercivity for it, and the anchor is set anew.

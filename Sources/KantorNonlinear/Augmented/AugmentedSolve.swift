@@ -157,6 +157,15 @@ final class AugmentedSolve {
         multiplier.pointer[i] = w / model.factor
       }
       let worst = residual()
+      if worst <= tolerance, end != .stopped, model.oracle.usesDifferences,
+        case .forward = model.oracle.scheme
+      {
+        // Forward differences are too coarse to tell an optimum.
+        model.oracle.scheme = .central
+        guard case .fine = try model.derivatives(x.pointer) else { return .point }
+        epsilon = min(epsilon, 0.5 * tolerance * model.factor)
+        continue
+      }
       if worst <= tolerance || end == .stopped { return .point }
       let isStuck = end == .rounding
       if isStuck && measure > 0.9 * last {

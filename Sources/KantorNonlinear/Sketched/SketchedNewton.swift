@@ -44,7 +44,7 @@ public enum SketchedNewton: NonlinearMethod {
     source: "I. Hong, S. Na, M. W. Mahoney, M. Kolar, Constrained optimization via exact augmented "
       + "Lagrangian and randomized iterative sketching (2023)",
     guarantee: "Stationarity and violation within the tolerance, scaled.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
+    options: options, outputs: SmoothOutputs.all + outputs,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] = [

@@ -158,7 +158,11 @@ public struct LBFGS {
       guard abs(width) > 1e-16 * max(abs(high.step), abs(low.step)) else { return nil }
       step = low.step + width * fraction(low, high)
     }
-    return nil
+    // The function fell all the way: it has no end of the descent that this search could find.
+    guard high == nil, low.step > 0 else { return nil }
+    for i in 0..<count { x[i] = oldX.pointer[i] + low.step * d[i] }
+    evaluations += 1
+    return try evaluate(x, g)
   }
 
   private func slack(_ start: Trial) -> Double { Self.rounding * abs(start.value) }

@@ -58,7 +58,8 @@ import Testing
   /// Where |grad F| is 22026 at the start, steps of fixed length still come near.
   @Test func exponentialGrowth() throws {
     let fixed = try solve(
-      "unbounded_smooth", ["variant": .text("published"), "max_iterations": .int(4000), "nu": .real(0.4)])
+      "unbounded_smooth",
+      ["variant": .text("published"), "max_iterations": .int(4000), "nu": .real(0.4)])
     #expect(abs(try fixed.array("x").list()[0] - 1) < 0.6)
     let falling = try solve("unbounded_smooth", ["eta": .real(0.05), "polish": .flag(false)])
     #expect(abs(try falling.array("x").list()[0] - 1) < 0.05)
@@ -73,7 +74,6 @@ import Testing
         ["seed": .int(seed), "batch_size": .int(32), "polish": .flag(false)])
     }
     let first = try run(1)
-    print("@@", try first.real("objective"), try whole.real("objective"), try first.text("message"), try first.array("x").list())
     #expect(try first.real("objective") < whole.real("objective") + 0.02)
     #expect(try first.array("x").list() == run(1).array("x").list())
     #expect(try first.array("x").list() != run(2).array("x").list())

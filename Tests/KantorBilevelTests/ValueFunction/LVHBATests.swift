@@ -58,6 +58,36 @@ import Testing
     #expect(error < 1e-4)
   }
 
+  /// F and f in other units give the same answer.
+  @Test(arguments: [(1e6, 1.0), (1.0, 1e-3), (1e3, 1e3)])
+  func units(_ factors: (leader: Double, follower: Double)) throws {
+    func scaled(_ given: Functions, _ factor: Double, _ n: Int) -> Functions {
+      var functions = given
+      functions.hessianProduct = nil
+      functions.value = { w, out in
+        let code = given.value?(w, out) ?? 1
+        out[0] *= factor
+        return code
+      }
+      functions.gradient = { w, out in
+        let code = given.gradient?(w, out) ?? 1
+        for i in 0..<n { out[i] *= factor }
+        return code
+      }
+      return functions
+    }
+    for id in ["quad_2x3", "svm_1c", "segment_optimistic"] {
+      let one = try BilevelCase.named(id)
+      let (given, n) = (try one.sealed(), one.nx + one.ny)
+      let problem = try one.problem()
+      try problem.set("upper", .functions(scaled(given.upper.functions, factors.leader, n)))
+      try problem.set("lower", .functions(scaled(given.lower.functions, factors.follower, n)))
+      let result = try solve(try #require(try problem.seal() as? BilevelProblem))
+      let objective = try result.real("objective") / factors.leader
+      #expect(one.accepts(objective), "\(id): F = \(objective)")
+    }
+  }
+
   /// Without the polish the penalty's error falls as 1 / c.
   @Test func errorOfThePenalty() throws {
     var errors: [Double] = []

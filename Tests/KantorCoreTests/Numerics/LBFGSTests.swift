@@ -103,6 +103,19 @@ import Testing
     #expect(outcome.end == .stalled)
   }
 
+  /// A linear function falls without end; the caller sees how far.
+  @Test func functionsWithoutMinimum() throws {
+    var method = try LBFGS(count: 1)
+    let x = try Buffer([1.0])
+    let outcome = try method.minimise(
+      x: x.pointer, tolerance: 1e-9, maxIterations: 100,
+      evaluate: { (x, g) throws(KantorError) -> Double in
+        g[0] = -1
+        return -x[0]
+      }, goesOn: { $0.value > -1e18 })
+    #expect(outcome.end == .stopped && outcome.value <= -1e18)
+  }
+
   @Test func errorsOfTheFunctionPassThrough() throws {
     struct Refusal: Error {}
     var method = try LBFGS(count: 1)

@@ -42,6 +42,8 @@ NAMES = {
     # A transport problem has no field of type int.
     "kantor_problem_set_int": b"power",
     "kantor_problem_set_sparse": b"A",
+    "kantor_problem_set_functions": b"functions",
+    "kantor_problem_set_questions": b"functions",
 }
 #: What the whole and correct call is refused with.
 REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
@@ -51,6 +53,11 @@ TEXTS = {"kantor_problem_set_text": b"l1", "kantor_settings_set_text": b"log",
 #: Pointers that may be NULL.
 OPTIONAL = {
     ("kantor_solve", "method"), ("kantor_solve", "settings"),
+    ("kantor_stepper_create", "method"), ("kantor_stepper_create", "settings"),
+    ("kantor_stepper_free", "stepper"),
+    ("kantor_problem_set_functions", "release"), ("kantor_problem_set_functions", "owner"),
+    ("kantor_problem_check_derivatives", "x"), ("kantor_problem_check_derivatives", "settings"),
+    ("kantor_bilevel_hypergradient", "settings"),
     ("kantor_solve_batch", "method"), ("kantor_solve_batch", "settings"),
     ("kantor_solve_batch", "codes"),
     ("kantor_settings_create", "method"), ("kantor_settings_reset", "name"),
@@ -81,6 +88,18 @@ def signatures():
 
 
 SIGNATURES = signatures()
+
+
+def bilevel_problem():
+    """min (x - 1)^2 + y^2 over y = argmin (y - x)^2."""
+    upper = kantor.Functions(
+        2, value=lambda w: (w[0] - 1) ** 2 + w[1] ** 2, gradient=lambda w: [2 * w[0] - 2, 2 * w[1]]
+    )
+    lower = kantor.Functions(
+        2, value=lambda w: (w[1] - w[0]) ** 2,
+        gradient=lambda w: [2 * (w[0] - w[1]), 2 * (w[1] - w[0])],
+    )
+    return kantor.Problem("bilevel", upper=upper, lower=lower, start_x=[0.0], start_y=[0.0])
 
 
 class World:
@@ -119,6 +138,22 @@ class World:
         ) == 0
         self.bounded_result = c_void_p()
         assert lib.kantor_solve(self.bounded, None, None, byref(self.bounded_result)) == 0
+        # x^2, by functions and by questions, and a bilevel problem of two such.
+        self.bundle = kantor.Functions(1, value=lambda x: x[0] ** 2, gradient=lambda x: 2 * x)
+        self.smooth = kantor.Problem("nonlinear", functions=self.bundle, start=[1.0])
+        self.nested = bilevel_problem()
+        self.unset = c_void_p()
+        assert lib.kantor_problem_create(b"nonlinear", byref(self.unset)) == 0
+        self.settings_of_all = c_void_p()
+        assert lib.kantor_settings_create(None, byref(self.settings_of_all)) == 0
+        # A stepper that has ended, one with an open question, and one that may be freed.
+        self.ended = self.stepper(self.problem)
+        told = _abi.Question(struct_size=sizeof(_abi.Question))
+        assert lib.kantor_stepper_next(self.ended, byref(told)) == 0 and told.member is None
+        self.asking = kantor.Problem(
+            "nonlinear", functions=kantor.Questions(["value"], 1), start=[1.0])
+        self.asked = self.stepper(c_void_p(self.asking._handle.pointer))
+        assert lib.kantor_stepper_next(self.asked, byref(told)) == 0 and told.member == b"value"
         self.freed = c_void_p()
         assert lib.kantor_settings_create(None, byref(self.freed)) == 0
         lib.kantor_settings_free(self.freed)
@@ -135,16 +170,29 @@ class World:
     def close(self):
         lib.kantor_result_free(self.result)
         lib.kantor_result_free(self.bounded_result)
-        for problem in (self.problem, self.open, self.program, self.bounded):
+        for problem in (self.problem, self.open, self.program, self.bounded, self.unset):
             lib.kantor_problem_free(problem)
+        for stepper in (self.ended, self.asked):
+            lib.kantor_stepper_free(stepper)
         lib.kantor_settings_free(self.settings)
+        lib.kantor_settings_free(self.settings_of_all)
+
+    def stepper(self, problem):
+        pointer = c_void_p()
+        assert lib.kantor_stepper_create(problem, None, None, byref(pointer)) == 0
+        return pointer
 
     def handle(self, kind):
-        return {"problem": self.open, "settings": self.settings, "result": self.result}[kind]
+        return {"problem": self.open, "settings": self.settings, "result": self.result,
+                "stepper": self.ended}[kind]
 
     def wrong(self, kind):
         """Pointers that are no live handle of the kind."""
-        others = {"problem", "settings", "result"} - {kind}
+        others = ["problem", "settings", "result"]
+        if kind in others:
+            others.remove(kind)
+        else:
+            others.remove("result")
         return [*(self.handle(other) for other in sorted(others)), self.freed,
                 c_void_p(ctypes.addressof(self.zeros)), c_void_p(self.memory.ctypes.data)]
 
@@ -157,24 +205,29 @@ class World:
                 name, self.ones)
         if (function, name) == ("kantor_result_jvp", "result"):
             return self.bounded_result
+        found = self.with_functions(function, name)
+        if found is not None:
+            return found
         bare = kind.replace("const", "").replace(" ", "")
-        if bare in ("kantor_problem*", "kantor_settings*", "kantor_result*"):
+        if bare in ("kantor_problem*", "kantor_settings*", "kantor_result*", "kantor_stepper*"):
             wanted = bare[len("kantor_"):-1]
             if function == "kantor_problem_set_sparse":
                 return self.program
             frees = function.endswith("_free")
             if frees:
                 return self.disposable(wanted)
-            return self.problem if function == "kantor_solve" and wanted == "problem" else (
-                self.handle(wanted))
+            solves = function in ("kantor_solve", "kantor_stepper_create")
+            return self.problem if solves and wanted == "problem" else self.handle(wanted)
         if (function, name) == ("kantor_solve_batch", "problems"):
             self._batch = (c_void_p * 1)(self.problem)
             return self._batch
-        if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**"):
+        if bare in ("kantor_problem**", "kantor_settings**", "kantor_result**",
+                    "kantor_stepper**"):
             self.made.append((bare[len("kantor_"):-2], c_void_p(12345)))
             return self.made[-1][1]
         special = {
             ("kantor_solve", "method"): b"sinkhorn",
+            ("kantor_stepper_create", "method"): b"sinkhorn",
             ("kantor_solve_batch", "method"): b"sinkhorn",
             ("kantor_solve_batch", "codes"): (ctypes.c_int32 * 1)(),
             ("kantor_settings_set_start", "array"): self.start,
@@ -239,6 +292,23 @@ class World:
             return len(self.memory)
         return {"capacity": 4096, "index": 0}.get(name, 1)
 
+    def with_functions(self, function, name):
+        """Arguments of what has to do with functions of the caller."""
+        return {
+            ("kantor_problem_set_functions", "problem"): self.unset,
+            ("kantor_problem_set_functions", "functions"): self.bundle.struct,
+            ("kantor_problem_set_functions", "release"): _abi.ReleaseFunction(),
+            ("kantor_problem_set_questions", "problem"): self.unset,
+            ("kantor_problem_set_questions", "members"): b"value gradient",
+            ("kantor_stepper_answer", "stepper"): self.asked,
+            ("kantor_problem_check_derivatives", "problem"): c_void_p(self.smooth._handle.pointer),
+            ("kantor_problem_check_derivatives", "x"): self.ones,
+            ("kantor_problem_check_derivatives", "settings"): self.settings_of_all,
+            ("kantor_bilevel_hypergradient", "problem"): c_void_p(self.nested._handle.pointer),
+            ("kantor_bilevel_hypergradient", "x"): self.ones,
+            ("kantor_bilevel_hypergradient", "settings"): self.settings_of_all,
+        }.get((function, name))
+
     def seed(self):
         self.one = np.ones(1)
         return _arrays.view_of(self.one, "seed")[0]
@@ -252,6 +322,8 @@ class World:
             assert lib.kantor_problem_create(b"transport", byref(pointer)) == 0
         elif kind == "settings":
             assert lib.kantor_settings_create(None, byref(pointer)) == 0
+        elif kind == "stepper":
+            pointer = self.stepper(self.problem)
         else:
             assert lib.kantor_solve(self.problem, None, None, byref(pointer)) == 0
         return pointer

@@ -17,8 +17,10 @@ TOY = dict(
 @pytest.mark.parametrize("method", [None, "implicit", "mpcc"])
 @pytest.mark.parametrize("product", [False, True])
 def test_closed_form(method, product):
+    options = dict(tolerance=1e-7)
     more = dict(hvp_lower=lambda x, y, v: v, cross_lower=lambda x, y, v: -v) if product else {}
-    result = bilevel.minimize(**TOY, **more, x0=[3.0, -1.0], y0=[-2.0, 0.0], method=method)
+    result = bilevel.minimize(
+        **TOY, **more, x0=[3.0, -1.0], y0=[-2.0, 0.0], method=method, **options)
     assert result.status == "solved" and result.selection == "unique"
     np.testing.assert_allclose(result.x, 0.5, atol=1e-6)
     np.testing.assert_allclose(result.y, 0.5, atol=1e-6)

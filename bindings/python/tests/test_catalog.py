@@ -17,12 +17,25 @@ def told():
 
 
 def by_name(listed):
-    return {entry["name"]: entry for entry in listed}
+    """By plain name, and methods by their qualified one as well."""
+    named = {entry["name"]: entry for entry in listed}
+    named.update({f"{entry['kind']}/{entry['name']}": entry for entry in listed if "kind" in entry})
+    return named
+
+
+def shared(told):
+    """Plain names that methods of several kinds have."""
+    names = [entry["name"] for entry in told["methods"]]
+    return {name for name in names if names.count(name) > 1}
 
 
 def test_kinds_and_methods(told):
     assert kantor.kinds() == [kind["name"] for kind in told["kinds"]]
-    assert kantor.methods() == [method["name"] for method in told["methods"]]
+    several = shared(told)
+    assert kantor.methods() == [
+        f"{method['kind']}/{method['name']}" if method["name"] in several else method["name"]
+        for method in told["methods"]
+    ]
     for kind in kantor.kinds():
         expected = [entry["name"] for entry in told["methods"] if entry["kind"] == kind]
         assert kantor.methods(kind) == expected
@@ -33,7 +46,7 @@ def test_kinds_and_methods(told):
 @pytest.mark.parametrize("name", kantor.methods())
 def test_methods_are_described_alike(told, name):
     mine, theirs = kantor.describe(name), by_name(told["methods"])[name]
-    assert mine == kantor.describe(f"{mine['kind']}/{name}")
+    assert mine == kantor.describe(f"{mine['kind']}/{mine['name']}")
     for key in ("name", "kind", "summary", "source", "guarantee"):
         assert mine[key] == theirs[key] and mine[key], key
     assert list(mine["options"]) == [option["name"] for option in theirs["options"]]
@@ -54,6 +67,16 @@ def test_kinds_are_described_alike(told, name):
     for field in theirs["fields"]:
         have = mine["fields"][field["name"]]
         assert have["type"] == field["type"] and have["doc"] == field["doc"] != ""
+
+
+def test_shared_names_need_their_kind(told):
+    assert "interior_point" in shared(told)
+    with pytest.raises(kantor.UnknownNameError, match="'cone/interior_point' or 'nonlinear"):
+        kantor.describe("interior_point")
+    with pytest.raises(kantor.UnknownNameError, match="several kinds"):
+        kantor.Settings("interior_point")
+    program = kantor.Problem("cone", q=[1.0], A=[[-1.0]], b=[0.0], cones="nonnegative 1")
+    assert kantor.solve(program, "interior_point", tolerance=1e-9).status == "solved"
 
 
 def test_descriptions_can_be_changed_without_harm():

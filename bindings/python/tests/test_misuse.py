@@ -56,7 +56,7 @@ def test_null(world, function, position, name, kind):
 
 HANDLES = [entry for entry in POINTERS
            if entry[3].replace("const", "").replace(" ", "")
-           in ("kantor_problem*", "kantor_settings*", "kantor_result*")]
+           in ("kantor_problem*", "kantor_settings*", "kantor_result*", "kantor_stepper*")]
 
 
 @pytest.mark.parametrize(

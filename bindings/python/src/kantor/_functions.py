@@ -38,6 +38,11 @@ class Functions:
         None: dense, (m, n) and (n, n).
     parameters : int, default 0
         Number p of the caller's parameters, for the derivatives of a solution.
+    **members : callable
+        The functions, by the names below; None: not offered.
+
+    Other Parameters
+    ----------------
     value : callable, optional
         ``value(x)``, a number.
     gradient : callable, optional
@@ -302,6 +307,11 @@ def calling(bundles: Dict[str, Functions]) -> Iterator[None]:
     ----------
     bundles : dict of Functions
         Of the problem that the call works on.
+
+    Yields
+    ------
+    None
+        For the time of the call.
     """
     try:
         yield

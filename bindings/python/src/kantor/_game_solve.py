@@ -13,6 +13,9 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
+#: Named, so that options of the method can be given without it.
+_DEFAULT = "fast_extragradient"
+
 
 class Equilibrium:
     """What `kantor.game.solve` found.
@@ -84,7 +87,7 @@ def solve(
     components : int, optional
         Number of components of which the costs are means.
     method : str, optional
-        A method of ``kantor.methods("game")``; None: the default.
+        A method of ``kantor.methods("game")``; None: ``"fast_extragradient"``.
     **options
         Of the method and of `kantor.solve`.
 
@@ -148,4 +151,4 @@ def solve(
             given[name] = float(number)
     n = sum(sizes)
     problem = Problem("game", functions=Functions(n, n, **members), **given)
-    return Equilibrium(_solve(problem, method, **options), sizes)
+    return Equilibrium(_solve(problem, method or _DEFAULT, **options), sizes)

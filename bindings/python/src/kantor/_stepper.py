@@ -21,7 +21,16 @@ from ._settings import SettingsHandle
 
 
 class Question:
-    """A value that a solve needs.
+    """A value that a solve needs; iterating over a `Stepper` gives these.
+
+    Parameters
+    ----------
+    stepper : Stepper
+        Which asks.
+    told : kantor_question
+        As the library tells it.
+    sizes : Questions
+        Of the field that is asked for.
 
     Attributes
     ----------

@@ -186,7 +186,8 @@ def minimize(
         cross_lower=cross_lower, lower_constraints=lower_constraints,
         upper_constraints=upper_constraints, x_bounds=x_bounds, y_bounds=y_bounds, x_set=x_set,
         x_size=x_size)
-    return solve(made, method, **options)
+    # By its name, so that its options are known.
+    return solve(made, method or "adaptive", **options)
 
 
 def evaluate(made: Problem, x: Any, *, y: Any = None, **options: Any) -> Result:

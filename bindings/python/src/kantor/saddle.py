@@ -21,6 +21,9 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
+#: Named, so that options of the method can be given without it.
+_DEFAULT = "fast_extragradient"
+
 __all__ = ["solve"]
 
 
@@ -64,7 +67,7 @@ def solve(
     components : int, optional
         Number of components of which phi is the mean.
     method : str, optional
-        A method of ``kantor.methods("saddle")``; None: the default.
+        A method of ``kantor.methods("saddle")``; None: ``"fast_extragradient"``.
     **options
         Of the method and of `kantor.solve`.
 
@@ -92,7 +95,7 @@ def solve(
     >>> import kantor
     >>> result = kantor.saddle.solve(
     ...     lambda x, y: (y, x), [0.5], [0.3], prox_x=("box", -1, 1), prox_y=("box", -1, 1))
-    >>> result.status, abs(result.x[0]) < 1e-4, abs(result.y[0]) < 1e-4
+    >>> result.status, bool(abs(result.x[0]) < 1e-4), bool(abs(result.y[0]) < 1e-4)
     ('solved', True, True)
     """
     x, y = _terms.start("x0", x0), _terms.start("y0", y0)
@@ -120,7 +123,7 @@ def solve(
         if number is not None:
             given[name] = float(number)
     problem = Problem("saddle", functions=Functions(size, **members), **given)
-    return _solve(problem, method, **options)
+    return _solve(problem, method or _DEFAULT, **options)
 
 
 def _both(members: Dict[str, Any], prox_x: Any, prox_y: Any, n: int) -> Dict[str, Any]:

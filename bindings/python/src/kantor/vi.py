@@ -20,6 +20,9 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
+#: Named, so that options of the method can be given without it.
+_DEFAULT = "fast_extragradient"
+
 __all__ = ["solve"]
 
 
@@ -59,7 +62,7 @@ def solve(
     components : int, optional
         Number of components of a finite sum.
     method : str, optional
-        A method of ``kantor.methods("inclusion")``; None: the default for the data.
+        A method of ``kantor.methods("inclusion")``; None: ``"fast_extragradient"``.
     comonotone : float, optional
         A number r with <F(x) - F(y), x - y> >= r ||F(x) - F(y)||^2: 0 for monotone, positive for
         cocoercive, negative for weakly nonmonotone F.
@@ -114,4 +117,4 @@ def solve(
             given[name] = float(value)
     n = point.size
     problem = Problem("inclusion", functions=Functions(n, n, **members), **given)
-    return _solve(problem, method, **options)
+    return _solve(problem, method or _DEFAULT, **options)
