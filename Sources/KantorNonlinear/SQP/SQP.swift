@@ -78,5 +78,5 @@ public enum SQP: NonlinearMethod {
 /// The working set and B of a finished solve, for the next one.
 struct SQPReuse: Sendable {
   let active: [Int32]
-  let hessian: [Double]
+  let hessian: Buffer<Double>
 }

@@ -89,7 +89,7 @@ final class SQPSolve {
     else { return }
     for c in 0..<earlier.active.count { space.active[c] = earlier.active[c] }
     if usesHessian { return }
-    for k in 0..<earlier.hessian.count { space.hessian[k] = earlier.hessian[k] }
+    space.hessian.update(from: earlier.hessian.pointer, count: earlier.hessian.count)
     isFresh = false
   }
 
@@ -118,7 +118,7 @@ final class SQPSolve {
     if claim == .point {
       result.reusable = SQPReuse(
         active: (0..<(n + m)).map { s.active[$0] },
-        hessian: (0..<(n * n)).map { s.hessian[$0] })
+        hessian: try Buffer(copying: s.hessian, count: n * n))
     }
     return result
   }
