@@ -14,7 +14,7 @@ public func kantorProxApply(
     let point = try view(x, "x")
     let target = try numbers(out, "out", like: point)
     let batch = try ProximalBatch(map, try parameters(parameterCount, names, values), at: point)
-    let answer = try batch.apply(step: step)
+    let answer = try batch.apply(step: step, values: value != nil)
     scatter(answer.points, into: target)
     value?.update(from: answer.values.pointer, count: answer.values.count)
   }

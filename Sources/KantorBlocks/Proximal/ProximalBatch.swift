@@ -37,19 +37,19 @@ public struct ProximalBatch {
   /// How many points x has.
   public var points: Int { x.count / map.count }
 
-  /// The map at each point, and g there.
+  /// The map at each point, and g there if `values` are wanted: some cost as much as the map.
   public func apply(
-    step: Double
+    step: Double, values wanted: Bool = true
   ) throws(KantorError) -> (points: Buffer<Double>, values: Buffer<Double>) {
     try check(step)
     let out = try Buffer<Double>(count: x.count)
-    let values = try Buffer<Double>(count: points)
+    let values = try Buffer<Double>(count: wanted ? points : 0)
     for k in 0..<points {
       let place = k * map.count
       guard map.apply(x.pointer + place, step: step, into: out.pointer + place) else {
         throw failed(k)
       }
-      values.pointer[k] = map.value(out.pointer + place).value
+      if wanted { values.pointer[k] = map.value(out.pointer + place).value }
     }
     return (out, values)
   }

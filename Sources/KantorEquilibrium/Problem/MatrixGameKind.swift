@@ -60,12 +60,17 @@ public final class MatrixGameProblem: SealedProblem {
   package var m: Int { payoff.columns }
 
   /// The player of the columns minimises, x = q, the other maximises, y = p: K = A', divided by the
-  /// range of the payoffs.
+  /// range of the payoffs. Where all are stored they are moved to both sides of 0 as well, which makes
+  /// |K| smaller; neither changes strategies.
   func bilinear() throws(KantorError) -> BilinearProblem {
     let simplex = try ProximalLibrary.entry("simplex")
     let turned = try payoff.transposed().matrix
     let range = most - least
-    for k in 0..<turned.count where range > 0 { turned.values.pointer[k] /= range }
+    let isWhole = payoff.count == n * m
+    let middle = isWhole ? 0.5 * least + 0.5 * most : 0
+    for k in 0..<turned.count where range > 0 {
+      turned.values.pointer[k] = (turned.values.pointer[k] - middle) / range
+    }
     return try BilinearProblem(
       coupling: turned, c: try Buffer(count: m), b: try Buffer(count: n), quadratic: nil, mu: 0,
       primal: ProximalChoice(entry: simplex, count: m),
