@@ -45,5 +45,6 @@ def is_repeat(name):
 
 
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
-               "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov", "nonlinear", "bilevel", "prox", "matrix_game"):
+               "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov", "nonlinear",
+               "bilevel", "prox", "matrix_game"):
     importlib.import_module(f"contestants.{module}")
