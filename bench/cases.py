@@ -103,6 +103,19 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+def curve(family, kind, title, n, contestants, **more):
+    return Case(
+        f"nlp-{family}-{kind}-{n}", f"{title}, n = {n}, gradient to 1e-8 of the first", "curves",
+        {"kind": f"curve_{kind}", "n": n}, contestants, 1e-8, memory=False, **more)
+
+
+FITS = ("SciPy least_squares trf", "SciPy least_squares lm", "Kantor least_squares")
+FITS_IN_FORM = ("SciPy least_squares trf", "Kantor least_squares")
+MINIMIZE = tuple(
+    f"{library} minimize {method}" for method in ("L-BFGS-B", "trust-exact", "trust-constr")
+    for library in ("SciPy", "Kantor"))
+
+
 SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
 COLLECTION = (
     *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
@@ -146,6 +159,20 @@ BILEVEL_FIRST = (
 def bilevel(name, title, kind, n, **more):
     return Case(f"bilevel-{name}-{n}", f"{title}, to 1e-5", "bilevel", {"kind": kind, "n": n},
                 BILEVEL, 1e-5, **more)
+
+
+VI = (
+    "NumPy extragradient", "NumPy golden ratio", "Kantor vi, fast_extragradient",
+    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
+    "Kantor vi, past_extragradient", "Kantor vi, forward_reflected_backward",
+    "Kantor vi, golden_ratio",
+)
+
+
+def vi(kind, title, n, **more):
+    return Case(
+        f"vi-{kind}-{n}", f"{title}, n = {n}, residual 1e-6", "vi",
+        {"kind": f"vi_{kind}", "n": n}, VI, 1e-6, memory=False, **more)
 
 
 CASES = [
@@ -280,6 +307,11 @@ CASES = [
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
+    curve("ls", "decay", "a decay and a wave fitted to n points", 200, FITS),
+    curve("ls", "valley", "Rosenbrock's valley with an active bound", 2, FITS_IN_FORM),
+    curve("ls", "neuron", "tanh(A x) fitted to 10 n values", 150, FITS),
+    curve("ls", "tridiagonal", "Broyden's tridiagonal system, sparse", 20_000, FITS_IN_FORM),
+    curve("overhead", "chain", "Rosenbrock's function through minimize", 5, MINIMIZE),
     bilevel("toy", "quadratic functions of 2 x 10 variables", "bilevel_quadratic", 10),
     Case("bilevel-first-10", "quadratic functions of 2 x 10 variables from gradients, to 1e-5",
          "bilevel", {"kind": "bilevel_quadratic", "n": 10}, BILEVEL_FIRST, 1e-5),
@@ -300,6 +332,10 @@ CASES = [
     game("payoffs", "random zero-sum game", 200, 1e-6),
     game("payoffs", "random zero-sum game", 1000, 1e-4),
     game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
+
+    vi("linear", "F(z) = Az + b, A diagonal and skew", 300),
+    vi("game", "matrix game by its operator", 100),
+    vi("traffic", "route flows, times of fourth power", 200),
 ]
 
 

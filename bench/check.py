@@ -10,8 +10,10 @@ import numpy as np
 
 import bilevel_problems
 import cone_programs
+import curves
 import data
 import nonlinear_problems
+import operators
 import program_data
 import proxes
 import reference
@@ -335,7 +337,9 @@ CHECKS = {
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
     "gromov": gromov,
+    "curves": curves.examine,
     "bilevel": bilevel_problems.examine,
     "nonlinear": nonlinear_problems.examine,
+    "vi": operators.examine,
     **proxes.CHECKS,
 }

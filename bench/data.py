@@ -8,7 +8,9 @@ import numpy as np
 
 import bilevel_problems
 import cone_programs
+import curves
 import nonlinear_problems
+import operators
 import proxes
 from program_data import PROGRAMS
 
@@ -224,5 +226,6 @@ GENERATORS = {
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
-GENERATORS |= bilevel_problems.GENERATORS
+GENERATORS |= bilevel_problems.GENERATORS | operators.GENERATORS
 GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
+GENERATORS |= curves.GENERATORS

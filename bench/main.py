@@ -9,6 +9,7 @@ import time
 import busy
 import cold
 import course
+import oracles
 import limits
 import machine
 import pictures
@@ -47,7 +48,7 @@ def measure(options):
     results = {
         "set": "full" if options.full else "quick", "limit_seconds": chosen.seconds,
         "machine": machine.describe(), "cases": [], "profile": [], "course": [],
-        "cold": [], "busy": [],
+        "oracles": [], "cold": [], "busy": [],
         "kernels": {},
     }
     if options.add and RESULTS.exists():
@@ -70,6 +71,8 @@ def measure(options):
             results["profile"].append(run_case(case, PROFILE.contestants, 1, chosen))
     if wanted(options, "course"):
         results["course"] = course.run(CASES, chosen)
+    if wanted(options, "oracles"):
+        results["oracles"] = oracles.run()
     if wanted(options, "cold"):
         results["cold"] = cold.run()
     if wanted(options, "busy"):
@@ -130,7 +133,7 @@ def main():
     if options.list:
         for case in CASES:
             print(f"{case.name:28} {'quick' if case.is_quick else 'full ':6} {case.title}")
-        print("profile, course, cold, busy, kernels")
+        print("profile, course, oracles, cold, busy, kernels")
         return
     began = time.monotonic()
     results = json.loads(RESULTS.read_text()) if options.redraw else measure(options)

@@ -19,7 +19,8 @@ def draw(results):
         sizes(results, "exact-2d", "Exact transport, points of the unit square", "exact_2d.png"),
         sizes(results, "exact-16d", "Exact transport, points of 16 dimensions", "exact_16d.png"),
         sizes(results, "exact-random", "Exact transport, random costs", "exact_random.png"),
-        epsilons(results), profile(results), course(results), memory(results),
+        epsilons(results), profile(results), course(results), oracles(results),
+        memory(results),
     ]
     return [name for name in drawn if name]
 
@@ -121,6 +122,20 @@ def course(results):
     figure.savefig(OUT / "sparse_newton.png", dpi=100)
     plt.close(figure)
     return "sparse_newton.png"
+
+
+def oracles(results):
+    """Evaluations of components against their number, for one accuracy."""
+    records = results.get("oracles") or []
+    if not records:
+        return None
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for k, record in enumerate(records):
+        axes.plot(record["counts"], record["evaluations"], label=record["name"], marker="o",
+                  color=COLOURS[2 * k])
+    axes.set(xscale="log", yscale="log", xlabel="components",
+             ylabel="evaluations of components", title="Finite sums, to a residual of 1e-4")
+    return finish(figure, axes, "oracles.png")
 
 
 def memory(results):

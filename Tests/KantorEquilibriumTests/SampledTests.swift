@@ -145,6 +145,20 @@ import Testing
     #expect(norm(try result.array("x").list()) < 1e-8)
   }
 
+  @Test func longCocoerciveSumsAreSampledByDefault() throws {
+    var sample = Sample([1, 1])
+    sample.component = { _, x in x }
+    for (components, comonotone, name) in [
+      (1000, 1.0, "variance_reduced_halpern"), (999, 1, "fast_extragradient"),
+      (1000, 0, "fast_extragradient"),
+    ] {
+      sample.components = components
+      sample.comonotone = comonotone
+      let problem = try sample.problem()
+      #expect(problem.kind.defaultMethod(try problem.seal()) == name)
+    }
+  }
+
   @Test func samplesAreNeeded() throws {
     let (sample, _) = Known.linear(4)
     #expect(

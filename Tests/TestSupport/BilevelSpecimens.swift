@@ -4,7 +4,8 @@ import KantorCore
 enum BilevelSpecimens {
   static let all = KindSpecimens(ordinary: [
     specimen("quadratic functions", quadratic, target),
-    specimen("a bounded lower level", quadratic, target, bounds: [.init("y_upper", [2], [0.3, 9])]),
+    // Bounds that hold at the answer would put it where y(x) has a kink.
+    specimen("a bounded lower level", quadratic, target, bounds: [.init("y_upper", [2], [0.8, 9])]),
     specimen("a lower row", rowed, target, integers: ["lower_rows": 1]),
   ])
 

@@ -66,6 +66,7 @@ public struct KindSpecimens: Sendable {
     case "saddle": return InclusionSpecimens.saddles
     case "game": return InclusionSpecimens.games
     case "least_squares": return LeastSquaresSpecimens.all
+    case "composite": return CompositeSpecimens.all
     case "bilevel": return BilevelSpecimens.all
     case "bilinear": return BilinearSpecimens.all
     case "matrix_game": return BilinearSpecimens.games

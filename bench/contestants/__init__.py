@@ -46,5 +46,5 @@ def is_repeat(name):
 
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
                "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov", "nonlinear",
-               "bilevel", "bilevel_first", "prox", "matrix_game"):
+               "bilevel", "prox", "matrix_game", "curves", "operators", "bilevel_first"):
     importlib.import_module(f"contestants.{module}")

@@ -1,4 +1,5 @@
-/* Braess: six travellers, three routes whose times depend on the flows; nobody gains by changing. */
+/* Braess: six travellers, three routes whose times depend on the flows; at the equilibrium nobody
+   gains by changing. */
 #include <kantor.h>
 #include <stdio.h>
 

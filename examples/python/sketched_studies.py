@@ -60,7 +60,7 @@ def control(size):
     """min |w - w*|^2 / 2 + 0.05 |z|^2 subject to the Laplacian of w plus z being 0."""
     count = size * size
     h = 2 / (size + 1)
-    line = sparse.diags_array([1, -2, 1], offsets=[-1, 0, 1], shape=(size, size)) / h**2
+    line = sparse.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(size, size)) / h**2
     eye = sparse.eye_array(size)
     A = sparse.coo_array(sparse.hstack(
         [sparse.kron(line, eye) + sparse.kron(eye, line), sparse.eye_array(count)]))
@@ -84,7 +84,8 @@ def control(size):
 
 def solve(problem, inner):
     return kantor.solve(
-        problem, "sketched_newton", inner=inner, tolerance=1e-4, max_inner=300_000)
+        problem, "sketched_newton", inner=inner, tolerance=1e-4, max_inner=100_000,
+        max_iterations=60)
 
 
 def collection():

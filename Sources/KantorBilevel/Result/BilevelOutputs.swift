@@ -64,7 +64,8 @@ public enum BilevelOutputs {
       "The adjoint vector v of the hypergradient F_x - f_xy v."),
     FieldSpec(
       "better_y", .array, .output, shape: "(ny,)",
-      "A y with a lower f for this x; present where the gap is too large."),
+      "The y with the least f that the certificate's solves found for this x; y itself where they "
+        + "found none below."),
   ]
 }
 

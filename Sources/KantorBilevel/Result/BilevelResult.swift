@@ -61,9 +61,7 @@ enum BilevelResult {
       fields.add("lower_bound_multipliers", Tensor(bounds))
     }
     if let adjoint = certificate.adjoint { fields.add("adjoint", Tensor(adjoint)) }
-    if let better = certificate.betterLower, certificate.relativeGap > tolerance {
-      fields.add("better_y", Tensor(better))
-    }
+    fields.add("better_y", Tensor(certificate.betterLower ?? proposal.y))
     return Result(spec: spec, status: status, fields: fields)
   }
 

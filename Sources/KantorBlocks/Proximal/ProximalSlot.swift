@@ -18,15 +18,15 @@ public struct ProximalSlot: Sendable {
   public static let choices = ProximalLibrary.all.filter { $0.form != .mirror }
 
   /// For the kind's list of fields; `role` says what the map is to the problem, as in
-  /// "the function g of x".
+  /// "The function g of x".
   public func fields(_ role: String) -> [FieldSpec] {
     var specs = [
       FieldSpec(
         name, .text, .input, choices: Self.choices.map(\.name),
-        "\(role), a proximal map by name; \(standard) if not given"),
+        "\(role), a proximal map by name; \(standard) if not given."),
       FieldSpec(
         "\(name)_blocks", .array, .input, shape: "() or (blocks,)", ranks: [0, 1],
-        "sizes of consecutive parts, each of which has the map; one part if not given"),
+        "Sizes of consecutive parts, each of which has the map; one part if not given."),
     ]
     var seen: Set<String> = []
     for parameter in Self.choices.flatMap(\.parameters) where seen.insert(parameter.name).inserted {
@@ -35,7 +35,7 @@ public struct ProximalSlot: Sendable {
         FieldSpec(
           "\(name)_\(parameter.name)", .array, .input, shape: "(), (n,) or (m, n)",
           ranks: [0, 1, 2],
-          "parameter '\(parameter.name)' of \(users.map(\.name).joined(separator: ", "))"))
+          "Parameter '\(parameter.name)' of \(users.map(\.name).joined(separator: ", "))."))
     }
     return specs
   }

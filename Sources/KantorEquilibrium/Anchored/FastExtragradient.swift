@@ -116,7 +116,10 @@ final class FastExtragradientSteps: Iteration {
     let (f, c) = (value.pointer, subgradient.pointer)
     var square = 0.0
     for i in 0..<n { square += (f[i] + c[i]) * (f[i] + c[i]) }
-    if clock.step(residual: square.squareRoot()) { setAnchor() }
+    if clock.step(residual: square.squareRoot()) {
+      setAnchor()
+      search.relax()
+    }
     return .fine
   }
 

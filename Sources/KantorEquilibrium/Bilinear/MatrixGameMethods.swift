@@ -9,7 +9,8 @@ import KantorNumerics
 /// sum q = 1, by the interior-point method of the cone engine. The multipliers of its first rows
 /// are the other player's strategy.
 ///
-/// **Symbols** v value; the payoffs are moved and scaled to [0, 1] first: no strategy changes.
+/// **Symbols** v value; the payoffs are scaled to a range of 1 first, and moved next to 0 where all
+/// have one sign, so that sparse ones stay sparse: no strategy changes.
 ///
 /// **Iteration** That of interior_point.
 ///
@@ -60,8 +61,9 @@ public enum MatrixGameProgram {
   private static func program(_ problem: MatrixGameProblem) throws(KantorError) -> ConeProblem {
     let (n, m, payoff) = (problem.n, problem.m, problem.payoff)
     let range = problem.most - problem.least
-    let (shift, scale) = (problem.least, range > 0 ? 1 / range : 1)
-    // Dense columns once payoffs are shifted, unless the least payoff is 0.
+    let holdsZero = problem.least <= 0 && problem.most >= 0
+    let (shift, scale) = (holdsZero ? 0 : problem.least, range > 0 ? 1 / range : 1)
+    // Payoffs of one sign are all stored.
     let whole = shift != 0 ? try checkedProduct(n, m, of: "payoff") : payoff.count
     let count = try checkedSum(try checkedSum(whole, 2 * m, of: "game"), n, of: "game")
     let starts = try Buffer<Int>(count: m + 2)

@@ -10,6 +10,8 @@ struct SlopeSearch {
   /// Least <dF, dx> / |dF|^2 that was seen.
   private(set) var leastSeen = Double.infinity
   let adaptsComonotone: Bool
+  /// Largest slope since the last anchor.
+  private var stageSlope = 0.0
   /// Where methods end to be proven is 1/2.
   private static let mostNonmonotone = 0.49
   private static let slack = 1e-6
@@ -27,6 +29,7 @@ struct SlopeSearch {
     let length = Vectors.distance(a.pointer, b.pointer, n)
     let change = Vectors.distance(fa.pointer, fb.pointer, n)
     guard length > 1e-11 * (1 + Vectors.norm(a.pointer, n)), change > 0 else { return true }
+    stageSlope = max(stageSlope, change / length)
     if change > 1.01 * lipschitz * length {
       lipschitz = max(2 * lipschitz, 1.1 * change / length)
       comonotone = max(comonotone, -Self.mostNonmonotone / lipschitz)
@@ -41,6 +44,12 @@ struct SlopeSearch {
     guard next < comonotone else { return true }
     comonotone = next
     return false
+  }
+
+  /// At a new anchor: slopes of earlier places are forgotten, not all at once.
+  mutating func relax() {
+    if stageSlope > 0 { lipschitz = max(1.05 * stageSlope, 0.25 * lipschitz) }
+    stageSlope = 0
   }
 
   /// The residual grows in spite of the bounds: they are taken to be wrong.

@@ -25,7 +25,7 @@ public enum BilinearKind {
           + "set."),
       FieldSpec(
         "mu", .real, .input, "Strength of the quadratic in y, >= 0; 0 if not set."),
-    ] + primal.fields("the function g of x") + dual.fields("the function h of y")
+    ] + primal.fields("The function g of x") + dual.fields("The function h of y")
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     guard let coupling = try ConeKind.matrix(fields, "K")?.matrix else {

@@ -11,8 +11,8 @@ import KantorCore
 /// t = c(x) + y/rho; A(x) = f + rho |p|^2 / 2; V = max |c - proj_C(c + y/rho)|, which is
 /// violation and complementarity in one.
 ///
-/// **Iteration** 1. x: minimise A over the bounds until its projected gradient is eps. 2. y = rho p,
-/// clipped to 1e16. 3. rho grows tenfold if V has not halved. 4. eps = max(tolerance,
+/// **Iteration** 1. x: minimise A over the bounds until its projected gradient is eps. 2. y is
+/// rho p, clipped to 1e16. 3. rho grows tenfold if V has not halved. 4. eps = max(tolerance,
 /// min(eps, V) / 10). Inner steps: Newton's in the variables that no bound holds, by Cholesky's
 /// factorisation of W + rho J'J for up to 300 variables, W the Hessian of f + (rho p)'c or its
 /// damped BFGS approximation; by conjugate gradients with products for more; by limited-memory

@@ -123,7 +123,8 @@ final class AugmentedSolve {
       var square = 0.0
       for i in 0..<problem.m {
         let c = model.c[i]
-        let v = max(problem.constraintLower.pointer[i] - c, c - problem.constraintUpper.pointer[i], 0)
+        let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
+        let v = max(low - c, c - high, 0)
         square += v * v * model.rowFactor[i] * model.rowFactor[i]
       }
       let wanted = 2 * max(1, abs(model.value)) / max(square, 1e-300)
@@ -156,6 +157,15 @@ final class AugmentedSolve {
         multiplier.pointer[i] = w / model.factor
       }
       let worst = residual()
+      if worst <= tolerance, end != .stopped, model.oracle.usesDifferences,
+        case .forward = model.oracle.scheme
+      {
+        // Forward differences are too coarse to tell an optimum.
+        model.oracle.scheme = .central
+        guard case .fine = try model.derivatives(x.pointer) else { return .point }
+        epsilon = min(epsilon, 0.5 * tolerance * model.factor)
+        continue
+      }
       if worst <= tolerance || end == .stopped { return .point }
       let isStuck = end == .rounding
       if isStuck && measure > 0.9 * last {

@@ -3,7 +3,8 @@
 enum FreeCholesky {
   typealias Numbers = UnsafeMutablePointer<Double>
 
-  /// Of A + delta S^-2 for the sizes S of the variables; false, and another try is possible, when a pivot is not above `least`.
+  /// Of A + delta S^-2 for the sizes S of the variables; false, and another try is possible, when
+  /// a pivot is not above `least`.
   static func factor(
     _ a: Numbers, _ n: Int, _ isFree: UnsafeMutablePointer<Bool>, _ root: Numbers, _ size: Numbers,
     _ delta: Double, _ least: Double

@@ -37,7 +37,8 @@ public enum SQP: NonlinearMethod {
     name: "sqp", kind: NonlinearKind.kind.name,
     summary: "Sequential quadratic programming for small dense problems and for sequences of them.",
     source: "M. J. D. Powell, A fast algorithm for nonlinearly constrained optimization "
-      + "calculations (1978); D. Kraft, A software package for sequential quadratic programming (1988)",
+      + "calculations (1978); D. Kraft, A software package for sequential quadratic programming "
+      + "(1988)",
     guarantee: "Stationarity, violation and complementarity within the tolerance, scaled.",
     options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
     usesWarmStart: true, hasDerivatives: true)

@@ -86,7 +86,9 @@ extension SQPSolve {
   private func load(_ matrix: OracleMatrix) {
     let (n, h) = (space.n, space.hessian)
     if let dense = matrix.dense?.pointer {
-      for i in 0..<n { for j in 0..<n { h[i * n + j] = 0.5 * (dense[i * n + j] + dense[j * n + i]) } }
+      for i in 0..<n {
+        for j in 0..<n { h[i * n + j] = 0.5 * (dense[i * n + j] + dense[j * n + i]) }
+      }
       return
     }
     for k in 0..<(n * n) { h[k] = 0 }

@@ -12,7 +12,7 @@ extension SQPSolve {
     return sum
   }
 
-  /// Sets the penalties and returns D, the fall of phi that the step promises, as a negative number.
+  /// Sets the penalties and returns D, the change of phi that the step promises: negative.
   private func promise() -> Double {
     let (m, s) = (space.m, space)
     if m > 0 { s.multiply(s.step, into: s.rowProduct) }

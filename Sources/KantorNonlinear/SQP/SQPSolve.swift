@@ -220,6 +220,12 @@ final class SQPSolve {
       if monitor.check(iteration: iteration, objective: value, residual: worst) != nil {
         return .point
       }
+      // Forward differences are too coarse to tell an optimum.
+      if oracle.usesDifferences, worst < 1e-4, case .forward = oracle.scheme {
+        oracle.scheme = .central
+        guard case .fine = try derivatives() else { return .point }
+        continue
+      }
       let isOptimal = sigma != 0 && worst <= tolerance
       if isOptimal, isSettled() { return .point }
       if sigma == 0, worst <= Self.restored {
@@ -228,11 +234,6 @@ final class SQPSolve {
       }
       if sigma != 0, value < -1e20, violation <= 1e-6 { return .unbounded }
       if monitor.reachesIterationLimit(iteration) { return .point }
-      if oracle.usesDifferences, worst < 1e-4, !isOptimal, case .forward = oracle.scheme {
-        oracle.scheme = .central
-        guard case .fine = try derivatives() else { return .point }
-        continue
-      }
       switch try search() {
       case .accepted: hasRestarted = false
       case .stopped: return .point

@@ -15,8 +15,8 @@ import KantorCore
 /// **Iteration** 1. Solve K z = -r until |K z + r| <= kappa |r|, kappa = min(0.1, |r|^(1/2)), by
 /// steps z -= K S (S'K K S)^+ S'(K z + r): S a unit vector, drawn by the norms of rows
 /// (`kaczmarz`); a Gaussian vector (`gauss`); or random signs in q buckets (`count`); or by
-/// `minres`, or a factorisation (`direct`). 2. If M'z > -eta2/2 |r|^2, kappa falls tenfold and 1. is
-/// continued; below 1e-10, eta1 grows by 2.25 and eta2 falls by 1.5. 3. a = 1, 1/2, ... until
+/// `minres`, or a factorisation (`direct`). 2. If M'z > -eta2/2 |r|^2, kappa falls tenfold and 1.
+/// goes on; below 1e-10, eta1 grows by 2.25 and eta2 falls by 1.5. 3. a = 1, 1/2, ... until
 /// M(x + a dx, y + a dy) <= M + 0.1 a M'z.
 ///
 /// **Stops when** stationarity and violation are within the tolerance.
@@ -44,7 +44,7 @@ public enum SketchedNewton: NonlinearMethod {
     source: "I. Hong, S. Na, M. W. Mahoney, M. Kolar, Constrained optimization via exact augmented "
       + "Lagrangian and randomized iterative sketching (2023)",
     guarantee: "Stationarity and violation within the tolerance, scaled.",
-    options: options, outputs: NonlinearOutputs.certificate + NonlinearOutputs.common + outputs,
+    options: options, outputs: SmoothOutputs.all + outputs,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] = [

@@ -86,7 +86,7 @@ private final class LazyNewtonSolve {
 
   private static let mostTrials = 60
   private static let patience = 3
-  private static let leastCubic = 1e-12
+  private static let leastCubic = 1e-40
 
   init(_ iterate: SmoothIterate) throws(KantorError) {
     self.iterate = iterate

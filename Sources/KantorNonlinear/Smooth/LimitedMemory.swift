@@ -32,7 +32,7 @@ public enum LimitedMemory: NonlinearMethod {
     source: "D. C. Liu, J. Nocedal, On the limited memory BFGS method for large scale optimization "
       + "(1989); D. P. Bertsekas, Projected Newton methods (1982)",
     guarantee: "Scaled projected gradient within the tolerance.",
-    options: options, outputs: SmoothOutputs.all.filter { $0.name != "hessian_products" },
+    options: options, outputs: SmoothOutputs.all,
     usesWarmStart: true, hasDerivatives: true)
 
   static let options: [OptionSpec] =

@@ -49,7 +49,7 @@ public enum RegularisedNewton: NonlinearMethod {
 
   private static let mostTrials = 60
   private static let leastSmoothness = 1e-14
-  private static let mostSmoothness = 1e14
+  private static let mostSmoothness = 1e20
 
   public static func propose(
     _ problem: NonlinearProblem, _ run: Run

@@ -197,7 +197,7 @@ final class SmoothIterate {
 /// Outputs of programs without rows, of which nothing can be infeasible.
 enum SmoothOutputs {
   private static let absent: Set<String> = [
-    "contradiction", "contradiction_residual", "radius", "weights", "jacobian_products",
+    "contradiction", "contradiction_residual", "radius", "weights",
   ]
   static let all = (NonlinearOutputs.certificate + NonlinearOutputs.common).filter {
     !absent.contains($0.name)

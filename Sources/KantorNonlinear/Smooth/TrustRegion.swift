@@ -48,7 +48,7 @@ public enum TrustRegion: NonlinearMethod {
       OptionSpec(
         "radius", .real(1, min: 1e-12, max: 1e12), "Delta at the start.", advanced: true),
       OptionSpec(
-        "max_radius", .real(1e10, min: 1e-12, max: 1e300), "Largest Delta.", advanced: true),
+        "max_radius", .real(1e20, min: 1e-12, max: 1e300), "Largest Delta.", advanced: true),
     ]
 
   private static let mostExact = 500

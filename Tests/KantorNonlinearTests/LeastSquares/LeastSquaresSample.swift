@@ -135,16 +135,24 @@ struct LeastSquaresSample {
       10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47,
       81.78,
     ]
+    @Sendable func residuals(_ b: [Double]) -> [Double] {
+      var out: [Double] = []
+      for i in 0..<14 {
+        let e: Double = exp(-b[1] * x[i])
+        out.append(b[0] * (1 - e) - y[i])
+      }
+      return out
+    }
+    @Sendable func jacobian(_ b: [Double]) -> [Double] {
+      var out: [Double] = []
+      for t in x {
+        let e: Double = exp(-b[1] * t)
+        out.append(1 - e)
+        out.append(b[0] * t * e)
+      }
+      return out
+    }
     return LeastSquaresSample(
-      start: [500, 0.0001], residuals: 14,
-      { (b: [Double]) -> [Double] in
-        zip(x, y).map { (t: Double, v: Double) -> Double in b[0] * (1 - exp(-b[1] * t)) - v }
-      },
-      jacobian: { (b: [Double]) -> [Double] in
-        x.flatMap { (t: Double) -> [Double] in
-          let e = exp(-b[1] * t)
-          return [1 - e, b[0] * t * e]
-        }
-      })
+      start: [500, 0.0001], residuals: 14, { residuals($0) }, jacobian: { jacobian($0) })
   }()
 }

@@ -29,33 +29,41 @@ extension Sample {
 
   /// Rosenbrock's valley, chained to n variables.
   static func rosenbrock(_ n: Int) -> Sample {
-    Sample(
-      name: "Rosenbrock", start: (0..<n).map { $0 % 2 == 0 ? -1.2 : 1 },
-      value: { x in
-        (0..<(n - 1)).reduce(0) {
-          let (a, b) = (x[$1 + 1] - x[$1] * x[$1], 1 - x[$1])
-          return $0 + 100 * a * a + b * b
-        }
-      },
-      gradient: { x in
-        var g = [Double](repeating: 0, count: n)
-        for i in 0..<(n - 1) {
-          let a = x[i + 1] - x[i] * x[i]
-          g[i] += -400 * x[i] * a - 2 * (1 - x[i])
-          g[i + 1] += 200 * a
-        }
-        return g
-      },
-      hessian: { (x, s, _) in
-        var h = [Double](repeating: 0, count: n * n)
-        for i in 0..<(n - 1) {
-          h[i * n + i] += s * (1200 * x[i] * x[i] - 400 * x[i + 1] + 2)
-          h[i * n + i + 1] -= s * 400 * x[i]
-          h[(i + 1) * n + i] -= s * 400 * x[i]
-          h[(i + 1) * n + i + 1] += s * 200
-        }
-        return h
-      })
+    @Sendable func value(_ x: [Double]) -> Double {
+      var sum = 0.0
+      for i in 0..<(n - 1) {
+        let a: Double = x[i + 1] - x[i] * x[i]
+        let b: Double = 1 - x[i]
+        sum += 100 * a * a + b * b
+      }
+      return sum
+    }
+    @Sendable func gradient(_ x: [Double]) -> [Double] {
+      var g = [Double](repeating: 0, count: n)
+      for i in 0..<(n - 1) {
+        let a: Double = x[i + 1] - x[i] * x[i]
+        g[i] -= 400 * x[i] * a
+        g[i] -= 2 * (1 - x[i])
+        g[i + 1] += 200 * a
+      }
+      return g
+    }
+    @Sendable func hessian(_ x: [Double], _ s: Double) -> [Double] {
+      var h = [Double](repeating: 0, count: n * n)
+      for i in 0..<(n - 1) {
+        let j = i + 1
+        let own: Double = 1200 * x[i] * x[i] - 400 * x[j] + 2
+        let across: Double = 400 * x[i] * s
+        h[i * n + i] += s * own
+        h[i * n + j] -= across
+        h[j * n + i] -= across
+        h[j * n + j] += s * 200
+      }
+      return h
+    }
+    return Sample(
+      name: "Rosenbrock", start: (0..<n).map { $0 % 2 == 0 ? -1.2 : 1 }, value: { value($0) },
+      gradient: { gradient($0) }, hessian: { (x, s, _) in hessian(x, s) })
   }
 
   /// The function that is hard for methods of order p - 1: (sum |x_i - x_{i+1}|^p + |x_n|^p)/p -
@@ -64,33 +72,43 @@ extension Sample {
     @Sendable func differences(_ x: [Double]) -> [Double] {
       (0..<n).map { $0 + 1 < n ? x[$0] - x[$0 + 1] : x[$0] }
     }
+    @Sendable func value(_ x: [Double]) -> Double {
+      var sum = 0.0
+      for t in differences(x) { sum += pow(abs(t), p) }
+      return sum / p - x[0]
+    }
+    @Sendable func gradient(_ x: [Double]) -> [Double] {
+      var g = [Double](repeating: 0, count: n)
+      g[0] = -1
+      for (i, t) in differences(x).enumerated() {
+        let size: Double = pow(abs(t), p - 1)
+        let slope: Double = t < 0 ? -size : size
+        g[i] += slope
+        if i + 1 < n { g[i + 1] -= slope }
+      }
+      return g
+    }
+    @Sendable func hessian(_ x: [Double], _ s: Double) -> [Double] {
+      var h = [Double](repeating: 0, count: n * n)
+      for (i, t) in differences(x).enumerated() {
+        let c: Double = s * (p - 1) * pow(abs(t), p - 2)
+        h[i * n + i] += c
+        guard i + 1 < n else { continue }
+        let j = i + 1
+        h[j * n + j] += c
+        h[i * n + j] -= c
+        h[j * n + i] -= c
+      }
+      return h
+    }
+    var start: [Double] = []
+    for i in 0..<n {
+      let size: Double = 0.1 * Double(n - i)
+      start.append(i % 3 == 1 ? -size : size)
+    }
     return Sample(
-      name: "chain", start: (0..<n).map { 0.1 * Double(n - $0) * ($0 % 3 == 1 ? -1 : 1) },
-      value: { x in differences(x).reduce(0) { $0 + pow(abs($1), p) / p } - x[0] },
-      gradient: { x in
-        var g = [Double](repeating: 0, count: n)
-        g[0] = -1
-        for (i, t) in differences(x).enumerated() {
-          let slope = pow(abs(t), p - 1) * (t < 0 ? -1 : 1)
-          g[i] += slope
-          if i + 1 < n { g[i + 1] -= slope }
-        }
-        return g
-      },
-      hessian: { (x: [Double], s: Double, _: [Double]) -> [Double] in
-        var h = [Double](repeating: 0, count: n * n)
-        for (i, t) in differences(x).enumerated() {
-          let c: Double = s * (p - 1) * pow(abs(t), p - 2)
-          let (here, next): (Int, Int) = (i * n + i, (i + 1) * n + i)
-          h[here] += c
-          if i + 1 < n {
-            h[next + 1] += c
-            h[here + 1] -= c
-            h[next] -= c
-          }
-        }
-        return h
-      })
+      name: "chain", start: start, value: { value($0) }, gradient: { gradient($0) },
+      hessian: { (x, s, _) in hessian(x, s) })
   }
 
   /// Logistic regression with a little ridge: strictly convex, with known smoothness.

@@ -16,7 +16,13 @@ STEP = 6.06e-6
 
 
 class Shapes:
-    """Shapes of x and y, and the way from the joined vector to both and back."""
+    """Shapes of x and y, and the way from the joined vector to both and back.
+
+    Parameters
+    ----------
+    x, y : array_like
+        Starts, of any shapes.
+    """
 
     def __init__(self, x: Any, y: Any) -> None:
         self.start_x = np.asarray(x, dtype=np.float64)
@@ -101,7 +107,17 @@ def differences(f: Callable[[np.ndarray], Any], w: np.ndarray) -> np.ndarray:
 
 
 class Constraints:
-    """Rows of one level: inequalities <= 0, then equations = 0."""
+    """Rows of one level: inequalities <= 0, then equations = 0.
+
+    Parameters
+    ----------
+    given : callable, pair, dict or None
+        As for `kantor.bilevel.problem`.
+    shapes : Shapes
+        Of x and y.
+    name : str
+        What the rows are called in messages.
+    """
 
     def __init__(self, given: Any, shapes: Shapes, name: str) -> None:
         self.shapes = shapes

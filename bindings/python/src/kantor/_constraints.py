@@ -30,6 +30,8 @@ class Part:
         A point inside the bounds, at which the number of rows shows.
     name : str
         What to call it in messages.
+    is_linear : bool, default False
+        Whether the rows are affine.
     """
 
     def __init__(
@@ -65,7 +67,15 @@ class Part:
                 )
 
     def use_differences(self, x: np.ndarray, lower: Any, upper: Any) -> None:
-        """Make a Jacobian of central differences, because other parts have one."""
+        """Make a Jacobian of central differences, because other parts have one.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (n,)
+            The start.
+        lower, upper : numpy.ndarray or None
+            Bounds of the points.
+        """
         raw = self.fun.function
         self.jac = Remembering(lambda point: differences(raw, point, lower, upper))
         self.form = JacobianForm(self.jac(x), self.rows, len(x), self.name)
@@ -214,14 +224,36 @@ class Rows:
         return np.concatenate(rows), np.concatenate(columns)
 
     def values(self, x: np.ndarray) -> Optional[np.ndarray]:
-        """Evaluate all rows; None where one constraint has no values."""
+        """Evaluate all rows.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (n,)
+            Where.
+
+        Returns
+        -------
+        numpy.ndarray, shape (m,), or None
+            None where one constraint has no values.
+        """
         found = [part.fun(x) for part in self.parts]
         if any(value is None for value in found):
             return None
         return np.concatenate([np.ravel(np.asarray(value, dtype=np.float64)) for value in found])
 
     def jacobian(self, x: np.ndarray) -> np.ndarray:
-        """Differentiate: (m, n), or the entries of the pattern."""
+        """Differentiate all rows.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (n,)
+            Where.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the shape (m, n), or the entries of the pattern.
+        """
         blocks = []
         for part in self.parts:
             assert part.form is not None and part.jac is not None
@@ -230,7 +262,20 @@ class Rows:
         return np.concatenate(blocks)
 
     def hessian(self, x: np.ndarray, y: np.ndarray) -> Any:
-        """Sum of y_i times the second derivative of row i, dense."""
+        """Add up second derivatives.
+
+        Parameters
+        ----------
+        x : numpy.ndarray, shape (n,)
+            Where.
+        y : numpy.ndarray, shape (m,)
+            Weights of the rows.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, n)
+            Sum of y_i times the second derivative of row i.
+        """
         total: Any = np.zeros((len(x), len(x)))
         first = 0
         for part in self.parts:
@@ -247,5 +292,16 @@ class Rows:
         return total
 
     def split(self, y: np.ndarray) -> List[np.ndarray]:
-        """Multipliers by constraint."""
+        """Cut multipliers by constraint.
+
+        Parameters
+        ----------
+        y : numpy.ndarray, shape (m,)
+            Of all rows.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            One for each constraint.
+        """
         return np.split(y, np.cumsum([part.rows for part in self.parts])[:-1])

@@ -92,7 +92,9 @@ def derivatives(name: str, function: Callable[..., Any]) -> Derivatives:
 
 
 def _jax(jax: Any, function: Callable[..., Any]) -> Derivatives:
-    wide = importlib.import_module("jax.experimental").enable_x64
+    # The switch moved out of jax.experimental, where older releases have it.
+    current = getattr(jax, "enable_x64", None)
+    older = None if current is not None else importlib.import_module("jax.experimental").enable_x64
     value, both = jax.jit(function), jax.jit(jax.value_and_grad(function))
     slope = jax.grad(function)
     product = jax.jit(lambda x, v: jax.jvp(slope, (x,), (v,))[1])
@@ -101,7 +103,7 @@ def _jax(jax: Any, function: Callable[..., Any]) -> Derivatives:
     def run(f: Callable[..., Any]) -> Callable[..., Any]:
         def call(*points: np.ndarray) -> Any:
             # In double precision, whatever the host's setting is.
-            with wide():
+            with older() if older is not None else current(True):
                 out = f(*(jax.numpy.asarray(p, dtype=np.float64) for p in points))
                 return tuple(map(np.asarray, out)) if isinstance(out, tuple) else np.asarray(out)
 

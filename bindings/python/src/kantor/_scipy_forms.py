@@ -22,7 +22,15 @@ class OptimizeResult(Dict[str, Any]):
     """Named values as a dictionary and as attributes, like SciPy's class of that name.
 
     Values that cost calls of the caller's functions are made by their first use.
+
+    Parameters
+    ----------
+    **values
+        The entries.
     """
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(values)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -49,7 +57,13 @@ class OptimizeResult(Dict[str, Any]):
 
 
 class Later:
-    """A value that is made when somebody asks for it."""
+    """A value that is made when somebody asks for it.
+
+    Parameters
+    ----------
+    make : callable
+        Makes it.
+    """
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
@@ -126,7 +140,15 @@ def read_bounds(bounds: Any, n: int) -> Tuple[Optional[np.ndarray], Optional[np.
 
 
 class Remembering:
-    """A function that remembers its last values, so that asking again costs nothing."""
+    """A function that remembers its last values, so that asking again costs nothing.
+
+    Parameters
+    ----------
+    function : callable
+        Of a point.
+    size : int, default 1
+        How many values are kept.
+    """
 
     def __init__(self, function: Callable[[np.ndarray], Any], size: int = 1) -> None:
         self.function = function
