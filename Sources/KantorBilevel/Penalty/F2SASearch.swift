@@ -17,7 +17,7 @@ final class F2SASearch {
   private var reference: Buffer<Double>
   private let choice: PolishedChoice
 
-  /// Of the lower solves, relative; its cube root is the shift, the power 2/3 of it the error of the
+  /// Of the lower solves, relative; its cube root is the shift, and its power 2/3 the error of the
   /// derivative.
   private let lowerTolerance: Double
 
