@@ -17,8 +17,8 @@ final class F2SASearch {
   private var reference: Buffer<Double>
   private let choice: PolishedChoice
 
-  /// Of the lower solves, relative; its cube root is the shift, and the power 2/3 of it the error
-  /// of the derivative.
+  /// Of the lower solves, relative; its cube root is the shift, and its power 2/3 the error of the
+  /// derivative.
   private let lowerTolerance: Double
 
   init(

@@ -47,8 +47,18 @@ import Testing
     #expect(abs(multipliers[0] - 0.32) < 1e-6 && abs(multipliers[1] - 0.56) < 1e-6)
   }
 
-  /// One lower level with an equation, merely convex: small with matrices, large without.
-  @Test(arguments: [2, 20, 100])
+  /// More variables than are minimised with matrices, and no polish: as far as the penalty comes.
+  @Test func merelyConvexWithoutMatrices() throws {
+    let result = try solve(
+      try MerelyConvex.problem(90),
+      ["polish": .flag(false), "tolerance": .real(1e-2), "c_max": .real(1000)])
+    let error = try result.array("x").list().map { abs($0 + 0.3) }.max() ?? 1
+    #expect(result.status == .solved)
+    #expect(error < 0.02, "x is off by \(error)")
+  }
+
+  /// A merely convex lower level with an equation.
+  @Test(arguments: [2, 20])
   func merelyConvex(_ n: Int) throws {
     let result = try solve(try MerelyConvex.problem(n))
     let x = try result.array("x").list()
