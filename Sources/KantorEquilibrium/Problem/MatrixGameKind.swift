@@ -60,8 +60,8 @@ public final class MatrixGameProblem: SealedProblem {
   package var m: Int { payoff.columns }
 
   /// The player of the columns minimises, x = q, the other maximises, y = p: K = A', divided by the
-  /// range of the payoffs. Where all are stored they are moved to both sides of 0 as well, which makes
-  /// |K| smaller; neither changes strategies.
+  /// range of the payoffs. Where all are stored they are moved to both sides of 0 as well, which
+  /// makes |K| smaller; neither changes strategies.
   func bilinear() throws(KantorError) -> BilinearProblem {
     let simplex = try ProximalLibrary.entry("simplex")
     let turned = try payoff.transposed().matrix
