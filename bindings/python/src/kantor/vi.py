@@ -20,9 +20,6 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
-#: Named, so that options of the method can be given without it.
-_DEFAULT = "fast_extragradient"
-
 __all__ = ["solve"]
 
 
@@ -62,7 +59,9 @@ def solve(
     components : int, optional
         Number of components of a finite sum.
     method : str, optional
-        A method of ``kantor.methods("inclusion")``; None: ``"fast_extragradient"``.
+        A method of ``kantor.methods("inclusion")``; None:
+        ``"fast_extragradient"``, and ``"variance_reduced_halpern"`` for cocoercive sums of 1000
+        components or more.
     comonotone : float, optional
         A number r with <F(x) - F(y), x - y> >= r ||F(x) - F(y)||^2: 0 for monotone, positive for
         cocoercive, negative for weakly nonmonotone F.
@@ -117,4 +116,7 @@ def solve(
             given[name] = float(value)
     n = point.size
     problem = Problem("inclusion", functions=Functions(n, n, **members), **given)
-    return _solve(problem, method or _DEFAULT, **options)
+    # The library's own choice, by name, so that options of the method can be given.
+    sampled = components is not None and components >= 1000 and (comonotone or 0.0) > 0
+    default = "variance_reduced_halpern" if sampled else "fast_extragradient"
+    return _solve(problem, method or default, **options)
