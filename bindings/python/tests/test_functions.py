@@ -117,6 +117,34 @@ def test_exceptions_stay_with_their_thread():
     assert bundle.take_any() is None
 
 
+def test_interrupted_calls_evaluate_nothing():
+    calls = []
+    bundle = kantor.Functions(1, value=lambda x: calls.append(0) or 1.0)
+    with calling({"functions": bundle}, lambda: bool(calls)):
+        assert call(bundle, "value", np.zeros(1), np.zeros(1)) == 0
+        assert call(bundle, "value", np.zeros(1), np.zeros(1)) == -1
+    assert call(bundle, "value", np.zeros(1), np.zeros(1)) == 0
+    assert len(calls) == 2
+
+
+def test_an_exception_of_a_hook_ends_at_once():
+    count = [0, 0]
+
+    def value(x):
+        count[0] += 1
+        return float(((x - 1) ** 4).sum())
+
+    def progress(now):
+        count[1] = count[0]
+        raise RuntimeError("enough")
+
+    problem = kantor.Problem(
+        "nonlinear", functions=kantor.Functions(20, value=value), start=np.zeros(20))
+    with pytest.raises(RuntimeError, match="enough"):
+        kantor.solve(problem, progress=progress)
+    assert count[0] == count[1], "nothing is evaluated for a certificate that nobody will see"
+
+
 def test_wrong_sizes_are_told():
     bundle = kantor.Functions(2, gradient=lambda x: [1, 2, 3])
     assert call(bundle, "gradient", np.zeros(2), np.zeros(2)) == -1

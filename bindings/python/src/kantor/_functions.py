@@ -262,7 +262,7 @@ class Functions:
     def _guard(self, work: Callable[[], int]) -> int:
         thread = threading.get_ident()
         try:
-            if thread in self._errors:
+            if thread in self._errors or _is_interrupted():
                 return -1
             return work()
         except OutsideDomain:
@@ -299,23 +299,41 @@ class Functions:
         return f"<kantor.Functions n={self.n} m={self.m}: {', '.join(self.members) or 'none'}>"
 
 
+#: What tells whether the call that runs on this thread was interrupted from outside.
+_running = threading.local()
+
+
+def _is_interrupted() -> bool:
+    """Whether Ctrl-C or a hook has ended the call: then no function need be evaluated for it."""
+    asks = getattr(_running, "asks", None)
+    return asks is not None and asks()
+
+
 @contextmanager
-def calling(bundles: Dict[str, Functions]) -> Iterator[None]:
+def calling(
+    bundles: Dict[str, Functions], is_interrupted: Optional[Callable[[], bool]] = None
+) -> Iterator[None]:
     """Raise afterwards what a function of these bundles raises during a call of the library.
 
     Parameters
     ----------
     bundles : dict of Functions
         Of the problem that the call works on.
+    is_interrupted : callable, optional
+        Tells that the call was ended from outside, by Ctrl-C for one; functions then answer at
+        once that the solve is to stop, also those that the certificate would ask for.
 
     Yields
     ------
     None
         For the time of the call.
     """
+    outer = getattr(_running, "asks", None)
+    _running.asks = is_interrupted
     try:
         yield
     finally:
+        _running.asks = outer
         # Before the library's own account of it, which says only that a function stopped.
         for bundle in bundles.values():
             bundle.raise_pending()

@@ -147,6 +147,16 @@ class Watch:
         self._callbacks.append(hook)
         check(lib.kantor_settings_set_log(self._handle.pointer, _LEVELS[level], hook, None))
 
+    def is_interrupted(self) -> bool:
+        """Tell whether a hook or Ctrl-C has raised something that ends the solve.
+
+        Returns
+        -------
+        bool
+            True from then on.
+        """
+        return self._error is not None
+
     def _stop(self, raised: BaseException) -> None:
         if self._error is None:
             self._error = raised

@@ -98,7 +98,7 @@ def solve(
         title = method or problem.kind
         watch = Watch(handle, progress, log, log_level, title)
         with watch:
-            result = _call(problem, method, handle)
+            result = _call(problem, method, handle, watch)
             watch.finish(result)
     finally:
         if settings is not None:
@@ -112,10 +112,12 @@ def solve(
     return result
 
 
-def _call(problem: Problem, method: Optional[str], handle: SettingsHandle) -> Result:
+def _call(
+    problem: Problem, method: Optional[str], handle: SettingsHandle, watch: Watch
+) -> Result:
     path = None if method is None else encode(method, "method")
     pointer = c_void_p()
-    with calling(problem._functions):
+    with calling(problem._functions, watch.is_interrupted):
         code = lib.kantor_solve(problem._handle.pointer, path, handle.pointer, byref(pointer))
         if code == 0:
             result = Result(ResultHandle(pointer.value), problem)
