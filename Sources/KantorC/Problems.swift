@@ -27,6 +27,18 @@ public func kantorProblemSeal(_ problem: OpaquePointer?) -> Int32 {
   }
 }
 
+@_cdecl("kantor_problem_method")
+public func kantorProblemMethod(
+  _ problem: OpaquePointer?, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int64
+) -> Int32 {
+  call { () throws(KantorError) in
+    let problem = try enter(problem, Problem.self)
+    _ = try need(text, "text")
+    let method = problem.kind.defaultMethod(try problem.seal())
+    try store("\(problem.kind.name)/\(method)", text, "text", capacity)
+  }
+}
+
 @_cdecl("kantor_problem_free")
 public func kantorProblemFree(_ problem: OpaquePointer?) {
   free(problem, Problem.self)

@@ -25,6 +25,7 @@ func signatureCheck() {
   same(kantorProblemFieldDescribe, CKantor.kantor_problem_field_describe)
   same(kantorProblemFree, CKantor.kantor_problem_free)
   same(kantorProblemGetArray, CKantor.kantor_problem_get_array)
+  same(kantorProblemMethod, CKantor.kantor_problem_method)
   same(kantorProblemSeal, CKantor.kantor_problem_seal)
   same(kantorProblemSetArray, CKantor.kantor_problem_set_array)
   same(kantorProblemSetFunctions, CKantor.kantor_problem_set_functions)

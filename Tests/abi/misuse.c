@@ -125,6 +125,7 @@ static void test_creation(void)
   {
     MAKES_NOTHING(kantor_problem, bad->code, kantor_problem_copy(BAD_PROBLEM, out));
     FAILS(bad->code, kantor_problem_seal(BAD_PROBLEM));
+    FAILS(bad->code, kantor_problem_method(BAD_PROBLEM, zeroed, sizeof zeroed));
   }
   FOR_BAD(KIND_SETTINGS)
   MAKES_NOTHING(kantor_settings, bad->code, kantor_settings_copy(BAD_SETTINGS, out));

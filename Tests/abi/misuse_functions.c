@@ -1,6 +1,6 @@
 /* Bundles of functions that are wrong in every way a caller can get wrong: a code each time, and
    the release function called exactly once. */
-#include "misuse.h"
+#include "bad_arrays.h"
 
 static int32_t constant(const double *x, double *value, void *user)
 {
@@ -113,6 +113,25 @@ static void questions(void)
   kantor_problem_free(problem);
 }
 
+/* The method that would be chosen, and memory that does not hold its name. */
+static void choices(void)
+{
+  char text[64];
+  kantor_problem *problem = open_problem();
+  FAILS(KANTOR_E_NULL, kantor_problem_method(problem, NULL, 64));
+  paint(text, sizeof text);
+  FAILS(KANTOR_E_BUFFER, kantor_problem_method(problem, text, 9));
+  FAILS(KANTOR_E_BUFFER, kantor_problem_method(problem, text, -1));
+  CHECK(is_painted(text, sizeof text));
+  WORKS(kantor_problem_method(problem, text, sizeof text));
+  CHECK(strcmp(text, "transport/network_simplex") == 0);
+  kantor_problem_free(problem);
+  problem = NULL;
+  WORKS(kantor_problem_create("transport", &problem));
+  FAILS(KANTOR_E_MISSING, kantor_problem_method(problem, text, sizeof text));
+  kantor_problem_free(problem);
+}
+
 /* A stepper of a problem without questions ends at once; wrong turns are told. */
 static void steppers(void)
 {
@@ -168,10 +187,12 @@ static void steppers(void)
 int main(void)
 {
   make_handles();
+  make_bad_arrays();
   handles_and_names();
   bundles();
   derivatives();
   questions();
+  choices();
   steppers();
   free_handles();
   return check_summary();

@@ -25,6 +25,14 @@ KANTOR_API int32_t kantor_problem_copy(const kantor_problem *problem, kantor_pro
    KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
 KANTOR_API int32_t kantor_problem_seal(kantor_problem *problem);
 
+/* Tells the method that kantor_solve chooses for these data when none is named. Validates the data
+   and ends the setting of fields, as the solve does.
+   problem: [in] the problem; after a failure it can still be changed.
+   text: [out] caller's memory of capacity bytes, terminated, such as "transport/sinkhorn".
+   capacity: [in] at least 1.
+   Threads: any. Errors: those of kantor_problem_seal, KANTOR_E_BUFFER. Since: 0.1. */
+KANTOR_API int32_t kantor_problem_method(kantor_problem *problem, char *text, int64_t capacity);
+
 /* Frees a problem. Results made from it live on.
    problem: [in] a problem or NULL.
    Threads: any. Errors: none (a pointer that is no live problem is left alone). Since: 0.1. */

@@ -140,3 +140,23 @@ def test_shapes_of_fields_that_were_not_set():
 def test_repr_shows_the_shapes():
     assert "cost(2, 3)" in repr(kantor.Problem("transport", cost=COST))
     assert "empty" in repr(kantor.Problem("transport"))
+
+
+def test_the_method_that_would_be_chosen():
+    square = kantor.Problem("transport", cost=[[0, 1], [1, 0]])
+    assert square.method() == "transport/assignment"
+    assert kantor.solve(square, time_limit=5).method == square.method()
+    wide = kantor.Problem("transport", cost=[[0, 1, 2], [1, 0, 1]])
+    assert wide.method() == "transport/network_simplex"
+    with pytest.raises(kantor.StateError):
+        wide.set("cost", [[1.0]])
+    with pytest.raises(kantor.KantorError, match="cost"):
+        kantor.Problem("transport").method()
+
+
+def test_options_without_a_method_are_those_of_the_default():
+    functions = kantor.Functions(1, value=lambda x: (x[0] - 2) ** 2, gradient=lambda x: 2 * x - 4)
+    problem = kantor.Problem("nonlinear", functions=functions, start=[0.0])
+    assert kantor.solve(problem, tolerance=1e-10, max_iterations=50).status == "solved"
+    with pytest.raises(kantor.UnknownNameError, match="toleranze"):
+        kantor.solve(problem, toleranze=1e-10)

@@ -13,9 +13,6 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
-#: Named, so that options of the method can be given without it.
-_DEFAULT = "fast_extragradient"
-
 
 class Equilibrium:
     """What `kantor.game.solve` found.
@@ -151,4 +148,4 @@ def solve(
             given[name] = float(number)
     n = sum(sizes)
     problem = Problem("game", functions=Functions(n, n, **members), **given)
-    return Equilibrium(_solve(problem, method or _DEFAULT, **options), sizes)
+    return Equilibrium(_solve(problem, method, **options), sizes)

@@ -10,7 +10,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import _abi
-from ._arrays import NO_RELEASE, as_numbers, can_lend, encode, from_view, lend, view_of
+from ._arrays import (
+    NO_RELEASE, as_numbers, can_lend, encode, from_view, lend, read_text, view_of,
+)
 from ._functions import Functions
 from ._questions import Questions
 from ._sparse import is_sparse, sparse_view
@@ -249,6 +251,31 @@ class Problem:
         """
         check(lib.kantor_problem_seal(self._handle.pointer))
         return self
+
+    def method(self) -> str:
+        """Tell the method that `kantor.solve` chooses for these data when none is named.
+
+        Validates the data and ends the setting of fields, as the solve does.
+
+        Returns
+        -------
+        str
+            As ``"kind/name"``.
+
+        Raises
+        ------
+        KantorError
+            What is wrong with the data; they can still be changed.
+
+        Examples
+        --------
+        >>> import kantor
+        >>> kantor.Problem("transport", cost=[[0, 1], [1, 0]]).method()
+        'transport/assignment'
+        """
+        code, name = read_text(lib.kantor_problem_method, self._handle.pointer)
+        check(code)
+        return name
 
     def copy(self, **fields: Any) -> "Problem":
         """Make a twin that can be changed and shares the arrays.

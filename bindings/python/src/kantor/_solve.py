@@ -55,7 +55,8 @@ def solve(
     check : bool, default False
         Raise `NotSolvedError` for every status but ``"solved"``.
     **options
-        Options of the method; ``kantor.describe(method)["options"]`` lists them.
+        Options of the method; ``kantor.describe(method)["options"]`` lists them. Without a method
+        they are those of the default one, which `Problem.method` tells.
 
     Returns
     -------
@@ -88,6 +89,9 @@ def solve(
         )
     if method is not None:
         method = qualified(problem.kind, method)
+    elif options and settings is None:
+        # Options belong to a method: to the one that would be chosen.
+        method = problem.method()
     handle = settings._enter(method) if settings is not None else SettingsHandle.create(method)
     try:
         for name, value in options.items():

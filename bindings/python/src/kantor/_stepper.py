@@ -149,6 +149,8 @@ class Stepper:
             )
         if method is not None:
             method = qualified(problem.kind, method)
+        elif options:
+            method = problem.method()
         self._pointer: Optional[int] = None
         self._problem = problem
         self._result: Optional[Result] = None

@@ -21,9 +21,6 @@ from ._problem import Problem
 from ._result import Result
 from ._solve import solve as _solve
 
-#: Named, so that options of the method can be given without it.
-_DEFAULT = "fast_extragradient"
-
 __all__ = ["solve"]
 
 
@@ -123,7 +120,7 @@ def solve(
         if number is not None:
             given[name] = float(number)
     problem = Problem("saddle", functions=Functions(size, **members), **given)
-    return _solve(problem, method or _DEFAULT, **options)
+    return _solve(problem, method, **options)
 
 
 def _both(members: Dict[str, Any], prox_x: Any, prox_y: Any, n: int) -> Dict[str, Any]:

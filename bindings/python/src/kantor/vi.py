@@ -116,7 +116,4 @@ def solve(
             given[name] = float(value)
     n = point.size
     problem = Problem("inclusion", functions=Functions(n, n, **members), **given)
-    # The library's own choice, by name, so that options of the method can be given.
-    sampled = components is not None and components >= 1000 and (comonotone or 0.0) > 0
-    default = "variance_reduced_halpern" if sampled else "fast_extragradient"
-    return _solve(problem, method or default, **options)
+    return _solve(problem, method, **options)
