@@ -25,7 +25,10 @@ public func kantorBilevelHypergradient(
         .shape, "x has the shape \(point.shapeText); needed is (\(sealed.nx),)")
     }
     let work = run ?? Settings.defaultRun(for: Implicit.spec)
-    let found = try Hypergradient.evaluate(sealed, x: try point.doubles(), run: work)
+    let budget = MemoryBudget(bytes: work.options.real("memory_limit"))
+    let found = try withBudget(budget) { () throws(KantorError) in
+      try Hypergradient.evaluate(sealed, x: try point.doubles(), run: work)
+    }
     return found.adding(try CommonOutputs.fields(of: found, work.monitor))
   }
 }

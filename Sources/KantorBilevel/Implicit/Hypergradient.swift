@@ -56,8 +56,7 @@ public enum Hypergradient {
     }
     let warm = try run.start.vector("y", count: problem.ny)
     let y = try (warm ?? problem.startY).copy()
-    let limit = run.options.int("max_evaluations")
-    let oracle = try BilevelOracle(problem, monitor: run.monitor, limit: limit)
+    let oracle = try BilevelOracle(problem, run)
     return try HypergradientSolve(oracle, run).evaluate(x, y)
   }
 }

@@ -76,8 +76,7 @@ public enum Implicit: BilevelMethod {
   public static func propose(
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
-    let limit = run.options.int("max_evaluations")
-    let oracle = try BilevelOracle(problem, monitor: run.monitor, limit: limit)
+    let oracle = try BilevelOracle(problem, run)
     let solve = try ImplicitSolve(oracle, run)
     let (x, y) = try start(problem, run)
     return try solve.propose(x, y)

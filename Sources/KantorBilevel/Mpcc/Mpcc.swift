@@ -62,8 +62,7 @@ public enum Mpcc: BilevelMethod {
   public static func propose(
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let (x, y) = try start(problem, run)
     return try MpccSolve(oracle, run).propose(x, y)
   }

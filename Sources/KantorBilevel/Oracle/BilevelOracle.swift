@@ -52,6 +52,12 @@ public final class BilevelOracle {
     rowsB = try Buffer(count: rows)
   }
 
+  /// For a method: stops and the limit on evaluations are those of the run.
+  convenience init(_ problem: BilevelProblem, _ run: Run) throws(KantorError) {
+    try self.init(
+      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+  }
+
   /// True once a limit, the host or a request ended the solve.
   public var stopped: Bool { monitor.stop != nil }
 

@@ -68,9 +68,7 @@ public enum F2SA: BilevelMethod {
         "polish", .flag(true),
         "Whether the adaptive variant on whole functions solves on the active set at the end, "
           + "where the certificate does not hold before."),
-      OptionSpec(
-        "batch_size", .int(64, min: 0, max: 1 << 40),
-        "Components of a batch where a level is a finite sum; 0 takes whole functions."),
+      BilevelOptions.batchSize,
       OptionSpec(
         "momentum", .flag(false), "Recursive gradient estimates; published variant."),
       OptionSpec(
@@ -106,8 +104,7 @@ public enum F2SA: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     let batches = run.options.int("batch_size") > 0 && problem.isStochastic

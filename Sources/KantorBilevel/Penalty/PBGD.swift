@@ -58,9 +58,7 @@ public enum PBGD: BilevelMethod {
       OptionSpec(
         "gamma_max", .real(1e6, min: 1, max: 1e12),
         "Largest penalty of the adaptive variant, over the first one."),
-      OptionSpec(
-        "polish", .flag(true),
-        "Whether the adaptive variant solves on the active set where the certificate fails."),
+      BilevelOptions.polish,
       OptionSpec(
         "alpha", .real(0, min: 0, max: 1e6),
         "Published: step of (x, y); 0 takes 0.1 / gamma."),
@@ -86,8 +84,7 @@ public enum PBGD: BilevelMethod {
         .unsupported,
         "form 'gradient' of 'pbgd' takes no rows and bounds of the lower level; 'value' does")
     }
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     let program = try GapProgram(oracle, isGradient: isGradient)

@@ -57,9 +57,7 @@ public enum PenaltyMethod: BilevelMethod {
       OptionSpec(
         "sigma_min", .real(1e-7, min: 1e-15, max: 1),
         "Smallest s of the adaptive variant, over the first one."),
-      OptionSpec(
-        "polish", .flag(true),
-        "Whether the adaptive variant solves on the active set where the certificate fails."),
+      BilevelOptions.polish,
       OptionSpec("rho", .real(0.2, min: 1e-12, max: 1e12), "Published: proximal strength."),
       OptionSpec("gamma", .real(0.05, min: 0, max: 1e6), "Published: step of the lower level."),
       OptionSpec("alpha", .real(0.01, min: 0, max: 1e6), "Published: step of x."),
@@ -84,8 +82,7 @@ public enum PenaltyMethod: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     guard run.options.text("variant") == "published" else {

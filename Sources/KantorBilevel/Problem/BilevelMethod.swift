@@ -56,6 +56,13 @@ public protocol BilevelMethod: Sendable {
 
 /// Options that every bilevel method has, beside the common ones.
 public enum BilevelOptions {
+  static let polish = OptionSpec(
+    "polish", .flag(true),
+    "Whether the adaptive variant solves on the active set where the certificate fails.")
+  static let batchSize = OptionSpec(
+    "batch_size", .int(64, min: 0, max: 1 << 40),
+    "Components of a batch where a level is a finite sum; 0 takes whole functions.")
+
   public static func specs(iterations: Int64 = 1000) -> [OptionSpec] {
     [
       OptionSpec(

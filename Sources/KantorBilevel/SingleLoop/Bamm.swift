@@ -52,9 +52,7 @@ public enum Bamm: BilevelMethod {
       OptionSpec(
         "mu", .real(0, min: 0, max: 1), "First weight of F; 0 takes 0.5 (published: 0.9)."),
       OptionSpec("mu_min", .real(1e-7, min: 1e-15, max: 1), "Smallest weight, adaptive."),
-      OptionSpec(
-        "polish", .flag(true),
-        "Whether the adaptive variant solves on the active set where the certificate fails."),
+      BilevelOptions.polish,
       OptionSpec("alpha", .real(0.1, min: 0, max: 1e6), "Published: factor of the steps of x."),
       OptionSpec("beta", .real(0.1, min: 0, max: 1e6), "Published: step of y."),
       OptionSpec("p", .real(10, min: 1, max: 1e6), "Published: exponent of mu."),
@@ -70,8 +68,7 @@ public enum Bamm: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     guard run.options.text("variant") == "published" else {

@@ -51,9 +51,7 @@ public enum Bda: BilevelMethod {
         "lower_step", .real(0, min: 0, max: 1e6),
         "Step a of y; 0 takes 1 over the larger curvature of F and f at the start."),
       OptionSpec("x_step", .real(0.1, min: 0, max: 1e6), "Published: step of x."),
-      OptionSpec(
-        "polish", .flag(true),
-        "Whether the adaptive variant solves on the active set where the certificate fails."),
+      BilevelOptions.polish,
     ]
 
   static let outputs: [FieldSpec] = [
@@ -72,8 +70,7 @@ public enum Bda: BilevelMethod {
         "'bda' takes no rows of the lower level, of which there are \(problem.lower.rows); "
           + "'lv_hba' and 'penalty' do")
     }
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     return try BdaSearch(oracle, run, start).propose()

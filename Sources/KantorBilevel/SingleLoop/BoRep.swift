@@ -65,12 +65,8 @@ public enum BoRep: BilevelMethod {
       OptionSpec(
         "refine", .int(6, min: 0, max: 40),
         "Epochs of the refinement of y at the start, of 1, 2, 4, ... steps."),
-      OptionSpec(
-        "polish", .flag(true),
-        "Whether the adaptive variant solves on the active set where the certificate fails."),
-      OptionSpec(
-        "batch_size", .int(64, min: 0, max: 1 << 40),
-        "Components of a batch where a level is a finite sum; 0 takes whole functions."),
+      BilevelOptions.polish,
+      BilevelOptions.batchSize,
     ]
 
   static let outputs: [FieldSpec] = [
@@ -88,8 +84,7 @@ public enum BoRep: BilevelMethod {
         .unsupported,
         "'bo_rep' takes no rows and bounds of the lower level; 'lv_hba' and 'implicit' do")
     }
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     return try BoRepLoop(oracle, run, start).propose()

@@ -67,8 +67,7 @@ public enum Unrolled: BilevelMethod {
       throw KantorError(
         .unsupported, "'unrolled' takes bounds, and no rows; the \(level) level has rows")
     }
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let (x, y) = try start(problem, run)
     return try UnrolledSolve(oracle, run).propose(x, y)
   }

@@ -94,8 +94,7 @@ public enum LVHBA: BilevelMethod {
   public static func propose(
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
-    let oracle = try BilevelOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    let oracle = try BilevelOracle(problem, run)
     let start = try start(problem, run)
     if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
     if run.options.text("variant") == "published" {

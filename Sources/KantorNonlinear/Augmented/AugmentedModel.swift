@@ -41,9 +41,7 @@ final class AugmentedModel {
     (n, m) = (problem.n, problem.m)
     usesProducts =
       problem.functions.jacobian == nil && problem.functions.jacobianTransposeProduct != nil
-    oracle = try NonlinearOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .forward,
-      matrixFree: usesProducts)
+    oracle = try NonlinearOracle(problem, run, scheme: .forward, matrixFree: usesProducts)
     numbers = try Buffer(count: try checkedSum(3 * n, 6 * m, of: "variables and rows"))
     var next = numbers.pointer
     func take(_ count: Int) -> Numbers {

@@ -96,8 +96,7 @@ struct BarrierSolve {
     self.problem = problem
     self.run = run
     tolerance = run.options.real("tolerance")
-    oracle = try NonlinearOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .forward)
+    oracle = try NonlinearOracle(problem, run, scheme: .forward)
   }
 
   private func source() throws(KantorError) -> HessianSource {

@@ -45,6 +45,16 @@ public final class NonlinearOracle {
     rowWork = try Buffer(count: problem.m)
   }
 
+  /// For a method: stops and the limit on evaluations are those of the run.
+  convenience init(
+    _ problem: NonlinearProblem, _ run: Run, scheme: Differences.Scheme = .central,
+    matrixFree: Bool = false
+  ) throws(KantorError) {
+    try self.init(
+      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: scheme,
+      matrixFree: matrixFree)
+  }
+
   // MARK: What there is
 
   public var offersGradient: Bool {

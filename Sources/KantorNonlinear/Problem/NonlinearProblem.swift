@@ -64,8 +64,10 @@ public final class NonlinearProblem: SealedProblem {
     }
     self.start = inside
     projected = moved
-    precondition(self.lower.count == n && self.upper.count == n)
-    precondition(self.constraintLower.count == m && self.constraintUpper.count == m)
+    guard
+      self.lower.count == n, self.upper.count == n,
+      self.constraintLower.count == m, self.constraintUpper.count == m
+    else { throw KantorError(.internal, "bounds of another size than their variables or rows") }
   }
 
   /// Whether rows or variables have bounds at all.

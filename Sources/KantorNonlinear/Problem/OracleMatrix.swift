@@ -11,6 +11,8 @@ public final class OracleMatrix {
   public let dense: Buffer<Double>?
   /// Nil when dense. Its values change with every evaluation.
   public let sparse: SparseMatrix?
+  /// All entries of the dense matrix, or those that the pattern has.
+  public let values: Buffer<Double>
 
   init(
     rows: Int, columns: Int, pattern: FunctionPattern?, isSymmetric: Bool = false
@@ -19,18 +21,12 @@ public final class OracleMatrix {
     self.columns = columns
     self.isSymmetric = isSymmetric
     if let pattern {
-      sparse = try pattern.makeMatrix()
-      dense = nil
+      let matrix = try pattern.makeMatrix()
+      (sparse, dense, values) = (matrix, nil, matrix.values)
     } else {
-      dense = try Buffer(count: try checkedProduct(rows, columns, of: "matrix"))
-      sparse = nil
+      let entries = try Buffer<Double>(count: try checkedProduct(rows, columns, of: "matrix"))
+      (sparse, dense, values) = (nil, entries, entries)
     }
-  }
-
-  public var values: Buffer<Double> {
-    if let dense { return dense }
-    if let sparse { return sparse.values }
-    preconditionFailure("a matrix is dense or sparse")
   }
 
   /// y += scale A x.

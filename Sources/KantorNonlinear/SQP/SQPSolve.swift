@@ -40,8 +40,7 @@ final class SQPSolve {
     self.problem = problem
     self.run = run
     tolerance = run.options.real("tolerance")
-    oracle = try NonlinearOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .forward)
+    oracle = try NonlinearOracle(problem, run, scheme: .forward)
     space = try SQPSpace(problem.n, problem.m)
     let wish = run.options.text("hessian")
     guard wish != "exact" || oracle.offersHessian else {

@@ -47,8 +47,7 @@ final class SketchedSolve {
     isPublished = run.options.text("variant") == "published"
     eta1 = run.options.real("eta1")
     eta2 = run.options.real("eta2")
-    oracle = try NonlinearOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: .central)
+    oracle = try NonlinearOracle(problem, run)
     system = try SaddleSystem(try oracle.hessianMatrix(), oracle.jacobianMatrix, run)
     solver = try SketchSolver(system, run, published: isPublished)
     x = try Buffer(count: n)

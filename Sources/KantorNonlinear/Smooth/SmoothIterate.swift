@@ -37,8 +37,7 @@ final class SmoothIterate {
     self.problem = problem
     self.run = run
     n = problem.n
-    oracle = try NonlinearOracle(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    oracle = try NonlinearOracle(problem, run)
     if let given = try run.start.vector("x", count: problem.n) {
       x = try given.copy()
     } else {
