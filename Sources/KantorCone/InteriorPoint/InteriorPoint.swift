@@ -131,9 +131,9 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
-    // The pivots that dependent rows leave are of the size of the proximal terms, and rounding
-    // swallows them at the end. A smaller shift does not keep them all; refinement takes it back.
-    system.shift = 3e-8
+    // The proximal terms keep pivots apart from zero, and those few that rounding swallows are
+    // replaced. A shift of all pivots would hide the directions in which multipliers are far away.
+    system.shift = 0
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
     let warm = try ProximalWarmStart(problem, form, start)

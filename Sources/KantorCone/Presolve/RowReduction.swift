@@ -49,6 +49,7 @@ final class RowReduction {
   private let rowSize: Buffer<Double>
   private let couples: Buffer<Bool>
   private let slack: Double
+  private let unit: Double
   private var rowList: [Int32] = []
   private var columnList: [Int32] = []
 
@@ -57,6 +58,7 @@ final class RowReduction {
 
   init(_ problem: ConeProblem, tolerance: Double) throws(KantorError) {
     self.problem = problem
+    unit = problem.units.primal
     let (n, m) = (problem.n, problem.m)
     slack = min(1e-9, 0.1 * tolerance)
     rows = try problem.a.transposed().matrix
@@ -70,7 +72,8 @@ final class RowReduction {
     value = try Buffer(count: n)
     inRow = try Buffer(count: m)
     inColumn = try Buffer(count: n)
-    rowSize = try Buffer(count: m)
+    // Data that stand for 0 may be rounded too.
+    rowSize = try Buffer(count: m, repeating: unit)
     couples = try Buffer(count: n, repeating: false)
     readLimits()
     readPatterns()
@@ -211,7 +214,7 @@ final class RowReduction {
     }
     let (least, most) = (low.value.pointer[j], high.value.pointer[j])
     if least >= most {
-      let size = max(abs(least), abs(most), rowSize.pointer[i] / abs(a))
+      let size = max(abs(least), abs(most), unit, rowSize.pointer[i] / abs(a))
       if least - most > slack * size {
         return contradiction([(low, j, -1), (high, j, 1)])
       }

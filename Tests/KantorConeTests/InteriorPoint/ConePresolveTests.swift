@@ -73,6 +73,11 @@ import Testing
       a: [[1, 0, 0], [-1, 0, 0], [0, 1, 1], [0, 3, 3]],
       b: [0.3, -(0.1 + 0.2), 0.3, 0.1 + 0.1 + 0.7], cones: "nonnegative 2, zero 2")
     #expect(try solve(sample, true).status == .solved)
+    // A right-hand side that stands for 0.
+    let zero = ConeSample(
+      p: [[1, 0], [0, 1]], q: [1, 2], a: [[1, 0], [1, 1], [0, -1], [0, 1]],
+      b: [0, -1.1e-16, 0, 5], cones: "zero 2, nonnegative 2")
+    #expect(try solve(zero, true).status == .solved)
   }
 
   @Test func unboundedStaysUnbounded() throws {
