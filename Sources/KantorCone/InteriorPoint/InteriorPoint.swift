@@ -45,8 +45,10 @@ public enum InteriorPoint: ConeMethod {
       + "with quadratic objectives (2024)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
+
+  public static let usesPresolve = true
 
   static let options: [OptionSpec] = [
     OptionSpec(
@@ -54,6 +56,7 @@ public enum InteriorPoint: ConeMethod {
       "Largest relative residual, cone violation and gap of a solved result."),
     OptionSpec(
       "max_iterations", .int(200, min: 1, max: .max), "Iterations after which the solve stops."),
+    ConePresolve.option,
   ]
 
   static let outputs: [FieldSpec] = [
