@@ -8,17 +8,27 @@ struct EmbeddingSolve {
   let run: Run
   let start: ConeStart
   private let tolerance: Double
+  private let canSplit: Bool
 
-  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart, canSplit: Bool = true) {
     self.problem = problem
     self.run = run
     self.start = start
+    self.canSplit = canSplit && run.options.flag("chordal")
     tolerance = run.options.real("tolerance")
   }
 
   func propose() throws(KantorError) -> ConeProposal {
     let form = try EmbeddingForm(problem)
     let plan = try SchurCondensation.best(form)
+    if canSplit,
+      let split = try ChordalSplit(
+        problem, below: plan?.work ?? .infinity, Interruption(run.monitor))
+    {
+      let inner = EmbeddingSolve(
+        split.problem, run, ConeStart(reuse: start.reuse), canSplit: false)
+      return try split.back(try inner.propose())
+    }
     guard let plan else { return try propose(form, nil) }
     let proposal = try propose(form, plan)
     // Condensing squares the condition; the whole matrix may do better where it is small.
