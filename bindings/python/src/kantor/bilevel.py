@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _abi
 from ._arrays import as_numbers, view_of
-from ._bilevel_functions import Constraints, Shapes, bundle
+from ._bilevel_functions import Constraints, Shapes, bundle, inner_product
 from ._errors import check, error
 from ._functions import calling
 from ._library import lib
@@ -91,6 +91,8 @@ def problem(
             lower, grad_lower, shapes, lower_rows, "lower", hvp_lower, cross_lower),
         "start_x": shapes.start_x.reshape(-1), "start_y": shapes.start_y.reshape(-1),
     }
+    if hvp_lower is not None:
+        fields["lower_product"] = inner_product(shapes, lower_rows, hvp_lower)
     for name, rows in (("upper", upper_rows), ("lower", lower_rows)):
         if rows.rows:
             fields[name + "_rows"] = rows.rows
