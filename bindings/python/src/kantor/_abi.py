@@ -319,6 +319,7 @@ PROTOTYPES = {
     "kantor_problem_seal": (c_int32, (_handle,)),
     "kantor_problem_free": (None, (_handle,)),
     "kantor_problem_method": (c_int32, (_handle, _memory, c_int64)),
+    "kantor_problem_set_problem": (c_int32, (_handle, _text, _handle, _text, _handle)),
     "kantor_problem_set_questions": (c_int32, (_handle, _text, _text)),
     "kantor_problem_set_real": (c_int32, (_handle, _text, c_double)),
     "kantor_problem_set_functions": (
