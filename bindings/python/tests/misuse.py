@@ -68,7 +68,7 @@ OPTIONAL = {
     ("kantor_settings_warm_start", "result"), ("kantor_settings_set_start", "array"),
     ("kantor_problem_set_array", "release"), ("kantor_problem_set_array", "owner"),
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
-    ("kantor_result_free", "result"),
+    ("kantor_result_free", "result"), ("kantor_result_save", "bytes"),
     *(("kantor_cone_bound", name) for name in ("x", "lower", "upper")),
     ("kantor_qp_dense", "workspace"), ("kantor_prox_apply", "value"),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
@@ -169,6 +169,11 @@ class World:
         self.memory = np.full(64, 7.0)
         self.whole = np.full(64, 7, np.int64)
         self.text = ctypes.create_string_buffer(b"untouched", 4096)
+        self.room = ctypes.create_string_buffer(1 << 14)
+        size = c_int64()
+        assert lib.kantor_result_save(
+            self.result, self.room, len(self.room), byref(size)) == 0
+        self.saved = self.room.raw[:size.value]
         self.made = []
 
     def close(self):
@@ -238,6 +243,10 @@ class World:
             ("kantor_solve_batch", "codes"): (ctypes.c_int32 * 1)(),
             ("kantor_settings_set_start", "array"): self.start,
             ("kantor_result_copy", "values"): self.memory.ctypes.data,
+            ("kantor_result_load", "bytes"): self.saved,
+            ("kantor_result_load", "size"): len(self.saved),
+            ("kantor_result_save", "bytes"): self.room,
+            ("kantor_result_save", "capacity"): len(self.room),
             ("kantor_transport_exact", "cost"): COST.ctypes.data,
             ("kantor_transport_exact", "n"): 2, ("kantor_transport_exact", "m"): 3,
             ("kantor_transport_exact", "count"): self.whole.ctypes.data + 320,

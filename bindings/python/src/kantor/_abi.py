@@ -373,6 +373,8 @@ PROTOTYPES = {
     "kantor_result_copy": (c_int32, (_handle, _text, _numbers, c_int64)),
     "kantor_result_field_count": (c_int64, (_handle,)),
     "kantor_result_field_describe": (c_int32, (_handle, c_int64, POINTER(FieldInfo))),
+    "kantor_result_save": (c_int32, (_handle, c_void_p, c_int64, _int_out)),
+    "kantor_result_load": (c_int32, (c_void_p, c_int64, _handle_out)),
     "kantor_result_jvp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     "kantor_result_vjp": (c_int32, (_handle, c_int64, _texts, _array, c_int64, _texts, _array)),
     # bilevel.h
