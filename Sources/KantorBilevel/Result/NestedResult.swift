@@ -166,7 +166,8 @@ enum NestedResult {
     fields.add("reason", reason.rawValue)
     addFigures(&fields, proposal, run)
     let why = proposal.complaint.map { ": \($0)" } ?? ""
-    fields.add("message", "\(ended.name): F(x, z(x)) is not defined at x = \(x)\(why)")
+    let what = run.monitor.stop == nil ? "is not defined" : "was not evaluated"
+    fields.add("message", "\(ended.name): F(x, z(x)) \(what) at x = \(x)\(why)")
     fields.add("x", Tensor(proposal.x))
     return Result(spec: ImplicitProgramming.spec, status: ended, fields: fields)
   }
