@@ -154,6 +154,10 @@ BILEVEL_FIRST = (
     "NumPy F2SA, published steps", "Kantor bilevel f2sa", "Kantor bilevel penalty",
     "Kantor bilevel lv_hba",
 )
+BILEVEL_LAYER = (
+    "SciPy L-BFGS-B, implicit derivative by hand",
+    "JAXopt projected gradient, implicit differentiation", "Kantor nested, cone",
+)
 
 
 def bilevel(name, title, kind, n, **more):
@@ -322,6 +326,8 @@ CASES = [
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
             600),
+    Case("bilevel-layer-30", "returns of 30 assets learned from a portfolio, to 1e-5", "bilevel",
+         {"kind": "layer_portfolio", "n": 30}, BILEVEL_LAYER, 1e-5),
     prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
          rows=1000),
     prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",

@@ -18,9 +18,12 @@ class BarrierBlock: ConeBlock {
   let gradient: Buffer<Double>
   let hessian: Buffer<Double>
   private let scaling: Buffer<Double>
+  /// Cholesky factors of the Hessian and, once asked for, of H.
   private let factor: Buffer<Double>
+  private let scalingFactor: Buffer<Double>
   private let work: Buffer<Double>
   private var hasFactor = false
+  private var hasScalingFactor = false
   private var slots = 0..<0
 
   init(row: Int, size: Int) throws(KantorError) {
@@ -29,6 +32,7 @@ class BarrierBlock: ConeBlock {
     hessian = try Buffer(count: square)
     scaling = try Buffer(count: square)
     factor = try Buffer(count: square)
+    scalingFactor = try Buffer(count: square)
     work = try Buffer(count: 5 * size)
     super.init(row: row, count: size)
   }
@@ -57,7 +61,8 @@ class BarrierBlock: ConeBlock {
   override func updateScaling(_ s: Given, _ z: Given, mu: Double, dual: Bool) -> Bool {
     guard holdsPrimal(s), holdsDual(z) else { return false }
     derive(z)
-    hasFactor = makeFactor()
+    hasFactor = makeFactor(hessian, factor)
+    hasScalingFactor = false
     if dual || count != 3 || !primalDual(s, z) {
       for e in 0..<(count * count) { scaling.pointer[e] = mu * hessian.pointer[e] }
     }
@@ -126,21 +131,21 @@ class BarrierBlock: ConeBlock {
   }
 
   override func combined(
-    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
   ) {
     for i in 0..<count { c[i] = s[i] + sigmaMu * gradient.pointer[i] }
     guard hasFactor else { return }
     let (u, correction) = (work.pointer, work.pointer + count)
-    solveFactor(ds, into: u)
+    solveFactor(factor, ds, into: u)
     third(z, u, dz, into: correction)
     for i in 0..<count where !correction[i].isFinite { return }
-    for i in 0..<count { c[i] -= correction[i] }
+    for i in 0..<count { c[i] -= weight * correction[i] }
   }
 
-  /// Cholesky factor of the Hessian.
-  private func makeFactor() -> Bool {
-    let (n, l) = (count, factor.pointer)
-    l.update(from: hessian.pointer, count: n * n)
+  /// Cholesky factor of a matrix.
+  private func makeFactor(_ a: Buffer<Double>, _ out: Buffer<Double>) -> Bool {
+    let (n, l) = (count, out.pointer)
+    l.update(from: a.pointer, count: n * n)
     for j in 0..<n {
       for k in 0..<j {
         let t = l[k &* n &+ j]
@@ -154,16 +159,57 @@ class BarrierBlock: ConeBlock {
     return true
   }
 
-  private func solveFactor(_ b: Given, into x: Entries) {
+  /// x <- L^-1 x, from its entry `first` on: those before are 0.
+  private func forward(_ factor: Buffer<Double>, _ x: Entries, first: Int = 0) {
     let (n, l) = (count, factor.pointer)
-    for i in 0..<n { x[i] = b[i] }
-    for j in 0..<n {
+    for j in first..<n {
       x[j] /= l[j &* n &+ j]
       for i in (j + 1)..<max(n, j + 1) { x[i] -= l[j &* n &+ i] * x[j] }
     }
+  }
+
+  private func solveFactor(_ factor: Buffer<Double>, _ b: Given, into x: Entries) {
+    let (n, l) = (count, factor.pointer)
+    for i in 0..<n { x[i] = b[i] }
+    forward(factor, x)
     for j in stride(from: n - 1, through: 0, by: -1) {
       for i in (j + 1)..<max(n, j + 1) { x[j] -= l[j &* n &+ i] * x[i] }
       x[j] /= l[j &* n &+ j]
+    }
+  }
+
+  // MARK: Parts of the scaling
+
+  /// The factor of H; NaN where there is none, which the system's factor then finds.
+  private func needScalingFactor() {
+    if hasScalingFactor { return }
+    hasScalingFactor = true
+    if !makeFactor(scaling, scalingFactor) { scalingFactor.fill(.nan) }
+  }
+
+  override func applyInverse(_ v: Given, into out: Entries) {
+    needScalingFactor()
+    solveFactor(scalingFactor, v, into: out)
+  }
+
+  override var rank: Int { count }
+
+  /// H = LL' is the sum over the columns of L, H^-1 that over the rows of L^-1.
+  override func parts(inverse: Bool, _ d: Entries, _ vectors: Entries) {
+    needScalingFactor()
+    let (n, l) = (count, scalingFactor.pointer)
+    for i in 0..<n { d[i] = 0 }
+    let column = work.pointer
+    for j in 0..<n {
+      for i in 0..<n { column[i] = i == j ? 1 : 0 }
+      if inverse { forward(scalingFactor, column, first: j) }
+      for i in 0..<n {
+        if inverse {
+          vectors[i &* n &+ j] = column[i]
+        } else {
+          vectors[j &* n &+ i] = i < j ? 0 : l[j &* n &+ i]
+        }
+      }
     }
   }
 

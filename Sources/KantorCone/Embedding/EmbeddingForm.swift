@@ -3,7 +3,8 @@ import KantorCore
 import KantorNumerics
 
 /// A cone program as the embedding takes it: scaled; boxes split into their sides, rotated cones
-/// turned, rows without limits dropped. Equations come first, then inequalities, then the cones.
+/// turned, rows without limits dropped. Equations come first, then inequalities, then the cones,
+/// psd ones last.
 struct EmbeddingForm {
   let n: Int
   let m: Int
@@ -149,8 +150,12 @@ private struct ConeReader {
         place(item.row, item.factor)
       }
     }
-    for (k, cone) in problem.cones.enumerated() where !(cone.isLinear || isHalfLine(cone)) {
-      try readCone(cone, problem.rowStarts[k])
+    for takesMatrices in [false, true] {
+      for (k, cone) in problem.cones.enumerated() where !(cone.isLinear || isHalfLine(cone)) {
+        var isMatrix = false
+        if case .psd = cone { isMatrix = true }
+        if isMatrix == takesMatrices { try readCone(cone, problem.rowStarts[k]) }
+      }
     }
     return (blocks, map)
   }

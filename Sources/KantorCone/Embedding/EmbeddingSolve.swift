@@ -8,17 +8,28 @@ struct EmbeddingSolve {
   let run: Run
   let start: ConeStart
   private let tolerance: Double
+  /// Whether this is the program of a `ChordalSplit`, in which what several cliques miss adds up.
+  private let isSplit: Bool
 
-  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart, isSplit: Bool = false) {
     self.problem = problem
     self.run = run
     self.start = start
+    self.isSplit = isSplit
     tolerance = run.options.real("tolerance")
   }
 
   func propose() throws(KantorError) -> ConeProposal {
     let form = try EmbeddingForm(problem)
     let plan = try SchurCondensation.best(form)
+    if !isSplit, run.options.flag("chordal"),
+      let split = try ChordalSplit(
+        problem, below: plan?.work ?? .infinity, Interruption(run.monitor))
+    {
+      let inner = EmbeddingSolve(
+        split.problem, run, ConeStart(reuse: start.reuse), isSplit: true)
+      return try split.back(try inner.propose())
+    }
     guard let plan else { return try propose(form, nil) }
     let proposal = try propose(form, plan)
     // Condensing squares the condition; the whole matrix may do better where it is small.
@@ -50,7 +61,7 @@ struct EmbeddingSolve {
     guard let system = try system(form, plan, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
-      problem, form, system, run.monitor, tolerance: 0.5 * tolerance,
+      problem, form, system, run.monitor, tolerance: (isSplit ? 0.05 : 0.5) * tolerance,
       iterations: run.monitor.iterations)
     let warm = try EmbeddingWarmStart(problem, form, start)
     let outcome = try loop.run(from: warm)
@@ -92,7 +103,8 @@ struct EmbeddingSolve {
     let bare = ConeProblem(
       p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
       b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = EmbeddingSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
+    let inner = EmbeddingSolve(
+      bare, Run(options: run.options, monitor: run.monitor), ConeStart(), isSplit: isSplit)
     let proposal = try inner.propose()
     return proposal.claim == .infeasible ? proposal.z : nil
   }

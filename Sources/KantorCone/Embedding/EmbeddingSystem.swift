@@ -7,6 +7,9 @@ protocol EmbeddingSystem: AnyObject {
   var entries: Int { get }
   /// What a later solve of the same pattern may use.
   var analysis: KKTAnalysis? { get }
+  /// True when solves meet the rows of A x - H z = bottom only nearly: what is missing goes to the
+  /// slacks, so that A x + s = b keeps.
+  var leavesRows: Bool { get }
   /// False when the host asked to stop or the numbers broke down.
   func refactor(_ interruption: Interruption) -> Bool
   func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool
@@ -48,6 +51,7 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
 
   var entries: Int { system.shared.analysis.factorEntries }
   var analysis: KKTAnalysis? { system.shared }
+  var leavesRows: Bool { false }
 
   func refactor(_ interruption: Interruption) -> Bool {
     for block in form.blocks { block.write(system, at: form.n + block.row) }

@@ -30,11 +30,11 @@ import KantorNumerics
 /// checker. An `infeasible` or `unbounded` one carries a ray.
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
-/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless the program is a
-/// pure semidefinite one, which a dense matrix of the order of its variables, or of its other
-/// rows, condenses (`SchurCondensation`).
+/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless a dense matrix of
+/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), or sparse
+/// cones fall into small ones (`ChordalSplit`).
 ///
-/// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting;
+/// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting; fukuda2001exploiting;
 /// mehrotra1992implementation; ruiz2001scaling.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
@@ -57,6 +57,9 @@ public enum InteriorPoint: ConeMethod {
     OptionSpec(
       "max_iterations", .int(200, min: 1, max: .max), "Iterations after which the solve stops."),
     ConePresolve.option,
+    OptionSpec(
+      "chordal", .flag(true),
+      "Whether sparse psd cones may be split into smaller ones, where that is cheaper."),
   ]
 
   static let outputs: [FieldSpec] = [
@@ -81,8 +84,8 @@ struct ConeStart {
   let z: Buffer<Double>?
   let reuse: ConeReuse?
 
-  /// None.
-  init() { (x, s, z, reuse) = (nil, nil, nil, nil) }
+  /// No point.
+  init(reuse: ConeReuse? = nil) { (x, s, z, self.reuse) = (nil, nil, nil, reuse) }
 
   init(_ problem: ConeProblem, _ run: Run) throws(KantorError) {
     x = try run.start.vector("x", count: problem.n)

@@ -25,8 +25,9 @@ public enum ForwardReflectedBackward: InclusionMethod {
     source: "Y. Malitsky and M. K. Tam, A forward-backward splitting method for monotone "
       + "inclusions without cocoercivity (2020)",
     guarantee: CommonChoices.residualGuarantee,
-    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force],
-    outputs: [CommonChoices.stepOutput])
+    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
+      + CommonChoices.acceleration("anderson"),
+    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -36,14 +37,15 @@ public enum ForwardReflectedBackward: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try ForwardReflectedSteps(oracle, step: eta, isFixed: proven.isFixed)
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class ForwardReflectedSteps: Iteration {
+final class ForwardReflectedSteps: FixedPointIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -103,6 +105,18 @@ final class ForwardReflectedSteps: Iteration {
     z.update(from: w, count: n)
     f.update(from: nextValue.pointer, count: n)
     return .fine
+  }
+
+  /// z, and F at the point before, as long as a step.
+  var order: Int { 2 * n }
+
+  func readState(into w: Vectors.Out) {
+    w.update(from: point.pointer, count: n)
+    for i in 0..<n { w[n + i] = before * oldValue.pointer[i] }
+  }
+
+  func jump(to w: Vectors.Point) {
+    for i in 0..<n { oldValue.pointer[i] = w[n + i] / before }
   }
 
   func resume(_ reason: Resumption) -> Bool {

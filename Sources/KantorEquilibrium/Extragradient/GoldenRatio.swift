@@ -30,8 +30,8 @@ public enum GoldenRatio: InclusionMethod {
     options: CommonChoices.stops + [
       OptionSpec(
         "largest_step", .real(1e6, min: 1e-12, max: 1e12), "No step is longer.", advanced: true)
-    ],
-    outputs: [CommonChoices.stepOutput])
+    ] + CommonChoices.acceleration(),
+    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -39,17 +39,19 @@ public enum GoldenRatio: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try GoldenRatioSteps(oracle, largest: run.options.real("largest_step"))
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class GoldenRatioSteps: Iteration {
+final class GoldenRatioSteps: FixedPointIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta = 1.0
+  private var firstEta = 1.0
   private var theta = 1.0
   private var largest: Double
   private let oracle: Oracle
@@ -78,11 +80,13 @@ final class GoldenRatioSteps: Iteration {
     oldValue.pointer.update(from: value.pointer, count: n)
     if let l = oracle.problem.lipschitz {
       eta = min(0.5 * Self.phi / l, largest)
+      firstEta = eta
       return true
     }
     guard let slope = try Probe.lipschitz(oracle, point, value, oldValue) else { return false }
     oldValue.pointer.update(from: value.pointer, count: n)
     eta = min(0.5 * Self.phi / slope, largest)
+    firstEta = eta
     return true
   }
 
@@ -108,6 +112,22 @@ final class GoldenRatioSteps: Iteration {
     guard case .fine = outcome else { return outcome }
     return try oracle.value(at: z, into: f)
   }
+
+  /// Steps that change all the time are those of no one map: that of z <- prox(z - eta F(z)) with
+  /// the first step is taken instead.
+  func readImage(
+    of w: Vectors.Out, into image: Vectors.Out
+  ) throws(KantorError) -> Bool {
+    let (z, f) = (point.pointer, value.pointer)
+    for i in 0..<n {
+      w[i] = z[i]
+      image[i] = z[i] - firstEta * f[i]
+    }
+    guard case .fine = try oracle.prox(image, step: firstEta) else { return false }
+    return true
+  }
+
+  func jump(to w: Vectors.Point) { mean.pointer.update(from: w, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     mean.pointer.update(from: point.pointer, count: n)

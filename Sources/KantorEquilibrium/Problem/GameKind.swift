@@ -6,7 +6,7 @@ public enum GameKind {
   public static let kind = ProblemKind(
     name: "game",
     summary: "Nash equilibria of N players by the gradients of their costs in their own variables.",
-    fields: fields, seal: seal, defaultMethod: { _ in "fast_extragradient" })
+    fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   static let fields: [FieldSpec] =
     [

@@ -21,13 +21,13 @@ public enum InclusionKind {
         "Number of components of which F is the mean; needed with 'batch_map'."),
     ] + TermParser.specs("prox", "The term g") + InclusionFields.shared
 
-  /// Long sums that the host calls cocoercive pay for sampling; everything else goes by the method
-  /// with the best rate of its last iterate.
+  /// Long sums that the host calls cocoercive pay for sampling, and what it calls nonmonotone has
+  /// one method that is proven; everything else goes by the one that needs the fewest calls of F.
   static func defaultMethod(_ sealed: any SealedProblem) -> String {
-    guard let problem = sealed as? InclusionProblem, problem.components >= 1000,
-      (problem.comonotone ?? 0) > 0
-    else { return "fast_extragradient" }
-    return "variance_reduced_halpern"
+    guard let problem = sealed as? InclusionProblem else { return "forward_reflected_backward" }
+    let r = problem.comonotone ?? 0
+    if r > 0, problem.components >= 1000 { return "variance_reduced_halpern" }
+    return r < 0 ? "fast_extragradient" : "forward_reflected_backward"
   }
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {

@@ -5,7 +5,7 @@ public enum SaddleKind {
   public static let kind = ProblemKind(
     name: "saddle",
     summary: "Saddle points: min over x, max over y of phi(x, y) + g(x) - h(y), by gradients.",
-    fields: fields, seal: seal, defaultMethod: { _ in "fast_extragradient" })
+    fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   private static let members: [Functions.Member] = [
     .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox,

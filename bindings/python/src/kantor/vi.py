@@ -60,8 +60,8 @@ def solve(
         Number of components of a finite sum.
     method : str, optional
         A method of ``kantor.methods("inclusion")``; None:
-        ``"fast_extragradient"``, and ``"variance_reduced_halpern"`` for cocoercive sums of 1000
-        components or more.
+        ``"forward_reflected_backward"``; ``"fast_extragradient"`` for negative ``comonotone``,
+        ``"variance_reduced_halpern"`` for cocoercive sums of 1000 components or more.
     comonotone : float, optional
         A number r with <F(x) - F(y), x - y> >= r ||F(x) - F(y)||^2: 0 for monotone, positive for
         cocoercive, negative for weakly nonmonotone F.
@@ -89,8 +89,8 @@ def solve(
 
     Notes
     -----
-    Source of the default method: S. Lee and D. Kim, Fast extra gradient methods for smooth
-    structured nonconvex-nonconcave minimax problems (2021).
+    Source of the default method: Y. Malitsky and M. K. Tam, A forward-backward splitting method
+    for monotone inclusions without cocoercivity (2020).
 
     Examples
     --------
