@@ -8,6 +8,7 @@ import numpy as np
 
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import nonlinear_problems
 import operators
@@ -228,4 +229,4 @@ assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
 GENERATORS |= bilevel_problems.GENERATORS | operators.GENERATORS
 GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
-GENERATORS |= curves.GENERATORS
+GENERATORS |= curves.GENERATORS | conic_problems.GENERATORS
