@@ -153,8 +153,8 @@ struct EmbeddingWarmStart {
     x = try Buffer(count: form.n)
     s = try Buffer(count: form.m)
     z = try Buffer(count: form.m)
-    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.scale.objective)
-    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / d[j] }
+    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.objective)
+    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / (d[j] * form.unit) }
     // The rows of a box share a multiplier: its positive part belongs to the lower side.
     for i in 0..<problem.m {
       let isSplit: Bool

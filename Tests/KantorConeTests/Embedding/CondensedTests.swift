@@ -21,7 +21,6 @@ import Testing
       KnownOptimum.secondOrder(size: 3, &numbers), KnownOptimum.secondOrder(size: 6, &numbers),
       KnownOptimum.inactive("exponential", [-1, 1, 1]),
       KnownOptimum.inactive("power 0.3", [1, 1, 0.2]),
-      KnownOptimum.inactive("generalized_power 2 0.25 0.75", [1, 1, 0.1, 0.2]),
     ]
   }
 
