@@ -103,6 +103,14 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+CONIC = ("Clarabel (conic)", "SCS (conic)", "Kantor interior_point (conic)")
+
+
+def conic(name, kind, title, n, tolerance=1e-7, contestants=CONIC, **more):
+    return Case(f"cone-{name}-{kind}-{n}", f"{title}, n = {n}, to {tolerance:g}", "conic",
+                {"kind": f"conic_{kind}", "n": n}, contestants, tolerance, **more)
+
+
 def curve(family, kind, title, n, contestants, **more):
     return Case(
         f"nlp-{family}-{kind}-{n}", f"{title}, n = {n}, gradient to 1e-8 of the first", "curves",
@@ -296,6 +304,16 @@ CASES = [
     cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
     cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
                is_quick=False),
+    conic("socp", "robust", "robust linear program, n variables, 2 n ellipsoids", 60),
+    conic("socp", "group_lasso", "group lasso, n coefficients in groups of ten", 400),
+    conic("sdp", "max_cut", "maximum cut, entries as variables", 100),
+    conic("sdp", "max_cut_sparse", "maximum cut of a sparse graph, its dual", 200),
+    conic("sdp", "inequality", "inequality of n dense matrices of side n", 60),
+    conic("sdp", "lipschitz", "Lipschitz bound of a layer of n units", 60),
+    conic("sdp", "clustering", "relaxation of K-means, n points", 40),
+    conic("sdp", "band", "matrix inequality in a band, side n", 200),
+    conic("exponential", "logistic", "sparse logistic regression, n samples", 1000),
+    conic("exponential", "geometric", "geometric program, n variables", 60),
     Case("gromov-300", "Gromov-Wasserstein, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300},
          ("POT gromov_wasserstein", "Kantor gromov_conditional_gradient"), 1e-7),

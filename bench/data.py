@@ -9,6 +9,7 @@ import numpy as np
 import bilevel_layers
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import nonlinear_problems
 import operators
@@ -230,4 +231,4 @@ GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
 GENERATORS |= (
     bilevel_problems.GENERATORS | bilevel_layers.GENERATORS | operators.GENERATORS)
 GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
-GENERATORS |= curves.GENERATORS
+GENERATORS |= curves.GENERATORS | conic_problems.GENERATORS

@@ -88,14 +88,11 @@ struct ChordalSplit {
       }
       starts.pointer[j + 1] = t
     }
-    // Indices beyond the last entry are not looked at.
-    let exact = try Buffer<Int32>(copying: indices.pointer, count: t)
+    // What lies beyond the last entry is not looked at.
     let pattern = SparseMatrix(
-      rows: side, columns: side, starts: starts, indices: exact,
-      values: try Buffer(count: t, repeating: 1))
-    return try withExtendedLifetime(indices) { () throws(KantorError) in
-      try CliqueTree(pattern, interruption)
-    }
+      rows: side, columns: side, starts: starts, indices: indices,
+      values: try Buffer(count: count + side))
+    return try CliqueTree(pattern, interruption)
   }
 
   // MARK: The split program

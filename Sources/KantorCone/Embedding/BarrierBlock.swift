@@ -22,6 +22,7 @@ class BarrierBlock: ConeBlock {
   private let factor: Buffer<Double>
   private let scalingFactor: Buffer<Double>
   private let work: Buffer<Double>
+  private var isFactored = false
   private var hasFactor = false
   private var hasScalingFactor = false
   private var slots = 0..<0
@@ -47,6 +48,17 @@ class BarrierBlock: ConeBlock {
   func derive(_ z: Given) {}
   /// The gradient of f at s: its negative is the point of the dual cone whose gradient is -s.
   func primalGradient(_ s: Given, into out: Entries) {}
+  /// x = (Hess f*(z))^-1 b; false where the numbers do not allow that. By default with the factor
+  /// of `hessian`.
+  func solveHessian(_ z: Given, _ b: Given, into x: Entries) -> Bool {
+    if !isFactored {
+      isFactored = true
+      hasFactor = makeFactor(hessian, factor)
+    }
+    guard hasFactor else { return false }
+    solveFactor(factor, b, into: x)
+    return true
+  }
   /// Half the third derivative of f* at z along u and v.
   func third(_ z: Given, _ u: Given, _ v: Given, into out: Entries) {}
 
@@ -61,8 +73,7 @@ class BarrierBlock: ConeBlock {
   override func updateScaling(_ s: Given, _ z: Given, mu: Double, dual: Bool) -> Bool {
     guard holdsPrimal(s), holdsDual(z) else { return false }
     derive(z)
-    hasFactor = makeFactor(hessian, factor)
-    hasScalingFactor = false
+    (isFactored, hasScalingFactor) = (false, false)
     if dual || count != 3 || !primalDual(s, z) {
       for e in 0..<(count * count) { scaling.pointer[e] = mu * hessian.pointer[e] }
     }
@@ -72,8 +83,8 @@ class BarrierBlock: ConeBlock {
 
   /// False when H cannot be told from mu Hess f*.
   private func primalDual(_ s: Given, _ z: Given) -> Bool {
-    let (g, h, out) = (gradient.pointer, hessian.pointer, scaling.pointer)
-    let (zt, hzt, y, ds, dz) = (
+    let (g, out) = (gradient.pointer, scaling.pointer)
+    let (zt, u, a, ds, dz) = (
       work.pointer, work.pointer + 3, work.pointer + 6, work.pointer + 9, work.pointer + 12)
     primalGradient(s, into: zt)
     var (sz, gz) = (0.0, 0.0)
@@ -81,39 +92,27 @@ class BarrierBlock: ConeBlock {
       sz += s[i] * z[i]
       gz += g[i] * zt[i]
     }
-    let (mu, inverse) = (sz / 3, gz / 3)
-    var product = 0.0
+    let mu = sz / 3
+    var dsdz = 0.0
     for i in 0..<3 {
       ds[i] = s[i] + mu * g[i]
       dz[i] = z[i] + mu * zt[i]
-      hzt[i] = h[i] * zt[0] + h[3 + i] * zt[1] + h[6 + i] * zt[2]
-      product += zt[i] * hzt[i]
-    }
-    let (first, second) = (mu * inverse - 1, product - 3 * inverse * inverse)
-    var dsdz = 0.0
-    for i in 0..<3 {
       dsdz += ds[i] * dz[i]
-      y[i] = inverse * g[i] - hzt[i]
     }
-    guard abs(first) > 1.5e-8, abs(second) > 2.3e-16, sz > 0, dsdz > 0, dsdz.isFinite else {
-      return false
-    }
-    var square = 0.0
-    for j in 0..<3 {
-      for i in 0..<3 {
-        let rest = h[j * 3 + i] - g[i] * g[j] / 3 - y[i] * y[j] / second
-        square += rest * rest
-      }
-    }
-    let t = mu * square.squareRoot()
+    // mu_s mu_z = 1 on the central path, where both terms coincide.
+    guard abs(mu * gz / 3 - 1) > 1.5e-8, sz > 0, dsdz > 0, dsdz.isFinite else { return false }
     // What is orthogonal to z and to zt.
-    let a = y
     a[0] = z[1] * zt[2] - z[2] * zt[1]
     a[1] = z[2] * zt[0] - z[0] * zt[2]
     a[2] = z[0] * zt[1] - z[1] * zt[0]
     let length = (a[0] * a[0] + a[1] * a[1] + a[2] * a[2]).squareRoot()
-    guard length > 0, t.isFinite else { return false }
+    guard length > 0 else { return false }
     for i in 0..<3 { a[i] /= length }
+    // mu times what the Hessian has beyond the images of z and zt is t aa'. By the inverse of the
+    // Hessian it comes without the difference, which cancels.
+    guard solveHessian(z, a, into: u) else { return false }
+    let t = mu / (a[0] * u[0] + a[1] * u[1] + a[2] * u[2])
+    guard t > 0, t.isFinite else { return false }
     for j in 0..<3 {
       for i in 0..<3 {
         out[j * 3 + i] = s[i] * s[j] / sz + ds[i] * ds[j] / dsdz + t * a[i] * a[j]
@@ -134,9 +133,8 @@ class BarrierBlock: ConeBlock {
     _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
   ) {
     for i in 0..<count { c[i] = s[i] + sigmaMu * gradient.pointer[i] }
-    guard hasFactor else { return }
     let (u, correction) = (work.pointer, work.pointer + count)
-    solveFactor(factor, ds, into: u)
+    guard solveHessian(z, ds, into: u) else { return }
     third(z, u, dz, into: correction)
     for i in 0..<count where !correction[i].isFinite { return }
     for i in 0..<count { c[i] -= weight * correction[i] }
@@ -228,7 +226,7 @@ class BarrierBlock: ConeBlock {
     while t > 1e-5 {
       for i in 0..<count { trial[i] = v[i] + t * d[i] }
       if holds(trial) { return t }
-      t *= 0.8
+      t *= 0.9
     }
     return 0
   }

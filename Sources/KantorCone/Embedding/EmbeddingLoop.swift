@@ -25,7 +25,7 @@ final class EmbeddingLoop {
 
   private static let leastStep = 1e-4
   /// A primal-dual scaling that allows no more than this gives way to the dual one.
-  private static let leastPrimalDualStep = 0.3
+  private static let leastPrimalDualStep = 0.1
 
   init(
     _ problem: ConeProblem, _ form: EmbeddingForm, _ system: any EmbeddingSystem,

@@ -28,12 +28,25 @@ struct EmbeddingSolve {
     {
       let inner = EmbeddingSolve(
         split.problem, run, ConeStart(reuse: start.reuse), isSplit: true)
-      return try split.back(try inner.propose())
+      let proposal = try split.back(try inner.propose())
+      return try better(proposal, ifBelow: Self.cheap, plan?.work ?? .infinity) {
+        () throws(KantorError) in try propose(form, plan)
+      }
     }
     guard let plan else { return try propose(form, nil) }
-    let proposal = try propose(form, plan)
     // Condensing squares the condition; the whole matrix may do better where it is small.
-    guard proposal.claim == .point, run.monitor.stop == nil, plan.wholeWork < Self.cheap else {
+    return try better(try propose(form, plan), ifBelow: Self.cheap, plan.wholeWork) {
+      () throws(KantorError) in try propose(form, nil)
+    }
+  }
+
+  /// The proposal, unless it misses the tolerance, another way takes less than `limit`
+  /// multiplications in an iteration, and what comes of that is better.
+  private func better(
+    _ proposal: ConeProposal, ifBelow limit: Double, _ work: Double,
+    than other: () throws(KantorError) -> ConeProposal
+  ) throws(KantorError) -> ConeProposal {
+    guard proposal.claim == .point, run.monitor.stop == nil, work < limit else {
       return proposal
     }
     let check = ConeCheck(problem)
@@ -41,13 +54,13 @@ struct EmbeddingSolve {
       x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer
     ).worst
     if worst <= tolerance { return proposal }
-    let other = try propose(form, nil)
-    guard other.claim == .point else { return other }
+    let second = try other()
+    guard second.claim == .point else { return second }
     let its = try check.certify(
-      x: other.x.pointer, s: other.s.pointer, z: other.z.pointer
+      x: second.x.pointer, s: second.s.pointer, z: second.z.pointer
     ).worst
-    return withExtendedLifetime((proposal, other)) {
-      its < worst || worst.isNaN ? other : proposal
+    return withExtendedLifetime((proposal, second)) {
+      its < worst || worst.isNaN ? second : proposal
     }
   }
 
@@ -93,7 +106,8 @@ struct EmbeddingSolve {
   ) throws(KantorError) -> (any EmbeddingSystem)? {
     if let plan { return try SchurSystem(form, plan, threads: run.threads) }
     return try SparseEmbeddingSystem(
-      form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
+      form, reuse: start.reuse?.embedding, isPatient: isSplit, threads: run.threads,
+      interruption: interruption)
   }
 
   /// A direction in which the objective falls says nothing when no point is feasible: the program
@@ -139,8 +153,8 @@ struct EmbeddingWarmStart {
     x = try Buffer(count: form.n)
     s = try Buffer(count: form.m)
     z = try Buffer(count: form.m)
-    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.scale.objective)
-    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / d[j] }
+    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.objective)
+    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / (d[j] * form.unit) }
     // The rows of a box share a multiplier: its positive part belongs to the lower side.
     for i in 0..<problem.m {
       let isSplit: Bool

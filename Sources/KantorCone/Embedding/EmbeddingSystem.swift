@@ -22,9 +22,11 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
   private let right: Buffer<Double>
   private let left: Buffer<Double>
 
-  /// Nil when the host asked to stop.
+  /// Nil when the host asked to stop. `isPatient` has larger shifts, which more rounds of
+  /// refinement take back: for many psd cones, whose H span more digits than there are.
   init?(
-    _ form: EmbeddingForm, reuse: KKTAnalysis?, threads: Int, interruption: Interruption
+    _ form: EmbeddingForm, reuse: KKTAnalysis?, isPatient: Bool, threads: Int,
+    interruption: Interruption
   ) throws(KantorError) {
     self.form = form
     var signs: [Int8] = []
@@ -41,9 +43,10 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
     }
     guard
       let system = try KKTSystem(
-        p: form.p, a: form.a, extra: extra, reuse: reuse, threads: threads,
-        interruption: interruption)
+        p: form.p, a: form.a, extra: extra, reuse: reuse, rounds: isPatient ? 15 : 5,
+        leastGain: isPatient ? 1.5 : 5, threads: threads, interruption: interruption)
     else { return nil }
+    if isPatient { system.shift = 1e-7 }
     self.system = system
     right = try Buffer(count: system.order)
     left = try Buffer(count: system.order)

@@ -23,7 +23,7 @@ final class SchurMatrices {
   /// are cheaper.
   private let stack: Buffer<Double>
   private let strip: Buffer<Double>
-  private let product: MatrixProduct
+  private let products: MatrixProduct?
 
   private static let stripRows = 96
 
@@ -65,17 +65,19 @@ final class SchurMatrices {
     whole = try Buffer(count: side * side)
     touched = try Buffer(count: side)
     self.active = active
-    product = try MatrixProduct(threads: threads)
     let sizes = active.map { starts.pointer[$0 + 1] - starts.pointer[$0] }
     guard Self.prefersStack(sizes, side: side) else {
       stack = try Buffer(count: 0)
       strip = try Buffer(count: 0)
+      products = nil
       return
     }
     stack = try Buffer(
       count: try checkedProduct(active.count, block.count, of: "condensed system"))
     strip = try Buffer(count: Self.stripRows * active.count)
     // The first product takes the memory for packing.
+    let product = try MatrixProduct(threads: threads)
+    products = product
     try product.multiply(
       MatrixView(stack.pointer, rows: 1, columns: block.count),
       MatrixView(stack.pointer, rows: active.count, columns: block.count).transposed,
@@ -121,7 +123,7 @@ final class SchurMatrices {
     for first in stride(from: 0, to: rows, by: Self.stripRows) {
       let height = min(Self.stripRows, rows - first)
       let width = rows - first
-      let done = try? product.multiply(
+      let done = try? products?.multiply(
         MatrixView(stack.pointer + first * columns, rows: height, columns: columns),
         MatrixView(stack.pointer + first * columns, rows: width, columns: columns).transposed,
         into: strip.pointer, beat: { !interruption.beat() })

@@ -16,7 +16,7 @@ public final class SquareKernels {
   private let integers: Buffer<Int32>
   private let values: Buffer<Double>
   private let side: Int32
-  private let product: MatrixProduct
+  private let product: MatrixProduct?
 
   /// Largest order that is left to plain loops.
   public static let smallOrder = 16
@@ -27,9 +27,8 @@ public final class SquareKernels {
     let size = try checkedProduct(n, n, of: "matrix")
     values = try Buffer(count: n)
     side = try DenseLibrary.int32(n, "order")
-    product = try MatrixProduct()
     guard n > Self.smallOrder else {
-      library = nil
+      (library, product) = (nil, nil)
       spectrum = try SymmetricSpectrum(order: n)
       work = try Buffer(count: size)
       integers = try Buffer(count: 0)
@@ -55,6 +54,8 @@ public final class SquareKernels {
     _ = try DenseLibrary.int32(most, "\(what): work memory")
     work = try Buffer(count: most)
     // The first product takes the memory for packing.
+    let product = try MatrixProduct()
+    self.product = product
     let square = try Buffer<Double>(count: size)
     try product.multiply(
       MatrixView(square.pointer, rows: n, columns: n),
@@ -67,7 +68,7 @@ public final class SquareKernels {
     turnedRight tb: Bool = false, into c: UnsafeMutablePointer<Double>
   ) {
     let n = order
-    guard library == nil else {
+    if let product {
       // By rows the memory holds transposes: c' = op(b)' op(a)'.
       let left = MatrixView(b, rows: n, columns: n)
       let right = MatrixView(a, rows: n, columns: n)
