@@ -71,11 +71,11 @@ def prox(name, title, kind, n, tolerance=1e-9, peers=("NumPy prox", "pyproximal"
                 (*peers, "Kantor prox"), tolerance)
 
 
-def game(kind, title, n, tolerance, **more):
+def game(kind, title, n, tolerance, peers=(), **more):
     return Case(f"game-{kind}-{n}-{tolerance:g}", f"{title}, n = {n}, to {tolerance:g}",
                 "matrix-game", {"kind": kind, "n": n},
-                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", "Kantor linear_program",
-                 "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
+                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", *peers,
+                 "Kantor linear_program", "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
 
 
 def quadratic(n, gamma, **more):
@@ -174,10 +174,10 @@ def bilevel(name, title, kind, n, **more):
 
 
 VI = (
-    "NumPy extragradient", "NumPy golden ratio", "Kantor vi, fast_extragradient",
-    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
-    "Kantor vi, past_extragradient", "Kantor vi, forward_reflected_backward",
-    "Kantor vi, golden_ratio",
+    "NumPy extragradient", "NumPy golden ratio", "JAXopt AndersonAcceleration",
+    "Kantor vi (default)", "Kantor vi, fast_extragradient", "Kantor vi, extragradient",
+    "Kantor vi, extragradient with anderson", "Kantor vi, forward_reflected_backward",
+    "Kantor vi, forward_reflected_backward with anderson", "Kantor vi, golden_ratio",
 )
 
 
@@ -360,13 +360,17 @@ CASES = [
     prox("total_variation", "total variation of 10 000 numbers, weight 3", "signal", 10_000,
          tolerance=1e-6, peers=("pyproximal",), weight=3.0),
     prox("nuclear", "nuclear norm of a 200 x 200 matrix, weight 5", "square", 200, weight=5.0),
-    game("payoffs", "random zero-sum game", 200, 1e-6),
+    game("payoffs", "random zero-sum game", 30, 1e-6, peers=("Nashpy linear program",)),
+    game("payoffs", "random zero-sum game", 200, 1e-6, peers=("Nashpy linear program",)),
     game("payoffs", "random zero-sum game", 1000, 1e-4),
     game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
 
     vi("linear", "F(z) = Az + b, A diagonal and skew", 300),
     vi("game", "matrix game by its operator", 100),
     vi("traffic", "route flows, times of fourth power", 200),
+    vi("cournot", "competition of firms, price and costs not linear", 50),
+    vi("robust", "robust least squares", 50),
+    vi("lasso", "regression with an l1 norm", 100),
 ]
 
 

@@ -75,7 +75,7 @@ import Testing
     }
     let problem = try sample.problem()
     let name = problem.kind.defaultMethod(try problem.seal())
-    #expect(name == "forward_reflected_backward")
+    #expect(name == "golden_ratio")
     let entry = try #require(EquilibriumMethods.inclusion.first { $0.spec.name == name })
     let result = try sample.solve(entry)
     #expect(result.status == .solved)

@@ -30,7 +30,7 @@ import KantorCore
 public enum FastExtragradient: InclusionMethod {
   public static let template = MethodTemplate(
     name: "fast_extragradient",
-    summary: "Anchored extragradient with the best rate of the last iterate; the default.",
+    summary: "Anchored extragradient with the best rate of the last iterate.",
     source: "S. Lee and D. Kim, Fast extra gradient methods for smooth structured "
       + "nonconvex-nonconcave minimax problems (2021)",
     guarantee: CommonChoices.residualGuarantee,
@@ -62,7 +62,7 @@ public enum FastExtragradient: InclusionMethod {
   }
 }
 
-final class FastExtragradientSteps: FixedPointIteration {
+final class FastExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var search: SlopeSearch
@@ -155,22 +155,10 @@ final class FastExtragradientSteps: FixedPointIteration {
 
   var eta: Double { 1 / search.lipschitz }
 
-  /// The map is z - eta (F(z) + c), whose residual is known after each step.
-  func readImage(
-    of w: Vectors.Out, into image: Vectors.Out
-  ) throws(KantorError) -> Bool {
-    let (z, f, c, eta) = (point.pointer, value.pointer, subgradient.pointer, eta)
-    for i in 0..<n {
-      w[i] = z[i]
-      image[i] = z[i] - eta * (f[i] + c[i])
-    }
-    return true
-  }
-
   /// A proposal moves the anchor, and has to be worth it.
   var keptFactor: Double { 0.5 }
 
-  func jump(to w: Vectors.Point) {
+  func jump() {
     setAnchor()
     clock.begin()
   }

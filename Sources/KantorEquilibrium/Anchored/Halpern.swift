@@ -84,7 +84,7 @@ public enum Halpern: InclusionMethod {
   }
 }
 
-final class HalpernSteps: FixedPointIteration {
+final class HalpernSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -178,18 +178,10 @@ final class HalpernSteps: FixedPointIteration {
     return ratio >= 0.5 * eta * (1 - 1e-6)
   }
 
-  /// The map is the forward-backward one, without the anchor.
-  func readImage(
-    of w: Vectors.Out, into other: Vectors.Out
-  ) throws(KantorError) -> Bool {
-    other.update(from: image.pointer, count: n)
-    return true
-  }
-
   /// A proposal moves the anchor, and has to be worth it.
   var keptFactor: Double { 0.5 }
 
-  func jump(to w: Vectors.Point) {
+  func jump() {
     setAnchor()
     clock.begin()
   }

@@ -2,7 +2,7 @@ import KantorBlocks
 import KantorCore
 
 /// The iteration of `Extragradient`.
-final class ExtragradientSteps: FixedPointIteration {
+final class ExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -94,9 +94,7 @@ final class ExtragradientSteps: FixedPointIteration {
     }
   }
 
-  func readState(into w: Vectors.Out) { w.update(from: z.pointer, count: n) }
-
-  func jump(to w: Vectors.Point) { copyIn() }
+  func jump() { copyIn() }
 
   func resume(_ reason: Resumption) -> Bool {
     copyIn()

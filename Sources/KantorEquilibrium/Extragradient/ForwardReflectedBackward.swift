@@ -26,7 +26,7 @@ public enum ForwardReflectedBackward: InclusionMethod {
       + "inclusions without cocoercivity (2020)",
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
-      + CommonChoices.acceleration("anderson"),
+      + CommonChoices.acceleration(),
     outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
@@ -45,7 +45,7 @@ public enum ForwardReflectedBackward: InclusionMethod {
   }
 }
 
-final class ForwardReflectedSteps: FixedPointIteration {
+final class ForwardReflectedSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -107,17 +107,7 @@ final class ForwardReflectedSteps: FixedPointIteration {
     return .fine
   }
 
-  /// z, and F at the point before, as long as a step.
-  var order: Int { 2 * n }
-
-  func readState(into w: Vectors.Out) {
-    w.update(from: point.pointer, count: n)
-    for i in 0..<n { w[n + i] = before * oldValue.pointer[i] }
-  }
-
-  func jump(to w: Vectors.Point) {
-    for i in 0..<n { oldValue.pointer[i] = w[n + i] / before }
-  }
+  func jump() { oldValue.pointer.update(from: value.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     oldValue.pointer.update(from: value.pointer, count: n)

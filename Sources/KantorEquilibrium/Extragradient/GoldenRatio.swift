@@ -4,7 +4,7 @@ import KantorCore
 /// **Solves** 0 in F(x) + dg(x), F monotone and locally Lipschitz; no constant is needed.
 ///
 /// **Method** The adaptive golden ratio algorithm: steps from the local curvature of F, one call of
-/// F and one prox per step, no line search.
+/// F and one prox per step, no line search; Anderson's extrapolation between them.
 ///
 /// **Symbols** phi = 1.5, rho = 1/phi + 1/phi^2, eta the step, eta' the one before, theta = phi
 /// eta/eta'; m the mean of past points.
@@ -18,19 +18,20 @@ import KantorCore
 ///
 /// **Guarantee** Converges for every monotone and locally Lipschitz F with a solution.
 ///
-/// **Cost** One call of F and one prox per step, one more prox to judge.
+/// **Cost** One call of F and one prox per step, one more prox to judge; the same and one more prox
+/// for an extrapolation.
 ///
-/// **Reference** malitsky2020golden.
+/// **Reference** malitsky2020golden; walker2011anderson.
 public enum GoldenRatio: InclusionMethod {
   public static let template = MethodTemplate(
     name: "golden_ratio",
-    summary: "Adaptive steps from the local slope of the operator; one call per step.",
+    summary: "Steps from the local slope of the operator, with extrapolation; the default.",
     source: "Y. Malitsky, Golden ratio algorithms for variational inequalities (2020)",
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [
       OptionSpec(
         "largest_step", .real(1e6, min: 1e-12, max: 1e12), "No step is longer.", advanced: true)
-    ] + CommonChoices.acceleration(),
+    ] + CommonChoices.acceleration("anderson"),
     outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
@@ -47,11 +48,10 @@ public enum GoldenRatio: InclusionMethod {
   }
 }
 
-final class GoldenRatioSteps: FixedPointIteration {
+final class GoldenRatioSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta = 1.0
-  private var firstEta = 1.0
   private var theta = 1.0
   private var largest: Double
   private let oracle: Oracle
@@ -80,13 +80,11 @@ final class GoldenRatioSteps: FixedPointIteration {
     oldValue.pointer.update(from: value.pointer, count: n)
     if let l = oracle.problem.lipschitz {
       eta = min(0.5 * Self.phi / l, largest)
-      firstEta = eta
       return true
     }
     guard let slope = try Probe.lipschitz(oracle, point, value, oldValue) else { return false }
     oldValue.pointer.update(from: value.pointer, count: n)
     eta = min(0.5 * Self.phi / slope, largest)
-    firstEta = eta
     return true
   }
 
@@ -113,21 +111,7 @@ final class GoldenRatioSteps: FixedPointIteration {
     return try oracle.value(at: z, into: f)
   }
 
-  /// Steps that change all the time are those of no one map: that of z <- prox(z - eta F(z)) with
-  /// the first step is taken instead.
-  func readImage(
-    of w: Vectors.Out, into image: Vectors.Out
-  ) throws(KantorError) -> Bool {
-    let (z, f) = (point.pointer, value.pointer)
-    for i in 0..<n {
-      w[i] = z[i]
-      image[i] = z[i] - firstEta * f[i]
-    }
-    guard case .fine = try oracle.prox(image, step: firstEta) else { return false }
-    return true
-  }
-
-  func jump(to w: Vectors.Point) { mean.pointer.update(from: w, count: n) }
+  func jump() { mean.pointer.update(from: point.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     mean.pointer.update(from: point.pointer, count: n)

@@ -51,7 +51,7 @@ public enum PastExtragradient: InclusionMethod {
   }
 }
 
-final class PastExtragradientSteps: FixedPointIteration {
+final class PastExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -108,15 +108,7 @@ final class PastExtragradientSteps: FixedPointIteration {
     eta = min(eta, Self.contraction * length / change)
   }
 
-  /// u and z.
-  var order: Int { 2 * n }
-
-  func readState(into w: Vectors.Out) {
-    w.update(from: point.pointer, count: n)
-    (w + n).update(from: z.pointer, count: n)
-  }
-
-  func jump(to w: Vectors.Point) { z.pointer.update(from: w + n, count: n) }
+  func jump() { z.pointer.update(from: point.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     z.pointer.update(from: point.pointer, count: n)

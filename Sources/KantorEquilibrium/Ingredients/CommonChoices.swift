@@ -19,14 +19,14 @@ enum CommonChoices {
     "force", .flag(false), "Takes step sizes for which convergence is not proven.",
     advanced: true)
   static let stops: [OptionSpec] = [tolerance, iterations, evaluations]
-  /// Read by `FixedPointIteration.solve`.
+  /// Read by `MovableIteration.solve`.
   static func acceleration(_ standard: String = "none") -> [OptionSpec] {
     [
       OptionSpec(
         "acceleration", .text(standard, choices: ["none", "anderson"]),
-        "Anderson's extrapolation of the last steps, kept when it lowers the residual."),
+        "Anderson's extrapolation of the last points, kept when it lowers the residual."),
       OptionSpec(
-        "memory", .int(5, min: 1, max: 50), "Differences that the extrapolation uses.",
+        "memory", .int(10, min: 1, max: 50), "Differences that the extrapolation uses.",
         advanced: true),
     ]
   }

@@ -2,37 +2,18 @@ import KantorBlocks
 import KantorCone
 import KantorCore
 
-/// An iteration whose steps are those of a map of its state: what Anderson's extrapolation needs.
-protocol FixedPointIteration: Iteration {
-  /// Numbers of the state; the first n are those of a point.
-  var order: Int { get }
-  /// The step of the last prox.
+/// An iteration that can go on from any point.
+protocol MovableIteration: Iteration {
+  /// The step of prox, once it has begun.
   var eta: Double { get }
   /// Below which part of the last proposal's residual that of the next has to be.
   var keptFactor: Double { get }
-  /// The state before a step.
-  func readState(into w: Vectors.Out)
-  /// After a step: what the map made of the state. May put another state into `w` whose image is
-  /// known. False when there is none.
-  func readImage(
-    of w: Vectors.Out, into image: Vectors.Out
-  ) throws(KantorError) -> Bool
-  /// Goes on from the state `w`; `point` and `value` are set already.
-  func jump(to w: Vectors.Point)
+  /// Goes on from `point` and `value`, which were set.
+  func jump()
 }
 
-extension FixedPointIteration {
-  var order: Int { point.count }
+extension MovableIteration {
   var keptFactor: Double { 0.99 }
-
-  func readState(into w: Vectors.Out) { w.update(from: point.pointer, count: point.count) }
-
-  func readImage(
-    of w: Vectors.Out, into image: Vectors.Out
-  ) throws(KantorError) -> Bool {
-    readState(into: image)
-    return true
-  }
 
   /// Runs with the extrapolation that the options ask for; the answer is how many were kept.
   func solve(accelerated run: Run, _ track: Track) throws(KantorError) -> Int {
@@ -46,7 +27,8 @@ extension FixedPointIteration {
   }
 }
 
-/// Steps of a method with Anderson's extrapolation between them.
+/// Steps of a method with Anderson's extrapolation between them, of the map prox_t(z - t F(z)) with
+/// a fixed step t: methods whose steps change all the time are no one map.
 ///
 /// A proposal is kept where its residual is no larger than that of the method's own point, and less
 /// by a factor than that of the last one kept: so either proposals bring the residual to 0, or from
@@ -54,35 +36,36 @@ extension FixedPointIteration {
 /// of F; after refusals they become rarer.
 final class ExtrapolatedSteps: Iteration {
   private(set) var kept = 0
-  private let base: any FixedPointIteration
+  private let base: any MovableIteration
   private let track: Track
   private let n: Int
   private let extrapolation: SplittingExtrapolation
   private let ones: Buffer<Double>
-  private let state: Buffer<Double>
   private let image: Buffer<Double>
   private let proposal: Buffer<Double>
   private let proposalValue: Buffer<Double>
+  /// Of the map.
+  private var step = 0.0
   /// Steps until the next proposal, and between two after the last refusal.
   private var wait = 0
   private var pause = 1
-
   /// Residual of the last proposal that was kept.
   private var level = Double.infinity
 
   private static let longestPause = 8
+  /// The map is given another step where the method's own is so much longer or shorter.
+  private static let stale = 30.0
 
   init(
-    _ base: any FixedPointIteration, _ track: Track, memory: Int
+    _ base: any MovableIteration, _ track: Track, memory: Int
   ) throws(KantorError) {
     self.base = base
     self.track = track
     n = base.point.count
-    extrapolation = try SplittingExtrapolation(size: base.order, memory: memory)
-    ones = try Buffer(count: base.order, repeating: 1)
-    state = try Buffer(count: base.order)
-    image = try Buffer(count: base.order)
-    proposal = try Buffer(count: base.order)
+    extrapolation = try SplittingExtrapolation(size: n, memory: memory)
+    ones = try Buffer(count: n, repeating: 1)
+    image = try Buffer(count: n)
+    proposal = try Buffer(count: n)
     proposalValue = try Buffer(count: n)
   }
 
@@ -93,12 +76,15 @@ final class ExtrapolatedSteps: Iteration {
   func begin() throws(KantorError) -> Bool { try base.begin() }
 
   func advance() throws(KantorError) -> Evaluation {
-    base.readState(into: state.pointer)
     let outcome = try base.advance()
     guard case .fine = outcome else { return outcome }
-    let p = proposal.pointer
-    guard try base.readImage(of: state.pointer, into: image.pointer),
-      extrapolation.extrapolate(state.pointer, image.pointer, metric: ones.pointer, into: p)
+    chooseStep()
+    let (z, f, t, p) = (
+      base.point.pointer, base.value.pointer, image.pointer, proposal.pointer
+    )
+    for i in 0..<n { t[i] = z[i] - step * f[i] }
+    guard case .fine = try track.oracle.prox(t, step: step),
+      extrapolation.extrapolate(z, t, metric: ones.pointer, into: p)
     else { return .fine }
     if wait > 0 {
       wait -= 1
@@ -107,8 +93,15 @@ final class ExtrapolatedSteps: Iteration {
     return try judge(p)
   }
 
+  private func chooseStep() {
+    let ratio = base.eta / step
+    guard !(ratio < Self.stale && ratio > 1 / Self.stale) else { return }
+    step = base.eta
+    extrapolation.clear()
+  }
+
   private func judge(_ p: Vectors.Out) throws(KantorError) -> Evaluation {
-    guard case .fine = try track.oracle.prox(p, step: base.eta) else { return .fine }
+    guard case .fine = try track.oracle.prox(p, step: step) else { return .fine }
     let outcome = try track.oracle.value(at: p, into: proposalValue.pointer)
     guard case .fine = outcome else {
       if case .stop = outcome { return .stop }
@@ -126,7 +119,7 @@ final class ExtrapolatedSteps: Iteration {
     pause = 1
     base.point.pointer.update(from: p, count: n)
     base.value.pointer.update(from: proposalValue.pointer, count: n)
-    base.jump(to: p)
+    base.jump()
     return .fine
   }
 

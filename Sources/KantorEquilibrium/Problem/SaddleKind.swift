@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// The problem kind "saddle": min over x, max over y of phi(x, y) + g(x) - h(y).
@@ -25,7 +26,8 @@ public enum SaddleKind {
       FieldSpec(
         "components", .int, .input,
         "Number of components of which phi is the mean; needed with 'batch_gradient'."),
-    ] + TermParser.specs("prox_x", "The term g") + TermParser.specs("prox_y", "The term h")
+    ] + ProximalSlot("prox_x").fields("The term g", takesHost: true)
+    + ProximalSlot("prox_y").fields("The term h", takesHost: true)
     + InclusionFields.shared
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {

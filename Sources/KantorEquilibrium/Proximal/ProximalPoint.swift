@@ -67,7 +67,7 @@ public enum ProximalPoint: InclusionMethod {
   }
 }
 
-final class ProximalPointSteps: FixedPointIteration {
+final class ProximalPointSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var gamma: Double
@@ -181,8 +181,8 @@ final class ProximalPointSteps: FixedPointIteration {
 
   var eta: Double { gamma }
 
-  /// The state is the point.
-  func jump(to w: Vectors.Point) {}
+  /// Nothing but the point is kept.
+  func jump() {}
 
   func resume(_ reason: Resumption) -> Bool {
     if case .diverging = reason, isFixed { return false }

@@ -102,8 +102,8 @@ def solve(
 
     Notes
     -----
-    Source of the default method: Y. Malitsky and M. K. Tam, A forward-backward splitting method
-    for monotone inclusions without cocoercivity (2020).
+    Source of the default method: Y. Malitsky, Golden ratio algorithms for variational
+    inequalities (2020).
 
     Examples
     --------

@@ -83,9 +83,8 @@ def solve(
 
     Notes
     -----
-    Sources: Y. Malitsky and M. K. Tam, A forward-backward splitting method for monotone
-    inclusions without cocoercivity (2020); J. Chae, K. Kim and D. Kim, Two-timescale
-    extragradient for finding local minimax points (2024).
+    Sources: Y. Malitsky, Golden ratio algorithms for variational inequalities (2020); J. Chae,
+    K. Kim and D. Kim, Two-timescale extragradient for finding local minimax points (2024).
 
     Examples
     --------
