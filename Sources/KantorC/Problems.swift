@@ -115,7 +115,7 @@ public func kantorProblemSetProblem(
     let field = try name(field, "name")
     try problem.kind.check(field, .problem)
     let part = try Catalog.standard.subproblem(
-      try enter(part, Problem.self), method: try optionalName(method, "method"),
+      try enter(try need(part, "part"), Problem.self), method: try optionalName(method, "method"),
       settings: settings == nil ? nil : try enter(settings, Settings.self))
     try problem.set(field, .problem(part))
   }

@@ -3,8 +3,9 @@ import KantorCore
 /// **Solves** nested problems: min F(x, z(x)) over x in X, where z(x) is the answer of a problem of
 /// another kind (cone, transport, nonlinear, ...) whose data depend on x.
 ///
-/// **Method** The implicit programming approach: the answer is a function of x, its derivative comes
-/// from the optimality conditions of the lower problem, and quasi-Newton steps are made in x alone.
+/// **Method** The implicit programming approach: the answer is a function of x, its derivative
+/// comes from the optimality conditions of the lower problem, and quasi-Newton steps are made in x
+/// alone.
 ///
 /// **Symbols** p(x) the lower fields that depend on x, z(p) named results of the lower problem, P
 /// the projection on X, Phi(x) = F(x, z(p(x))).
@@ -86,35 +87,6 @@ struct NestedProposal {
   var counts: NestedCounts
   /// The last reason why F was not defined somewhere.
   var complaint: String?
-}
-
-/// An evaluation of F(x, z(x)) with its derivative.
-struct NestedSight {
-  let x: Buffer<Double>
-  let z: Buffer<Double>
-  let fields: Buffer<Double>
-  let value: Double
-  let gradient: Buffer<Double>
-  let lower: Result
-
-  /// That of an oracle's last evaluation, if there was one.
-  init?(
-    _ oracle: NestedOracle, gradient: UnsafePointer<Double>
-  ) throws(KantorError) {
-    guard let lower = oracle.result, oracle.value.isFinite else { return nil }
-    let (nx, nz) = (oracle.problem.nx, oracle.problem.nz)
-    self.lower = lower
-    value = oracle.value
-    x = try Buffer(copying: oracle.w.pointer, count: nx)
-    z = try Buffer(copying: oracle.w.pointer + nx, count: nz)
-    fields = try oracle.fields.copy()
-    self.gradient = try Buffer(copying: gradient, count: nx)
-  }
-
-  func isAt(_ other: UnsafePointer<Double>) -> Bool {
-    for i in 0..<x.count where x.pointer[i] != other[i] { return false }
-    return true
-  }
 }
 
 /// One solve.

@@ -128,7 +128,9 @@ final class NestedOracle {
     }) else { return ended }
     counts.lowerIterations += inner.iterations
     // One of the lower problem's functions ended it, or the larger solve is to end.
-    if inner.stop == .stoppedByCallback { monitor.end(.stoppedByCallback, code: inner.callbackCode) }
+    if inner.stop == .stoppedByCallback {
+      monitor.end(.stoppedByCallback, code: inner.callbackCode)
+    }
     if monitor.heartbeat() != nil { return .stopped }
     guard found.status == .solved || found.status == .solvedInaccurate else {
       lowerEnd = found.status
@@ -161,7 +163,15 @@ final class NestedOracle {
     }
     let run = lower.run(
       inside: monitor, presets: presets, start: lower.spec.usesWarmStart ? start : nil)
-    return (try lower.entry.solve(try lower.sealed(with: values), run), run.monitor)
+    let twin = try lower.sealed(with: values)
+    // A limit of the lower problem's own; else what it takes counts for the larger solve.
+    guard let budget = MemoryBudget(bytes: run.options.real("memory_limit")) else {
+      return (try lower.entry.solve(twin, run), run.monitor)
+    }
+    let found = try withBudget(budget) { () throws(KantorError) in
+      try lower.entry.solve(twin, run)
+    }
+    return (found, run.monitor)
   }
 
   /// The answers into z.

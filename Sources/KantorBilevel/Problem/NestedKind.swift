@@ -7,8 +7,8 @@ import KantorNumerics
 public enum NestedKind {
   public static let kind = ProblemKind(
     name: "nested",
-    summary: "Programs over the answer of another problem: min F(x, z(x)) over x, where z(x) solves "
-      + "a problem of another kind whose data depend on x.",
+    summary: "Programs over the answer of another problem: min F(x, z(x)) over x, where z(x) "
+      + "solves a problem of another kind whose data depend on x.",
     fields: fields, seal: seal, defaultMethod: { _ in ImplicitProgramming.spec.name })
 
   static let upperMembers: [Functions.Member] = [.value, .gradient, .valueGradient]
@@ -33,8 +33,9 @@ public enum NestedKind {
           + "plus M x. Arrays count in row-major order, sparse matrices by their stored values."),
       FieldSpec(
         "lower_map", .functions, .input, choices: mapMembers.map(\.rawValue),
-        "In the place of lower_matrix: map gives the r numbers for x, jacobian_transpose_product or "
-          + "jacobian (r, nx) its derivative. It is called with x before every lower solve for it."),
+        "In the place of lower_matrix: map gives the r numbers for x, jacobian_transpose_product "
+          + "or jacobian (r, nx) its derivative. It is called with x before every lower solve for "
+          + "it."),
       FieldSpec(
         "answers", .text, .input,
         "Names of the lower result's fields that make up z, one after another, with commas between "

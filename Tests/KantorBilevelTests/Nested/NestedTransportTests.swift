@@ -23,7 +23,7 @@ import Testing
     return settings
   }
 
-  /// The cost is C + x_1 B_1 + x_2 B_2 + x_3 B_3; the plan for one x is observed, and x found again.
+  /// The cost is C + x_1 B_1 + x_2 B_2 + x_3 B_3; the plan for one x is observed, and x found.
   @Test func inverseTransport() throws {
     let (n, m) = (Self.n, Self.m)
     let base = Self.numbers(n * m, 1)

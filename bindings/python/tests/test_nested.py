@@ -21,20 +21,26 @@ def simplex_program(n, P=None):
 
 
 def test_portfolio_layer():
-    """Returns are learned from portfolios that somebody chose; what they explain is explained."""
+    """Returns are learned from a portfolio that somebody chose: the lower level's program gives it.
+
+    All assets are held, so that the portfolio is affine in the returns near the answer.
+    """
     random = np.random.default_rng(1)
     n = 6
     G = random.normal(size=(n, n))
-    P = G @ G.T / n + 0.2 * np.eye(n)
-    truth = 0.3 * random.normal(size=n)
+    P = 0.1 * G @ G.T / n + np.eye(n)
+    truth = 0.05 * random.normal(size=n)
     chosen = kantor.solve(simplex_program(n, P).copy(q=-truth)).x
+    assert chosen.min() > 0.01
     result = bilevel.nested(
         lambda x, z: 0.5 * float(((z - chosen) ** 2).sum()), simplex_program(n, P), np.zeros(n),
         depends={"q": -np.eye(n)}, answer="x", grad_upper=lambda x, z: (0 * x, z - chosen),
         tolerance=1e-8)
     assert result.status == "solved"
-    assert np.abs(result.answer - chosen).max() < 1e-5
+    assert np.abs(result.answer - chosen).max() < 1e-6
     assert result.lower_values == pytest.approx(-result.x)
+    # A number added to all returns changes nothing; the rest is found.
+    assert result.x - result.x.mean() == pytest.approx(truth - truth.mean(), abs=1e-5)
 
 
 def test_lasso_penalty_on_data():
@@ -73,7 +79,7 @@ def test_lasso_penalty_on_data():
 
 
 def test_svm_penalty_by_its_dual():
-    """The box of a dual support vector machine moves with x; the smoothed hinge on other samples."""
+    """The box of a dual support vector machine moves with x; a smooth loss on other samples."""
     datasets = pytest.importorskip("sklearn.datasets")
     X, t = datasets.load_breast_cancer(return_X_y=True)
     order = np.random.RandomState(0).permutation(len(X))
@@ -100,9 +106,10 @@ def test_svm_penalty_by_its_dual():
         found = bilevel.evaluate(
             problem, [point], check_directions=1, lower_tolerance=1e-11)
         assert found.derivative_check < 1e-4
-    values = {p: bilevel.evaluate(problem, [p]).objective for p in np.linspace(-8, 0, 17)}
     result = kantor.solve(problem, tolerance=1e-5)
-    assert result.objective <= min(values.values()) + 1e-4
+    assert result.status == "solved"
+    near = [bilevel.evaluate(problem, result.x + d).objective for d in (-1e-3, 1e-3)]
+    assert result.objective <= min(near) + 1e-7
 
 
 def test_inverse_transport():

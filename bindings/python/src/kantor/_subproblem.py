@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 from . import _abi
 from ._arrays import encode
-from ._catalog import qualified
+from ._catalog import methods, qualified
 from ._errors import error
 from ._problem import Problem
 from ._settings import SettingsHandle
@@ -49,9 +49,16 @@ class Subproblem:
     def __init__(self, problem: Problem, method: Optional[str] = None, **options: Any) -> None:
         if not isinstance(problem, Problem):
             raise error(
-                _abi.E_TYPE, f"the problem is a {type(problem).__name__}; a kantor.Problem is needed"
+                _abi.E_TYPE,
+                f"the problem is a {type(problem).__name__}; a kantor.Problem is needed",
             )
         if method is not None:
+            if method.rpartition("/")[2] not in methods(problem.kind):
+                raise error(
+                    _abi.E_NAME,
+                    f"method '{method}' is none for the kind '{problem.kind}', which has "
+                    + ", ".join(methods(problem.kind)),
+                )
             method = qualified(problem.kind, method)
         elif options:
             # Options belong to a method: to the one that would be chosen.

@@ -2,8 +2,8 @@
 
 `minimize` solves them from plain functions of x and y. `hypergradient` gives the derivative of F
 along y(x) alone, for outer loops of other packages. `problem` makes the `kantor.Problem` of both,
-for `kantor.solve` and for many calls of `evaluate`. `nested` and `nested_problem` are for lower levels
-that are problems of this package themselves.
+for `kantor.solve` and for many calls of `evaluate`. `nested` and `nested_problem` are for lower
+levels that are problems of this package themselves.
 """
 
 from __future__ import annotations
@@ -221,10 +221,10 @@ def nested_problem(
         Where to start; any shape.
     depends : dict
         For each field of the lower problem that depends on x a matrix M, of (numbers of the field,
-        numbers of x): the field is that of the lower problem plus M x. Or a function of x that gives
-        the field, or a pair of it and ``(x, w)`` -> the gradient of the sum of w times the field,
-        which is differenced if missing, with a warning. A field that was given as a sparse matrix
-        counts as the vector of its stored values.
+        numbers of x): the field is that of the lower problem plus M x. Or a function of x that
+        gives the field, or a pair of it and ``(x, w)`` -> the gradient of the sum of w times the
+        field, which is differenced if missing, with a warning. A field that was given as a sparse
+        matrix counts as the vector of its stored values.
     answer : str or sequence of str
         Fields of the lower result, numbers or arrays, that z is made of.
     grad_upper : callable, optional
@@ -295,8 +295,8 @@ def nested(
     Returns
     -------
     kantor.Result
-        With ``x``, ``answer`` (flat), ``objective``, ``lower_values``, ``lower_status``, ``status``,
-        ``certificate``.
+        With ``x``, ``answer`` (flat), ``objective``, ``lower_values``, ``lower_status``,
+        ``status``, ``certificate``.
 
     Raises
     ------
@@ -312,7 +312,8 @@ def nested(
 
     >>> import kantor
     >>> from kantor import bilevel
-    >>> lower = kantor.Problem("cone", P=[[1.0]], q=[0.0], A=[[-1.0]], b=[0.0], cones="nonnegative 1")
+    >>> lower = kantor.Problem(
+    ...     "cone", P=[[1.0]], q=[0.0], A=[[-1.0]], b=[0.0], cones="nonnegative 1")
     >>> result = bilevel.nested(
     ...     lambda x, z: float((z[0] - 3) ** 2), lower, 1.0, depends={"q": [[-1.0]]}, answer="x",
     ...     grad_upper=lambda x, z: (0 * x, 2 * (z - 3)))
