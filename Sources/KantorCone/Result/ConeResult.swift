@@ -151,8 +151,8 @@ extension ConeMethod {
       guard let problem = sealed as? ConeProblem else {
         throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind cone")
       }
-      let proposal = try proposeInUnits(problem, run)
-      return try ConeResult.make(spec, problem, proposal, run)
+      let found = try proposal(problem, run)
+      return try ConeResult.make(spec, problem, found, run)
     }
   }
 }
