@@ -43,6 +43,10 @@ enum ConeResult {
       return Result(
         spec: spec, status: status, fields: fields, reusable: proposal.reusable)
     }
+    let quality = DerivativeQuality(problem: problem, s: proposal.s, z: proposal.z)
+    fields.addLazily("derivative_quality") { () throws(KantorError) in
+      Tensor(try Buffer([quality.value()]), shape: [])
+    }
     let derivative = ConeDerivative(
       problem: problem, x: proposal.x, s: proposal.s, z: proposal.z)
     return Result(
@@ -135,6 +139,10 @@ public enum ConeOutputs {
     FieldSpec("x", .array, .output, shape: "(n,)", "The point."),
     FieldSpec("s", .array, .output, shape: "(m,)", "Slack b - Ax, in the cones."),
     FieldSpec("z", .array, .output, shape: "(m,)", "Multipliers of the rows, in the dual cones."),
+    FieldSpec(
+      "derivative_quality", .array, .output, shape: "()",
+      "Least eigenvalue of s/|s| + z/|z|: 0 where derivatives jump; NaN with exponential and power "
+        + "cones."),
     FieldSpec(
       "ray_dual", .array, .output, shape: "(m,)",
       "Infeasible problems: z in the dual cones with A'z = 0 and b'z = -1 (boxes: less their "
