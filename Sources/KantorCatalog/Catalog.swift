@@ -34,6 +34,7 @@ extension Catalog {
       MatrixGameKind.kind,
       GameCertificateKind.kind,
       BilevelKind.kind,
+      NestedKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -104,5 +105,6 @@ extension Catalog {
       BoRep.entry,
       Bamm.entry,
       Bda.entry,
+      ImplicitProgramming.entry,
     ] + EquilibriumMethods.all)
 }

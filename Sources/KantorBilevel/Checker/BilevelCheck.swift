@@ -71,7 +71,7 @@ public final class BilevelCheck {
     try fitMultipliers()
     try measureStationarity()
     try measureGap(y, others, effort)
-    if !ties.isEmpty, certificate.selection == .unique, problem.lower.rows == 0 {
+    if !ties.isEmpty, certificate.selection == .unique {
       try measureStationarity()
       certificate.selection = .unknown
     }
@@ -283,7 +283,10 @@ public final class BilevelCheck {
     }
     guard distance > 1e-2 * size else { return }
     let gradient = try Buffer<Double>(count: problem.n)
-    guard try oracle.gradient(.lower, solve.w.pointer, gradient.pointer) else { return }
+    guard
+      try oracle.lagrangianGradient(
+        .lower, solve.w.pointer, sigma: 1, solve.multipliers.pointer, gradient.pointer)
+    else { return }
     ties.append(gradient)
   }
 

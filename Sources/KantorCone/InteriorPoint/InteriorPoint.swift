@@ -45,8 +45,10 @@ public enum InteriorPoint: ConeMethod {
       + "with quadratic objectives (2024)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
+
+  public static let usesPresolve = true
 
   static let options: [OptionSpec] = [
     OptionSpec(
@@ -54,6 +56,7 @@ public enum InteriorPoint: ConeMethod {
       "Largest relative residual, cone violation and gap of a solved result."),
     OptionSpec(
       "max_iterations", .int(200, min: 1, max: .max), "Iterations after which the solve stops."),
+    ConePresolve.option,
     OptionSpec(
       "chordal", .flag(true),
       "Whether sparse psd cones may be split into smaller ones, where that is cheaper."),
@@ -131,9 +134,9 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
-    // The pivots that dependent rows leave are of the size of the proximal terms, and rounding
-    // swallows them at the end. A smaller shift does not keep them all; refinement takes it back.
-    system.shift = 3e-8
+    // The proximal terms keep pivots apart from zero, and those few that rounding swallows are
+    // replaced. A shift of all pivots would hide the directions in which multipliers are far away.
+    system.shift = 0
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
     let warm = try ProximalWarmStart(problem, form, start)
