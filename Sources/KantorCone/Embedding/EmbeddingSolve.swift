@@ -74,7 +74,7 @@ struct EmbeddingSolve {
     guard let system = try system(form, plan, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
-      problem, form, system, run.monitor, tolerance: (isSplit ? 0.05 : 0.5) * tolerance,
+      problem, form, system, run.monitor, tolerance: (isSplit ? 0.02 : 0.5) * tolerance,
       iterations: run.monitor.iterations)
     let warm = try EmbeddingWarmStart(problem, form, start)
     let outcome = try loop.run(from: warm)
@@ -101,8 +101,7 @@ struct EmbeddingSolve {
   ) throws(KantorError) -> (any EmbeddingSystem)? {
     if let plan { return try SchurSystem(form, plan, threads: run.threads) }
     return try SparseEmbeddingSystem(
-      form, reuse: start.reuse?.embedding, isPatient: isSplit, threads: run.threads,
-      interruption: interruption)
+      form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
   }
 
   private func blank(_ claim: ConeProposal.Claim) throws(KantorError) -> ConeProposal {
