@@ -102,6 +102,7 @@ extension Catalog {
       PenaltyMethod.entry,
       PBGD.entry,
       BoRep.entry,
+      Bsvrb.entry,
       Bamm.entry,
       Bda.entry,
     ] + EquilibriumMethods.all)
