@@ -10,6 +10,7 @@ import numpy as np
 
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import data
 import nonlinear_problems
@@ -336,6 +337,7 @@ CHECKS = {
     "free_barycentre": free_barycentre,
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
+    "conic": conic_problems.examine,
     "gromov": gromov,
     "curves": curves.examine,
     "bilevel": bilevel_problems.examine,

@@ -34,6 +34,7 @@ extension Catalog {
       MatrixGameKind.kind,
       GameCertificateKind.kind,
       BilevelKind.kind,
+      NestedKind.kind,
     ],
     methods: [
       NetworkSimplex.entry,
@@ -105,5 +106,6 @@ extension Catalog {
       Bsvrb.entry,
       Bamm.entry,
       Bda.entry,
+      ImplicitProgramming.entry,
     ] + EquilibriumMethods.all)
 }

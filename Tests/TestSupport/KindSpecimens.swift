@@ -68,6 +68,7 @@ public struct KindSpecimens: Sendable {
     case "least_squares": return LeastSquaresSpecimens.all
     case "composite": return CompositeSpecimens.all
     case "bilevel": return BilevelSpecimens.all
+    case "nested": return NestedSpecimens.all
     case "bilinear": return BilinearSpecimens.all
     case "matrix_game": return BilinearSpecimens.games
     case "game_certificate": return BilinearSpecimens.certificates

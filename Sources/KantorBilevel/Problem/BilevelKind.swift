@@ -113,7 +113,7 @@ public enum BilevelKind {
     return blocks
   }
 
-  private static func vector(
+  static func vector(
     _ fields: ProblemFields, _ name: String
   ) throws(KantorError) -> Buffer<Double> {
     guard let tensor = fields.tensor(name) else {
@@ -126,7 +126,7 @@ public enum BilevelKind {
     return values
   }
 
-  private static func bounds(
+  static func bounds(
     _ fields: ProblemFields, _ name: String, _ count: Int
   ) throws(KantorError) -> (Buffer<Double>, Buffer<Double>) {
     var sides: [Buffer<Double>] = []
@@ -158,7 +158,7 @@ public enum BilevelKind {
   }
 
   /// A count that is not negative; nil if not set.
-  private static func count(
+  static func count(
     _ fields: ProblemFields, _ name: String
   ) throws(KantorError) -> Int? {
     guard let given = fields.int(name) else { return nil }
@@ -216,7 +216,7 @@ public enum BilevelKind {
       functions: functions, rows: rows, equalities: equalities, components: components)
   }
 
-  private static func xSet(
+  static func xSet(
     _ fields: ProblemFields, _ nx: Int, _ bounds: (Buffer<Double>, Buffer<Double>)
   ) throws(KantorError) -> BilevelProblem.XSet {
     let name = fields.text("x_set") ?? "box"

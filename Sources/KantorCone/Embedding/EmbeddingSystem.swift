@@ -7,6 +7,9 @@ protocol EmbeddingSystem: AnyObject {
   var entries: Int { get }
   /// What a later solve of the same pattern may use.
   var analysis: KKTAnalysis? { get }
+  /// True when solves meet the rows of A x - H z = bottom only nearly: what is missing goes to the
+  /// slacks, so that A x + s = b keeps.
+  var leavesRows: Bool { get }
   /// False when the host asked to stop or the numbers broke down.
   func refactor(_ interruption: Interruption) -> Bool
   func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool
@@ -19,9 +22,11 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
   private let right: Buffer<Double>
   private let left: Buffer<Double>
 
-  /// Nil when the host asked to stop.
+  /// Nil when the host asked to stop. `isPatient` has larger shifts, which more rounds of
+  /// refinement take back: for many psd cones, whose H span more digits than there are.
   init?(
-    _ form: EmbeddingForm, reuse: KKTAnalysis?, threads: Int, interruption: Interruption
+    _ form: EmbeddingForm, reuse: KKTAnalysis?, isPatient: Bool, threads: Int,
+    interruption: Interruption
   ) throws(KantorError) {
     self.form = form
     var signs: [Int8] = []
@@ -38,9 +43,10 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
     }
     guard
       let system = try KKTSystem(
-        p: form.p, a: form.a, extra: extra, reuse: reuse, threads: threads,
-        interruption: interruption)
+        p: form.p, a: form.a, extra: extra, reuse: reuse, rounds: isPatient ? 15 : 5,
+        leastGain: isPatient ? 1.5 : 5, threads: threads, interruption: interruption)
     else { return nil }
+    if isPatient { system.shift = 1e-7 }
     self.system = system
     right = try Buffer(count: system.order)
     left = try Buffer(count: system.order)
@@ -48,6 +54,7 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
 
   var entries: Int { system.shared.analysis.factorEntries }
   var analysis: KKTAnalysis? { system.shared }
+  var leavesRows: Bool { false }
 
   func refactor(_ interruption: Interruption) -> Bool {
     for block in form.blocks { block.write(system, at: form.n + block.row) }

@@ -44,8 +44,10 @@ public enum FirstOrder: ConeMethod {
       + "complementarity problem (2021)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
+
+  public static let usesPresolve = true
 
   static let options: [OptionSpec] = [
     OptionSpec(
@@ -54,6 +56,7 @@ public enum FirstOrder: ConeMethod {
     OptionSpec(
       "max_iterations", .int(50_000, min: 1, max: .max),
       "Iterations after which the solve stops."),
+    ConePresolve.option,
     OptionSpec(
       "splitting",
       .text("automatic", choices: ["automatic", "douglas_rachford", "primal_dual"]),

@@ -64,13 +64,13 @@ extension ConeMethod {
   static func proposeInUnits(
     _ problem: ConeProblem, _ run: Run
   ) throws(KantorError) -> ConeProposal {
-    let first = try propose(problem, run)
+    let first = try presolved(problem, run)
     let units = problem.units
     guard !units.areOne, first.claim == .point, run.monitor.stop == nil else { return first }
     let check = ConeCheck(problem)
     let shortfall = try check.certify(first).worst
     if shortfall <= first.tolerance { return first }
-    let second = try propose(
+    let second = try presolved(
       problem.measured(in: units), Run(options: run.options, monitor: run.monitor))
     for i in 0..<problem.n { second.x.pointer[i] *= units.primal }
     for i in 0..<problem.m {
@@ -80,5 +80,12 @@ extension ConeMethod {
     guard second.claim == .point else { return second }
     let other = try check.certify(second).worst
     return other < shortfall || shortfall.isNaN ? second : first
+  }
+
+  private static func presolved(
+    _ problem: ConeProblem, _ run: Run
+  ) throws(KantorError) -> ConeProposal {
+    usesPresolve
+      ? try ConePresolve.propose(problem, run, propose) : try propose(problem, run)
   }
 }

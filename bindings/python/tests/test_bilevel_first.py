@@ -135,7 +135,7 @@ def test_reweighted_sources():
         step = 1e-3 * np.eye(3)[k]
         assert phi(whole.x) <= min(phi(whole.x + step), phi(whole.x - step)) + 1e-9
     sampled = kantor.solve(problem, "f2sa", batch_size=4, max_iterations=1500)
-    assert sampled.objective < whole.objective + 2e-3
+    assert abs(sampled.y[0] - target) < 0.05 < abs(means.mean() - target)
 
 
 @pytest.mark.parametrize("form", ["vector", "matrix"])
