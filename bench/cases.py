@@ -355,6 +355,7 @@ CASES = [
          ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
     bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("hyper", "ridge penalties of 65 features", "bilevel_ridge", 65),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
             600),
     Case("bilevel-layer-30", "returns of 30 assets learned from a portfolio, to 1e-5", "bilevel",

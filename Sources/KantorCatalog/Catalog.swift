@@ -109,6 +109,7 @@ extension Catalog {
       PenaltyMethod.entry,
       PBGD.entry,
       BoRep.entry,
+      Bsvrb.entry,
       Bamm.entry,
       Bda.entry,
       ImplicitProgramming.entry,

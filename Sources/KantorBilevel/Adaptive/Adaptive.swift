@@ -287,7 +287,7 @@ final class AdaptiveSolve {
   private func repair(
     _ candidate: Candidate, _ certificate: BilevelCertificate
   ) throws(KantorError) {
-    guard let mpcc, jumps < 20 else { return }
+    guard mpcc != nil, jumps < 20 else { return }
     jumps += 1
     if certificate.relativeGap > tolerance, let better = certificate.betterLower {
       try cut(candidate, better)
@@ -298,7 +298,6 @@ final class AdaptiveSolve {
     } else if candidate.z == nil {
       try runConditions(candidate.proposal.x, candidate.proposal.y, relaxed: false)
     }
-    _ = mpcc
   }
 
   /// The candidate's piece again, with f(x, y) <= v'(x).

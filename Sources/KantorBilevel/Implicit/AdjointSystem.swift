@@ -58,7 +58,7 @@ public final class AdjointSystem {
   private var iterative: IterativeAdjoint?
 
   /// Systems up to this order are made dense by `automatic`.
-  static let smallOrder = 60
+  static let smallOrder = 100
   /// Dense systems above this order are refused.
   static let largestOrder = 4000
 

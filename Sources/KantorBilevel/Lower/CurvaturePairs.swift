@@ -29,7 +29,7 @@ final class CurvaturePairs {
   private var isSeparate = false
 
   /// Pairs beyond this number do not pay for their products.
-  static let most = 40
+  static let most = 60
 
   init(_ oracle: BilevelOracle) throws(KantorError) {
     count = oracle.problem.ny

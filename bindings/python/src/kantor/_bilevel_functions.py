@@ -291,24 +291,36 @@ def _product(
     def along(w: np.ndarray, d: np.ndarray) -> float:
         return STEP * (1 + np.abs(w[d != 0]).max(initial=0)) / max(np.abs(d).max(), 1e-300)
 
+    nx = shapes.nx
+
     def product(w: np.ndarray, sigma: float, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        is_of_y = inner or not d[:nx].any()
+        has_rows = y.size > 0 and y.any()
+        if is_of_y and not has_rows and (inner or cross is not None):
+            # What the methods ask for: nothing has to be differenced.
+            point, v = shapes.split(w), shapes.split(d)[1]
+            out = np.zeros(shapes.n)
+            if not inner:
+                out[:nx] = np.reshape(cross(*point, v), -1)
+            out[nx:] = np.reshape(hvp(*point, v), -1)
+            return out if sigma == 1 else sigma * out
         out = np.zeros(shapes.n)
         if not d.any():
             return out
         step = along(w, d)
         if sigma:
             point, v = shapes.split(w), shapes.split(d)[1]
-            if not inner and (cross is None or d[: shapes.nx].any()):
+            if not inner and (cross is None or not is_of_y):
                 difference = (gradient(w + step * d) - gradient(w - step * d)) / (2 * step)
                 out += sigma * difference
             elif not inner:
-                out[: shapes.nx] += sigma * np.reshape(cross(*point, v), -1)
-            if inner or not d[: shapes.nx].any():
-                out[shapes.nx:] = sigma * np.reshape(hvp(*point, v), -1)
-        if y.any() and constraints.has_jacobian:
+                out[:nx] += sigma * np.reshape(cross(*point, v), -1)
+            if is_of_y:
+                out[nx:] = sigma * np.reshape(hvp(*point, v), -1)
+        if has_rows and constraints.has_jacobian:
             up, down = constraints.jacobian(w + step * d), constraints.jacobian(w - step * d)
             out += (up - down).T @ y / (2 * step)
-        elif y.any():
+        elif has_rows:
             def lagrangian(u: np.ndarray) -> float:
                 return float(constraints.value(u) @ y)
 

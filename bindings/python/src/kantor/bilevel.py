@@ -37,7 +37,7 @@ def problem(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
 ) -> Problem:
     """Make a bilevel problem from functions of x and y.
 
@@ -64,6 +64,8 @@ def problem(
         Set of x in the place of bounds.
     x_size : float, optional
         Radius of the ball, or sum of the simplex; 1 if not given.
+    blocks : int, optional
+        Equal parts of y into which the lower level separates for a given x, of the flat y.
 
     Returns
     -------
@@ -103,6 +105,8 @@ def problem(
     for name, bounds, size in (("x", x_bounds, shapes.nx), ("y", y_bounds, shapes.ny)):
         fields.update(_bounds(name, bounds, size))
     fields.update(_set_of_x(x_set, x_size))
+    if blocks is not None:
+        fields["blocks"] = int(blocks)
     return Problem("bilevel", **fields)
 
 
@@ -144,7 +148,7 @@ def minimize(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
     method: Optional[str] = None, **options: Any,
 ) -> Result:
     """Solve a bilevel problem.
@@ -153,7 +157,7 @@ def minimize(
     ----------
     upper, lower, x0, y0, grad_upper, grad_lower, hvp_lower, cross_lower
         As for `problem`.
-    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size
+    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size, blocks
         As for `problem`.
     method : str, optional
         A method of the kind ``"bilevel"``; ``kantor.methods("bilevel")`` lists them. None: the
@@ -194,7 +198,7 @@ def minimize(
         upper, lower, x0, y0, grad_upper=grad_upper, grad_lower=grad_lower, hvp_lower=hvp_lower,
         cross_lower=cross_lower, lower_constraints=lower_constraints,
         upper_constraints=upper_constraints, x_bounds=x_bounds, y_bounds=y_bounds, x_set=x_set,
-        x_size=x_size)
+        x_size=x_size, blocks=blocks)
     # By its name, so that its options are known.
     return solve(made, method or "adaptive", **options)
 
@@ -393,7 +397,8 @@ def hypergradient(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None, **options: Any,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
+    **options: Any,
 ) -> Result:
     """Differentiate F along y(x) at x0, the lower solve starting at y0.
 
@@ -401,7 +406,7 @@ def hypergradient(
     ----------
     upper, lower, x0, y0, grad_upper, grad_lower, hvp_lower, cross_lower
         As for `problem`.
-    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size
+    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size, blocks
         As for `problem`.
     **options
         As for `evaluate`.
@@ -425,5 +430,5 @@ def hypergradient(
         upper, lower, x0, y0, grad_upper=grad_upper, grad_lower=grad_lower, hvp_lower=hvp_lower,
         cross_lower=cross_lower, lower_constraints=lower_constraints,
         upper_constraints=upper_constraints, x_bounds=x_bounds, y_bounds=y_bounds, x_set=x_set,
-        x_size=x_size)
+        x_size=x_size, blocks=blocks)
     return evaluate(made, x0, **options)
