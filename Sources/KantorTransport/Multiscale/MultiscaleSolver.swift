@@ -75,7 +75,7 @@ final class MultiscaleSolver {
     var list: [Cloud] = []
     var level = Self.coarsest
     let cost = BoxCost(metric: metric, power: power, dimension: x.dimension)
-    while level < max(x.depth, y.depth) - 1 {
+    while canCoarsen(x, to: level) || canCoarsen(y, to: level) {
       let (cx, cy) = (try coarse(x, level), try coarse(y, level))
       let size = max(meanRadius(x, level, cost), meanRadius(y, level, cost))
       list.append(Cloud(x: cx, y: cy, epsilon: max(target, Self.resolution * size)))
@@ -86,11 +86,14 @@ final class MultiscaleSolver {
   }
 
   private func coarse(_ tree: PointTree, _ level: Int) throws(KantorError) -> PointTree {
-    level < tree.depth - 1 ? try PointTree(coarsening: tree, to: level) : tree
+    canCoarsen(tree, to: level) ? try PointTree(coarsening: tree, to: level) : tree
   }
 
+  /// Whether a coarser cloud is small enough beside its own to be worth solving.
+  private func canCoarsen(_ tree: PointTree, to level: Int) -> Bool { tree.count >> level >= 4 }
+
   private func meanRadius(_ tree: PointTree, _ level: Int, _ cost: BoxCost) -> Double {
-    guard level < tree.depth - 1 else { return 0 }
+    guard canCoarsen(tree, to: level) else { return 0 }
     var sum = 0.0
     for place in 0..<(1 << level) { sum += cost.radius(tree, PointTree.number(level, place)) }
     return sum / Double(1 << level)
