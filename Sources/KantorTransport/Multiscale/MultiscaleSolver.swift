@@ -232,7 +232,10 @@ final class MultiscaleSolver {
       if pace.isDone, isDouble || !isLast { return true }
       guard pace.error.isFinite, !pace.isStuck else { return false }
       if monitor.reachesIterationLimit(iterations) { return false }
-      if isLast, pace.isNearlyDone { sweep.precision = .double }
+      // Below the floor of f32 its errors are rounding.
+      if isLast, pace.isNearlyDone || pace.error <= SinkhornSettings.singleFloor {
+        sweep.precision = .double
+      }
       if pace.isDone { continue }
       memory.begin(state)
       try level.cells.correct(state, pace)
