@@ -271,7 +271,11 @@ CASES = [
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},
          ("blocked NumPy", "POT empirical_sinkhorn, lazy", "OTT point cloud",
-          "Kantor point cloud"), 1e-3),
+          "Kantor point cloud", "Kantor multiscale"), 1e-3),
+    Case("cloud-space-20000", "entropic, n = 20 000 points of the unit cube, "
+         "epsilon = 0.01 of the median cost, to 1e-06", "cloud",
+         {"kind": "space", "n": 20_000, "epsilon_of_median": 0.01},
+         ("OTT point cloud", "Kantor point cloud", "Kantor multiscale"), 1e-6),
     Case("divergence-shifted", "Sinkhorn divergence, n = 1000, epsilon = 0.1, a cloud and itself "
          "moved by (1, 1): exactly 2", "divergence",
          {"kind": "shifted", "n": 1000, "epsilon": 0.1, "known": 2.0},

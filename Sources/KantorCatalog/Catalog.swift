@@ -45,6 +45,7 @@ extension Catalog {
       OneDimensional.entry,
       Sinkhorn.entry,
       SinkhornNewtonSparse.entry,
+      MultiscaleSinkhorn.entry,
       Greenkhorn.entry,
       LowRankSinkhorn.entry,
       SinkhornDivergence.entry,
