@@ -13,8 +13,8 @@ import KantorNumerics
 /// multipliers of bounds; theta = |C|_1; phi the barrier function; W Hessian of the Lagrangian.
 ///
 /// **Iteration**
-/// 1. mu = (r/q)^3 q, with q the mean of slack times multiplier and r what the step towards mu = 0
-///    leaves of it; when the scaled residuals are no smaller than four times before, mu stays 0.8 q
+/// 1. mu = max((r/q)^3, min(0.01, E)) q, with q the mean of slack times multiplier, r what the step
+///    towards mu = 0 leaves of it, and E the largest scaled residual; when the scaled residuals are no smaller than four times before, mu stays 0.8 q
 ///    until the error of its problem is at most 10 mu, and falls to min(0.2 mu, mu^1.5) then.
 /// 2. Factor [W + Sigma + w I, J'; J, -c I]; w and c rise until there are as many negative
 ///    eigenvalues as rows.
