@@ -70,6 +70,25 @@ KANTOR_API int64_t kantor_result_field_count(const kantor_result *result);
 KANTOR_API int32_t kantor_result_field_describe(const kantor_result *result, int64_t index,
                                                 kantor_field_info *info);
 
+/* Saves a result in the caller's memory: status, certificate, numbers, texts and arrays. Arrays
+   that are made on request are saved when somebody has asked for them (kantor_result_array), else
+   left out. The format is the same on all machines and is kept, see docs/stability.md.
+   result: [in] a result.
+   bytes: [out] caller's memory of capacity bytes, or NULL to learn the size only.
+   capacity: [in] >= 0. size: [out] bytes that the saved result takes.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_RANGE, KANTOR_E_BUFFER,
+   KANTOR_E_OUT_OF_MEMORY; then neither bytes nor size are written. Since: 0.1. */
+KANTOR_API int32_t kantor_result_save(const kantor_result *result, void *bytes, int64_t capacity,
+                                      int64_t *size);
+
+/* Makes a result of saved bytes, to read it or to start a solve from it. Its certificate is the
+   saved one and is not checked again; it has no derivative products.
+   bytes: [in] what kantor_result_save wrote. size: [in] their number.
+   result: [out] a new result, to be freed; NULL on failure.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_RANGE, KANTOR_E_FORMAT (other bytes, or damaged),
+   KANTOR_E_VERSION (saved by a newer library), KANTOR_E_OUT_OF_MEMORY. Since: 0.1. */
+KANTOR_API int32_t kantor_result_load(const void *bytes, int64_t size, kantor_result **result);
+
 /* Vector-Jacobian product: pulls cotangents of results back to the problem's data. With L a
    function of the named results, cotangent = dL/d(result); the answer is dL/d(field).
    result: [in] a result whose method has derivatives.

@@ -49,8 +49,8 @@ enum {
   KANTOR_E_UNSUPPORTED = -12,   /* the method cannot do this */
   KANTOR_E_TOO_LARGE = -13,     /* sizes whose product overflows */
   KANTOR_E_OUT_OF_MEMORY = -14,
-  KANTOR_E_FORMAT = -15,
-  KANTOR_E_VERSION = -16,       /* the caller's header is newer than the library */
+  KANTOR_E_FORMAT = -15,        /* bytes that are no saved result, or damaged */
+  KANTOR_E_VERSION = -16,       /* a header, or saved bytes, newer than the library */
   KANTOR_E_BUFFER = -17,        /* the caller's memory is too small */
   KANTOR_E_INTERNAL = -99       /* a defect in Kantor; please report it */
 };

@@ -158,6 +158,11 @@ public final class LazyTensor: Sendable {
     state = Mutex(.waiting(make))
   }
 
+  /// The array, if somebody has asked for it before.
+  var made: Tensor? {
+    state.withLock { if case .made(let tensor) = $0 { tensor } else { nil } }
+  }
+
   public func tensor() throws(KantorError) -> Tensor {
     // The maker is let go outside the lock: it may hold the last borrowed array of the host.
     let (tensor, old) = try state.withLock { (state) throws(KantorError) -> (Tensor, State) in

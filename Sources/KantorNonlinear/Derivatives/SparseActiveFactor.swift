@@ -14,8 +14,8 @@ final class SparseActiveFactor {
   /// Residuals, relative, above which an answer is none.
   private static let accurate = 1e-9
 
-  /// `column` and `row` are the places of variables and rows in the system, -1 for those that are not
-  /// in it; `positive` of them are variables. Nil where the factor is no good.
+  /// `column` and `row` are the places of variables and rows in the system, -1 for those that are
+  /// not in it; `positive` of them are variables. Nil where the factor is no good.
   init?(
     hessian: SparseMatrix, jacobian: SparseMatrix, column: [Int], row: [Int], positive: Int,
     order: Int

@@ -352,8 +352,8 @@ final class SparseCore: SystemCore {
   }
 }
 
-/// `scale` that makes the largest entries of all rows of a symmetric matrix alike, given by its upper
-/// triangle; `work` has as many numbers.
+/// `scale` that makes the largest entries of all rows of a symmetric matrix alike, given by its
+/// upper triangle; `work` has as many numbers.
 func equilibrate(
   _ matrix: SparseMatrix, _ scale: UnsafeMutablePointer<Double>,
   _ work: UnsafeMutablePointer<Double>

@@ -151,6 +151,27 @@ public:
     return fields;
   }
 
+  /// The result as bytes, to be kept in a file; arrays that nobody has asked for are left out.
+  std::vector<unsigned char> save() const
+  {
+    std::int64_t size = 0;
+    detail::check(kantor_result_save(handle(), nullptr, 0, &size));
+    std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
+    detail::check(kantor_result_save(handle(), bytes.data(), size, &size));
+    return bytes;
+  }
+
+  /// A result from saved bytes; it can be read and start a solve, but has no derivatives.
+  static Result load(const std::vector<unsigned char> &bytes)
+  {
+    kantor_result *handle = nullptr;
+    // Never NULL, also where there are no bytes.
+    const unsigned char none = 0;
+    detail::check(kantor_result_load(bytes.empty() ? &none : bytes.data(),
+                                     static_cast<std::int64_t>(bytes.size()), &handle));
+    return Result(handle);
+  }
+
   /// Pulls cotangents of result fields back to problem fields: writes dL/d(field) into gradients.
   void vjp(std::initializer_list<Named> cotangents, std::initializer_list<Named> gradients) const
   {

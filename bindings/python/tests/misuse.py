@@ -44,6 +44,7 @@ NAMES = {
     "kantor_problem_set_sparse": b"A",
     "kantor_problem_set_functions": b"functions",
     "kantor_problem_set_questions": b"functions",
+    "kantor_problem_set_problem": b"lower",
 }
 #: What the whole and correct call is refused with.
 REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
@@ -56,6 +57,7 @@ OPTIONAL = {
     ("kantor_stepper_create", "method"), ("kantor_stepper_create", "settings"),
     ("kantor_stepper_free", "stepper"),
     ("kantor_problem_set_functions", "release"), ("kantor_problem_set_functions", "owner"),
+    ("kantor_problem_set_problem", "method"), ("kantor_problem_set_problem", "settings"),
     ("kantor_problem_check_derivatives", "x"), ("kantor_problem_check_derivatives", "settings"),
     ("kantor_bilevel_hypergradient", "settings"),
     ("kantor_solve_batch", "method"), ("kantor_solve_batch", "settings"),
@@ -66,7 +68,7 @@ OPTIONAL = {
     ("kantor_settings_warm_start", "result"), ("kantor_settings_set_start", "array"),
     ("kantor_problem_set_array", "release"), ("kantor_problem_set_array", "owner"),
     ("kantor_problem_free", "problem"), ("kantor_settings_free", "settings"),
-    ("kantor_result_free", "result"),
+    ("kantor_result_free", "result"), ("kantor_result_save", "bytes"),
     *(("kantor_cone_bound", name) for name in ("x", "lower", "upper")),
     ("kantor_qp_dense", "workspace"), ("kantor_prox_apply", "value"),
     *(("kantor_transport_exact", name) for name in ("a", "b", "objective", "f", "g")),
@@ -142,6 +144,8 @@ class World:
         self.bundle = kantor.Functions(1, value=lambda x: x[0] ** 2, gradient=lambda x: 2 * x)
         self.smooth = kantor.Problem("nonlinear", functions=self.bundle, start=[1.0])
         self.nested = bilevel_problem()
+        self.outer = c_void_p()
+        assert lib.kantor_problem_create(b"nested", byref(self.outer)) == 0
         self.unset = c_void_p()
         assert lib.kantor_problem_create(b"nonlinear", byref(self.unset)) == 0
         self.settings_of_all = c_void_p()
@@ -165,12 +169,19 @@ class World:
         self.memory = np.full(64, 7.0)
         self.whole = np.full(64, 7, np.int64)
         self.text = ctypes.create_string_buffer(b"untouched", 4096)
+        self.room = ctypes.create_string_buffer(1 << 14)
+        size = c_int64()
+        assert lib.kantor_result_save(
+            self.result, self.room, len(self.room), byref(size)) == 0
+        self.saved = self.room.raw[:size.value]
         self.made = []
 
     def close(self):
         lib.kantor_result_free(self.result)
         lib.kantor_result_free(self.bounded_result)
-        for problem in (self.problem, self.open, self.program, self.bounded, self.unset):
+        for problem in (
+            self.problem, self.open, self.program, self.bounded, self.unset, self.outer
+        ):
             lib.kantor_problem_free(problem)
         for stepper in (self.ended, self.asked):
             lib.kantor_stepper_free(stepper)
@@ -232,6 +243,10 @@ class World:
             ("kantor_solve_batch", "codes"): (ctypes.c_int32 * 1)(),
             ("kantor_settings_set_start", "array"): self.start,
             ("kantor_result_copy", "values"): self.memory.ctypes.data,
+            ("kantor_result_load", "bytes"): self.saved,
+            ("kantor_result_load", "size"): len(self.saved),
+            ("kantor_result_save", "bytes"): self.room,
+            ("kantor_result_save", "capacity"): len(self.room),
             ("kantor_transport_exact", "cost"): COST.ctypes.data,
             ("kantor_transport_exact", "n"): 2, ("kantor_transport_exact", "m"): 3,
             ("kantor_transport_exact", "count"): self.whole.ctypes.data + 320,
@@ -298,6 +313,9 @@ class World:
             ("kantor_problem_set_functions", "problem"): self.unset,
             ("kantor_problem_set_functions", "functions"): self.bundle.struct,
             ("kantor_problem_set_functions", "release"): _abi.ReleaseFunction(),
+            ("kantor_problem_set_problem", "problem"): self.outer,
+            # One that is sealed already: the call seals it.
+            ("kantor_problem_set_problem", "part"): self.problem,
             ("kantor_problem_set_questions", "problem"): self.unset,
             ("kantor_problem_set_questions", "members"): b"value gradient",
             ("kantor_stepper_answer", "stepper"): self.asked,

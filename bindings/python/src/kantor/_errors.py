@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Optional, Type
+from typing import Any, Dict, Type
 
 from . import _abi
 from ._library import lib
-
-if TYPE_CHECKING:
-    from ._result import Result
 
 
 class KantorError(ValueError):
@@ -77,7 +74,7 @@ class NotSolvedError(KantorError, RuntimeError):
         The best point found, with its certificate.
     """
 
-    def __init__(self, message: str, code: int, result: "Optional[Result]" = None) -> None:
+    def __init__(self, message: str, code: int, result: Any = None) -> None:
         super().__init__(message, code)
         self.result = result
 

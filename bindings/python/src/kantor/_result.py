@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping as MappingBase
-from ctypes import byref, c_char_p, c_double, c_int64, sizeof
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional
+from ctypes import byref, c_char, c_char_p, c_double, c_int64, c_void_p, sizeof
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -55,9 +56,14 @@ class Result(MappingBase):
         ``trace`` was set, else empty.
     method : str
         The method that was used, as ``"kind/name"``.
+
+    Notes
+    -----
+    Results can be pickled, and saved in files. What comes back has every field and can start a
+    solve, but has no derivative products: they need the problem.
     """
 
-    def __init__(self, handle: ResultHandle, problem: Problem) -> None:
+    def __init__(self, handle: ResultHandle, problem: Optional[Problem]) -> None:
         self._handle = handle
         self._problem = problem
         self.status_code: int = check(lib.kantor_result_status(handle.pointer))
@@ -156,6 +162,124 @@ class Result(MappingBase):
         )
         return f"<kantor.Result {self.status} by {self.method}: {figures}>"
 
+    def to_bytes(self, complete: bool = True) -> bytes:
+        """Put the result into bytes, the same on all machines.
+
+        Parameters
+        ----------
+        complete : bool, optional
+            Make arrays that nobody has asked for yet, such as a large dense plan, and save them
+            too; else they are left out. Default True.
+
+        Returns
+        -------
+        bytes
+            For `from_bytes` of this and of later versions.
+        """
+        if complete:
+            for name, kind in self._types.items():
+                if kind == _abi.ARRAY:
+                    self[name]
+        pointer, size = self._handle.pointer, c_int64()
+        check(lib.kantor_result_save(pointer, None, 0, byref(size)))
+        # Another thread may have asked for an array meanwhile; then there is more to save.
+        while True:
+            memory = (c_char * size.value)()
+            code = lib.kantor_result_save(pointer, memory, size.value, byref(size))
+            if code != _abi.E_BUFFER:
+                break
+            check(lib.kantor_result_save(pointer, None, 0, byref(size)))
+        check(code)
+        return memory.raw[:size.value]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Result":
+        """Make a result of saved bytes.
+
+        Its certificate is the saved one; it is not checked again.
+
+        Parameters
+        ----------
+        data : bytes
+            What `to_bytes` gave.
+
+        Returns
+        -------
+        Result
+            The saved one, without derivative products.
+
+        Raises
+        ------
+        VersionError
+            Bytes that are no saved result, are damaged, or come from a newer library.
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise error(_abi.E_TYPE, f"data must be bytes, not {type(data).__name__}")
+        data = bytes(data)
+        pointer = c_void_p()
+        check(lib.kantor_result_load(data, len(data), byref(pointer)))
+        return cls(ResultHandle(pointer.value), None)
+
+    def save(self, path: "Union[str, os.PathLike[str]]", complete: bool = True) -> None:
+        """Write the result to a file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where; a file that stands there is replaced.
+        complete : bool, optional
+            As in `to_bytes`.
+
+        Examples
+        --------
+        >>> import kantor, os, tempfile
+        >>> result = kantor.solve(kantor.Problem("transport", cost=[[0.0, 2.0], [1.0, 0.0]]))
+        >>> path = os.path.join(tempfile.mkdtemp(), "plan.kantor")
+        >>> result.save(path)
+        >>> kantor.Result.load(path).plan
+        array([[0.5, 0. ],
+               [0. , 0.5]])
+        """
+        data = self.to_bytes(complete)
+        with open(path, "wb") as file:
+            file.write(data)
+
+    @classmethod
+    def load(cls, path: "Union[str, os.PathLike[str]]") -> "Result":
+        """Read a result that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        Result
+            As from `from_bytes`, which tells the errors.
+        """
+        with open(path, "rb") as file:
+            return cls.from_bytes(file.read())
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self).from_bytes, (self.to_bytes(),)
+
+    # Nothing of a result can change, so a copy is the result itself and keeps its derivatives.
+
+    def __copy__(self) -> "Result":
+        return self
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> "Result":
+        return self
+
+    def _need_problem(self) -> Problem:
+        if self._problem is None:
+            raise error(
+                _abi.E_UNSUPPORTED,
+                "a loaded result has no derivative products; they need its problem",
+            )
+        return self._problem
+
     def vjp(self, cotangents: Mapping[str, Any], wrt: Iterable[str]) -> Dict[str, np.ndarray]:
         """Pull cotangents of results back to the problem's data.
 
@@ -192,8 +316,9 @@ class Result(MappingBase):
         wanted = [wrt] if isinstance(wrt, str) else list(wrt)
         given = list(cotangents)
         arrays = [as_numbers(cotangents[name], f"cotangent '{name}'") for name in given]
-        fields = [full_name(self._problem.kind, name) for name in wanted]
-        gradients = [np.zeros(self._problem._derivative_shape(name)) for name in fields]
+        problem = self._need_problem()
+        fields = [full_name(problem.kind, name) for name in wanted]
+        gradients = [np.zeros(problem._derivative_shape(name)) for name in fields]
         inputs, _owners = views_of(arrays, [f"cotangent '{name}'" for name in given])
         outputs, _targets = views_of(gradients, fields)
         check(
@@ -236,7 +361,7 @@ class Result(MappingBase):
         """
         if not isinstance(tangents, MappingBase):
             raise error(_abi.E_TYPE, "tangents must be a mapping of problem fields to arrays")
-        given = [full_name(self._problem.kind, name) for name in tangents]
+        given = [full_name(self._need_problem().kind, name) for name in tangents]
         arrays = [as_numbers(value, f"tangent '{name}'") for name, value in tangents.items()]
         wanted = [of] if isinstance(of, str) else list(of)
         changes = [np.zeros(np.shape(self[name])) for name in wanted]
