@@ -103,6 +103,14 @@ def cone_first(kind, title, n, **more):
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
 
 
+CONIC = ("Clarabel (conic)", "SCS (conic)", "Kantor interior_point (conic)")
+
+
+def conic(name, kind, title, n, tolerance=1e-7, contestants=CONIC, **more):
+    return Case(f"cone-{name}-{kind}-{n}", f"{title}, n = {n}, to {tolerance:g}", "conic",
+                {"kind": f"conic_{kind}", "n": n}, contestants, tolerance, **more)
+
+
 def curve(family, kind, title, n, contestants, **more):
     return Case(
         f"nlp-{family}-{kind}-{n}", f"{title}, n = {n}, gradient to 1e-8 of the first", "curves",
@@ -153,6 +161,10 @@ BILEVEL = (
 BILEVEL_FIRST = (
     "NumPy F2SA, published steps", "Kantor bilevel f2sa", "Kantor bilevel penalty",
     "Kantor bilevel lv_hba",
+)
+BILEVEL_LAYER = (
+    "SciPy L-BFGS-B, implicit derivative by hand",
+    "JAXopt projected gradient, implicit differentiation", "Kantor nested, cone",
 )
 
 
@@ -292,18 +304,41 @@ CASES = [
     cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
     cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
                is_quick=False),
+    conic("socp", "robust", "robust linear program, n variables, 2 n ellipsoids", 60),
+    conic("socp", "group_lasso", "group lasso, n coefficients in groups of ten", 400),
+    conic("sdp", "max_cut", "maximum cut, entries as variables", 100),
+    conic("sdp", "max_cut_sparse", "maximum cut of a sparse graph, its dual", 200),
+    conic("sdp", "inequality", "inequality of n dense matrices of side n", 60),
+    conic("sdp", "lipschitz", "Lipschitz bound of a layer of n units", 60),
+    conic("sdp", "clustering", "relaxation of K-means, n points", 40),
+    conic("sdp", "band", "matrix inequality in a band, side n", 200),
+    conic("exponential", "logistic", "sparse logistic regression, n samples", 1000),
+    conic("exponential", "geometric", "geometric program, n variables", 60),
     Case("gromov-300", "Gromov-Wasserstein, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300},
          ("POT gromov_wasserstein", "Kantor gromov_conditional_gradient"), 1e-7),
     Case("gromov-relaxed-300", "semi-relaxed, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300, "relaxed": True},
          ("POT semirelaxed_gromov_wasserstein", "Kantor gromov_semirelaxed"), 1e-6),
+    Case("gromov-partial-200", "partial, n = 200, 80 % of the mass, to a stationary plan", "gromov",
+         {"kind": "spaces", "n": 200, "mass": 0.8},
+         ("POT partial_gromov_wasserstein", "Kantor gromov_partial"), 1e-7),
+    Case("gromov-unbalanced-100", "unbalanced, n = 100, strengths 1, epsilon = 0.5, to 1e-6",
+         "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5, "strength": 1.0},
+         ("POT fused_unbalanced_gromov_wasserstein", "Kantor gromov_unbalanced"), 1e-6),
     smooth("small", "91 problems of Hock and Schittkowski, one after the other", "collection", 91,
            COLLECTION, 0.1, memory=False),
     smooth("sparse-chain", "chained Rosenbrock function with 998 equations", "chain", 1000),
     smooth("sparse-control", "control of a particle, 700 steps", "control", 700),
     smooth("pde-poisson", "control of the Poisson equation on a grid of 32 x 32", "poisson", 32),
     smooth("pde-poisson", "control of the Poisson equation on a grid of 64 x 64", "poisson", 64),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 128 x 128", "poisson", 128),
+    smooth("sparse-chain", "chained Rosenbrock function with 99998 equations", "chain", 100_000),
+    smooth("sparse-control", "control of a particle, 10000 steps", "control", 10_000),
+    smooth("pde-obstacle", "least surface over a lens on a grid of 64 x 64", "obstacle", 64),
+    smooth("pde-obstacle", "least surface over a lens on a grid of 128 x 128", "obstacle", 128),
+    smooth("pde-edge", "boundary control on a grid of 32 x 32", "edge", 32),
+    smooth("pde-edge", "boundary control on a grid of 64 x 64", "edge", 64),
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
@@ -320,8 +355,11 @@ CASES = [
          ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
     bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("hyper", "ridge penalties of 65 features", "bilevel_ridge", 65),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
             600),
+    Case("bilevel-layer-30", "returns of 30 assets learned from a portfolio, to 1e-5", "bilevel",
+         {"kind": "layer_portfolio", "n": 30}, BILEVEL_LAYER, 1e-5),
     prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
          rows=1000),
     prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+import bilevel_layers
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import nonlinear_problems
 import operators
@@ -226,6 +228,7 @@ GENERATORS = {
 # A kind of two families would give one of them the other's problem.
 assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
 GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
-GENERATORS |= bilevel_problems.GENERATORS | operators.GENERATORS
+GENERATORS |= (
+    bilevel_problems.GENERATORS | bilevel_layers.GENERATORS | operators.GENERATORS)
 GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
-GENERATORS |= curves.GENERATORS
+GENERATORS |= curves.GENERATORS | conic_problems.GENERATORS

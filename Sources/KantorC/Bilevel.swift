@@ -12,19 +12,18 @@ public func kantorBilevelHypergradient(
     let problem = try enter(problem, Problem.self)
     let point = try view(try need(x, "x"), "x")
     let given = settings == nil ? nil : try enter(settings, Settings.self)
-    guard problem.kind.name == BilevelKind.kind.name else {
+    guard let spec = Hypergradient.method(of: problem.kind) else {
       throw KantorError(
-        .unsupported, "the problem is of the kind \(problem.kind.name); bilevel is needed")
+        .unsupported,
+        "the problem is of the kind \(problem.kind.name); bilevel or nested is needed")
     }
-    let run = try given.map { (s) throws(KantorError) in try s.run(for: Implicit.spec) }
-    guard let sealed = try problem.seal() as? BilevelProblem else {
-      throw KantorError(.unsupported, "the problem is not of the kind bilevel")
-    }
+    let work = try given.map { (s) throws(KantorError) in try s.run(for: spec) }
+      ?? Settings.defaultRun(for: spec)
+    let sealed = try problem.seal()
     guard point.rank == 1 else {
       throw KantorError(
-        .shape, "x has the shape \(point.shapeText); needed is (\(sealed.nx),)")
+        .shape, "x has the shape \(point.shapeText); needed is (nx,), as start_x has")
     }
-    let work = run ?? Settings.defaultRun(for: Implicit.spec)
     let budget = MemoryBudget(bytes: work.options.real("memory_limit"))
     let found = try withBudget(budget) { () throws(KantorError) in
       try Hypergradient.evaluate(sealed, x: try point.doubles(), run: work)

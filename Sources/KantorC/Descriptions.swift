@@ -60,6 +60,7 @@ func describe(_ field: FieldSpec) -> kantor_field_info {
   case .array: info.type = Int32(KANTOR_ARRAY)
   case .sparse: info.type = Int32(KANTOR_SPARSE)
   case .functions: info.type = Int32(KANTOR_FUNCTIONS)
+  case .problem: info.type = Int32(KANTOR_PROBLEM)
   }
   info.is_certificate = field.role == .certificate ? 1 : 0
   info.shape = StaticText.pointer(field.shape)

@@ -105,6 +105,22 @@ public func kantorProblemSetSparse(
   }
 }
 
+@_cdecl("kantor_problem_set_problem")
+public func kantorProblemSetProblem(
+  _ problem: OpaquePointer?, _ field: UnsafePointer<CChar>?, _ part: OpaquePointer?,
+  _ method: UnsafePointer<CChar>?, _ settings: OpaquePointer?
+) -> Int32 {
+  call { () throws(KantorError) in
+    let problem = try enter(problem, Problem.self)
+    let field = try name(field, "name")
+    try problem.kind.check(field, .problem)
+    let part = try Catalog.standard.subproblem(
+      try enter(try need(part, "part"), Problem.self), method: try optionalName(method, "method"),
+      settings: settings == nil ? nil : try enter(settings, Settings.self))
+    try problem.set(field, .problem(part))
+  }
+}
+
 @_cdecl("kantor_problem_get_array")
 public func kantorProblemGetArray(
   _ problem: OpaquePointer?, _ field: UnsafePointer<CChar>?,

@@ -30,6 +30,7 @@ func signatureCheck() {
   same(kantorProblemSetArray, CKantor.kantor_problem_set_array)
   same(kantorProblemSetFunctions, CKantor.kantor_problem_set_functions)
   same(kantorProblemSetInt, CKantor.kantor_problem_set_int)
+  same(kantorProblemSetProblem, CKantor.kantor_problem_set_problem)
   same(kantorProblemSetQuestions, CKantor.kantor_problem_set_questions)
   same(kantorProblemSetReal, CKantor.kantor_problem_set_real)
   same(kantorProblemSetSparse, CKantor.kantor_problem_set_sparse)

@@ -33,6 +33,14 @@ extension Catalog {
     _ = try Self.run(chosen.spec, settings)
   }
 
+  /// A problem with the method that solves it, chosen as `solve` does, as data of another problem.
+  public func subproblem(
+    _ problem: Problem, method name: String?, settings: Settings?
+  ) throws(KantorError) -> Subproblem {
+    let (chosen, _) = try choose(problem, name, settings)
+    return try Subproblem(problem, by: chosen, settings: settings)
+  }
+
   private func choose(
     _ problem: Problem, _ name: String?, _ settings: Settings?
   ) throws(KantorError) -> (MethodEntry, any SealedProblem) {

@@ -30,6 +30,8 @@ public struct Specimen: Sendable, CustomStringConvertible {
   /// Function and integer fields of a problem of another kind.
   public var functions: [String: Functions] = [:]
   public var integers: [String: Int64] = [:]
+  /// Problems that are data of this one.
+  public var parts: [String: @Sendable () throws -> Subproblem] = [:]
   /// Arrays in which infinities have a meaning; `change` does not see them.
   public var bounds: [Field] = []
 
@@ -88,6 +90,7 @@ public struct Specimen: Sendable, CustomStringConvertible {
     }
     for (name, bundle) in functions { try problem.set(name, .functions(bundle)) }
     for (name, number) in integers { try problem.set(name, .int(number)) }
+    for (name, make) in parts { try problem.set(name, .problem(try make())) }
     if let a { try set("weights_source", a, [a.count]) }
     if let b { try set("weights_target", b, [b.count]) }
     return problem

@@ -89,7 +89,8 @@ enum {
   KANTOR_TEXT = 4,
   KANTOR_ARRAY = 5,
   KANTOR_SPARSE = 6, /* a matrix: kantor_problem_set_sparse or kantor_problem_set_array */
-  KANTOR_FUNCTIONS = 7 /* functions of the caller: kantor_problem_set_functions */
+  KANTOR_FUNCTIONS = 7, /* functions of the caller: kantor_problem_set_functions */
+  KANTOR_PROBLEM = 8 /* another problem: kantor_problem_set_problem */
 };
 
 /* An option of a method. The struct grows at its end only. */

@@ -84,6 +84,19 @@ KANTOR_API int32_t kantor_problem_set_array(kantor_problem *problem, const char 
 KANTOR_API int32_t kantor_problem_set_sparse(kantor_problem *problem, const char *name,
                                              const kantor_sparse *matrix);
 
+/* Sets another problem, with the way to solve it: the lower problem of a nested one.
+   problem: [in] not sealed. name: [in] a field of type problem.
+   part: [in] any problem. It is sealed by the call, as a solve of it would, and kept: it does not
+   change any more, and its handle may be freed at once.
+   method: [in] a method of part's kind; NULL: that of the settings, else the default for its data.
+   settings: [in] options of that method, copied; NULL for the defaults. Their hooks and their
+   cancel are not used: those of the solve of problem reach into the solves of part.
+   Threads: any. Errors: KANTOR_E_NULL, KANTOR_E_HANDLE, KANTOR_E_STATE, KANTOR_E_NAME,
+   KANTOR_E_TYPE, and those of kantor_problem_seal for part. Since: 0.1. */
+KANTOR_API int32_t kantor_problem_set_problem(kantor_problem *problem, const char *name,
+                                              kantor_problem *part, const char *method,
+                                              const kantor_settings *settings);
+
 /* Reads an array field back.
    problem: [in] any problem. name: [in] a field of type array that was set.
    array: [out] a view, [borrowed] from the problem and not to be written to; valid until the

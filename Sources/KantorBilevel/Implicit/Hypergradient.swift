@@ -44,20 +44,42 @@ public enum Hypergradient {
         + "rounding takes over."),
   ] + BilevelCounts.specs
 
+  /// The method whose options an evaluation takes for problems of a kind; nil for a kind that is
+  /// not a bilevel one.
+  public static func method(of kind: ProblemKind) -> MethodSpec? {
+    switch kind.name {
+    case BilevelKind.kind.name: return Implicit.spec
+    case NestedKind.kind.name: return ImplicitProgramming.spec
+    default: return nil
+    }
+  }
+
+  /// For a problem of either kind.
   public static func evaluate(
-    _ problem: BilevelProblem, x: Buffer<Double>, run: Run
+    _ sealed: any SealedProblem, x: Buffer<Double>, run: Run
   ) throws(KantorError) -> Result {
-    guard x.count == problem.nx else {
-      throw KantorError(
-        .shape, "x has the shape (\(x.count),); needed is (\(problem.nx),), as start_x has")
+    if let nested = sealed as? NestedProblem {
+      try check(x, count: nested.nx)
+      return try NestedHypergradient.evaluate(nested, x: x, run: run)
     }
-    for i in 0..<x.count where !x.pointer[i].isFinite {
-      throw KantorError(.notFinite, "x is \(x.pointer[i]) at \(i)")
+    guard let problem = sealed as? BilevelProblem else {
+      throw KantorError(.unsupported, "the problem is no bilevel one")
     }
+    try check(x, count: problem.nx)
     let warm = try run.start.vector("y", count: problem.ny)
     let y = try (warm ?? problem.startY).copy()
     let oracle = try BilevelOracle(problem, run)
     return try HypergradientSolve(oracle, run).evaluate(x, y)
+  }
+
+  private static func check(_ x: Buffer<Double>, count: Int) throws(KantorError) {
+    guard x.count == count else {
+      throw KantorError(
+        .shape, "x has the shape (\(x.count),); needed is (\(count),), as start_x has")
+    }
+    for i in 0..<x.count where !x.pointer[i].isFinite {
+      throw KantorError(.notFinite, "x is \(x.pointer[i]) at \(i)")
+    }
   }
 }
 

@@ -47,7 +47,7 @@ public enum Implicit: BilevelMethod {
       "adjoint",
       .text("automatic", choices: AdjointSolver.allCases.map(\.rawValue)),
       "Solver of the adjoint system: cg, minres, dense, neumann (a truncated series) or identity; "
-        + "automatic takes dense for lower levels with rows or up to 60 variables, else cg."),
+        + "automatic takes dense for lower levels with rows or up to 100 variables, else cg."),
     OptionSpec(
       "neumann_terms", .int(20, min: 0, max: 1_000_000), "Terms of the Neumann series.",
       advanced: true),
@@ -92,10 +92,7 @@ final class ImplicitSolve {
   private let tolerance: Double
   private let factor: Double
   private let y: Buffer<Double>
-  private var delta = 0.1
   private var failure: LowerAnswer.End?
-  /// Iterations so far; a larger solve's come first.
-  private(set) var iteration = 0
 
   init(_ oracle: BilevelOracle, _ run: Run) throws(KantorError) {
     self.oracle = oracle
@@ -169,9 +166,8 @@ final class ImplicitSolve {
     settings.feasibility = 0.5 * tolerance
     settings.iterations = min(run.options.int("max_iterations"), 100_000)
     let end = try solver.solve(settings)
-    iteration += solver.iterations
     _ = run.monitor.check(
-      iteration: iteration, objective: solver.value, residual: solver.residual)
+      iteration: solver.iterations, objective: solver.value, residual: solver.residual)
     if end == .limit { _ = run.monitor.reachesIterationLimit(run.monitor.iterationLimit) }
     failure = program.failure
     y.pointer.update(from: program.lastY.pointer, count: problem.ny)
@@ -181,74 +177,22 @@ final class ImplicitSolve {
   private func withoutRows(
     _ x: Buffer<Double>
   ) throws(KantorError) -> (Buffer<Double>, BilevelProposal.Claim) {
-    let search = try ProjectedQuasiNewton(problem)
-    search.x.pointer.update(from: x.pointer, count: problem.nx)
-    let first = try evaluate(search.x.pointer, search.gradient.pointer)
-    guard let first, first.value.isFinite else {
-      switch failure {
-      case .infeasible: return (x, .lowerInfeasible)
-      case .unbounded: return (x, .lowerUnbounded)
-      default: return (x, .point)
-      }
+    let descent = try ReducedDescent(
+      problem.leader, run, factor: factor,
+      evaluate: { [self] (x, tolerance, gradient) throws(KantorError) in
+        try evaluate(x, tolerance, gradient)
+      },
+      keep: { [self] _ in for j in 0..<problem.ny { y.pointer[j] = hyper.answer.y[j] } })
+    if try descent.minimise(from: x) { return (try descent.x.copy(), .point) }
+    switch failure {
+    case .infeasible: return (x, .lowerInfeasible)
+    case .unbounded: return (x, .lowerUnbounded)
+    default: return (x, .point)
     }
-    search.start(first)
-    keep()
-    delta = min(0.1, factor * max(search.projectedGradient(), 1e-300))
-    // The first gradient is of the start tolerance: again where that was too loose for it.
-    if try refresh(search) == nil { return (try search.x.copy(), .point) }
-    var stalls = 0
-    // Values of the last iterations: a method that creeps, along the edge of the x whose lower
-    // level is feasible, say, had better end.
-    var recent = [Double](repeating: .infinity, count: 12)
-    while true {
-      let residual = search.projectedGradient()
-      let goal = 0.5 * tolerance * max(1, abs(search.value.value))
-      let stop = run.monitor.check(
-        iteration: iteration, objective: search.value.value, residual: residual)
-      if stop != nil { break }
-      if residual <= goal, delta <= max(goal, 1e-12) { break }
-      if run.monitor.reachesIterationLimit(iteration) { break }
-      if stalls == 0 {
-        let before = recent[iteration % recent.count]
-        recent[iteration % recent.count] = search.value.value
-        let fall = before - search.value.value
-        if before.isFinite, fall < 1e-2 * tolerance * (1 + abs(before)) { break }
-      }
-      delta = max(1e-13, min(delta, factor * residual))
-      let step = try search.step { () throws(KantorError) in
-        try self.evaluate(search.trial.pointer, search.trialGradient.pointer)
-      }
-      switch step {
-      case .taken:
-        keep()
-        stalls = 0
-        iteration += 1
-      case .stopped: return (try search.x.copy(), .point)
-      case .wantsPrecision, .failed:
-        stalls += 1
-        if stalls > 4 { return (try search.x.copy(), .point) }
-        delta = max(1e-13, 1e-2 * delta)
-        if stalls > 1 { search.forget() }
-        if try refresh(search) == nil { return (try search.x.copy(), .point) }
-      }
-    }
-    return (try search.x.copy(), .point)
-  }
-
-  /// Phi and its gradient at the search's point again, at the present tolerance.
-  private func refresh(_ search: ProjectedQuasiNewton) throws(KantorError) -> Bool? {
-    guard let again = try evaluate(search.x.pointer, search.gradient.pointer) else { return nil }
-    search.start(again)
-    keep()
-    return true
-  }
-
-  private func keep() {
-    for j in 0..<problem.ny { y.pointer[j] = hyper.answer.y[j] }
   }
 
   private func evaluate(
-    _ x: UnsafePointer<Double>, _ gradient: UnsafeMutablePointer<Double>
+    _ x: UnsafePointer<Double>, _ delta: Double, _ gradient: UnsafeMutablePointer<Double>
   ) throws(KantorError) -> ProjectedQuasiNewton.Value? {
     let outcome = try hyper.evaluate(
       x: x, y: y.pointer, lowerTolerance: delta, adjointTolerance: min(0.1, delta),

@@ -20,7 +20,7 @@ final class ProjectedQuasiNewton {
     var error: Double
   }
 
-  let problem: BilevelProblem
+  let leader: LeaderSet
   let x: Buffer<Double>
   let gradient: Buffer<Double>
   let trial: Buffer<Double>
@@ -35,18 +35,18 @@ final class ProjectedQuasiNewton {
   private var used = 0
   /// Length of the last projected-gradient step over the gradient's.
   private var secant = 0.0
-  private var n: Int { problem.nx }
-  private var isBox: Bool { problem.xSet == .box }
+  private var n: Int { leader.count }
+  private var isBox: Bool { leader.shape == .box }
 
-  init(_ problem: BilevelProblem, memory: Int = 20) throws(KantorError) {
-    self.problem = problem
+  init(_ leader: LeaderSet, memory: Int = 20) throws(KantorError) {
+    self.leader = leader
     self.memory = memory
-    x = try Buffer(count: problem.nx)
-    gradient = try Buffer(count: problem.nx)
-    trial = try Buffer(count: problem.nx)
-    trialGradient = try Buffer(count: problem.nx)
-    direction = try Buffer(count: problem.nx)
-    isHeld = try Buffer(count: problem.nx)
+    x = try Buffer(count: leader.count)
+    gradient = try Buffer(count: leader.count)
+    trial = try Buffer(count: leader.count)
+    trialGradient = try Buffer(count: leader.count)
+    direction = try Buffer(count: leader.count)
+    isHeld = try Buffer(count: leader.count)
   }
 
   /// Takes up a value and the gradient that the caller has put into `gradient`, at `x`.
@@ -62,11 +62,7 @@ final class ProjectedQuasiNewton {
 
   /// Largest |x - P(x - g)|.
   func projectedGradient() -> Double {
-    for i in 0..<n { direction.pointer[i] = x.pointer[i] - gradient.pointer[i] }
-    problem.projectX(direction.pointer)
-    var worst = 0.0
-    for i in 0..<n { worst = max(worst, abs(x.pointer[i] - direction.pointer[i])) }
-    return worst
+    leader.residual(x.pointer, gradient.pointer, room: direction.pointer)
   }
 
   enum Step {
@@ -166,7 +162,7 @@ final class ProjectedQuasiNewton {
   /// Trial point at t; the fall that the gradient promises.
   private func place(_ t: Double) -> Double {
     for i in 0..<n { trial.pointer[i] = x.pointer[i] + t * direction.pointer[i] }
-    if isBox { problem.projectX(trial.pointer) }
+    if isBox { leader.project(trial.pointer) }
     var predicted = 0.0
     for i in 0..<n { predicted += gradient.pointer[i] * (trial.pointer[i] - x.pointer[i]) }
     return predicted
@@ -177,14 +173,14 @@ final class ProjectedQuasiNewton {
     guard isBox else {
       let length = secant > 0 ? secant : min(1, 1 / max(residual, 1e-300))
       for i in 0..<n { d[i] = x.pointer[i] - length * g[i] }
-      problem.projectX(d)
+      leader.project(d)
       for i in 0..<n { d[i] -= x.pointer[i] }
       return
     }
     let width = min(residual, 1e-3)
     for i in 0..<n {
-      let nearLow = x.pointer[i] - problem.xLower.pointer[i] <= width && g[i] > 0
-      let nearHigh = problem.xUpper.pointer[i] - x.pointer[i] <= width && g[i] < 0
+      let nearLow = x.pointer[i] - leader.lower.pointer[i] <= width && g[i] > 0
+      let nearHigh = leader.upper.pointer[i] - x.pointer[i] <= width && g[i] < 0
       isHeld.pointer[i] = nearLow || nearHigh
       d[i] = isHeld.pointer[i] ? 0 : -g[i]
     }

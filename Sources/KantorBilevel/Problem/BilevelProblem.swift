@@ -7,14 +7,7 @@ import KantorCore
 /// Functions take the joined vector w = (x, y). Rows of a `map`: inequalities first, then
 /// equalities.
 public final class BilevelProblem: SealedProblem {
-  /// Where x lies beside its bounds.
-  public enum XSet: Sendable, Equatable {
-    case box
-    /// |x| <= radius
-    case ball(Double)
-    /// x >= 0, sum x = total
-    case simplex(Double)
-  }
+  public typealias XSet = LeaderSet.Shape
 
   /// One level: its functions, and the rows of its `map`.
   public struct Level: Sendable {
@@ -40,19 +33,26 @@ public final class BilevelProblem: SealedProblem {
   public let lower: Level
   public let startX: Buffer<Double>
   public let startY: Buffer<Double>
+  public let leader: LeaderSet
   /// Infinite where there is no bound.
-  public let xLower: Buffer<Double>
-  public let xUpper: Buffer<Double>
   public let yLower: Buffer<Double>
   public let yUpper: Buffer<Double>
-  public let xSet: XSet
+  /// Products of the lower Hessian of which only the part of y is asked for.
+  public let lowerProduct: Functions?
+  /// Equal parts of y into which the lower level separates; 1 where it is not said to.
+  public let blocks: Int
+  public var blockSize: Int { ny / blocks }
 
   public var n: Int { nx + ny }
+  public var xSet: XSet { leader.shape }
+  public var xLower: Buffer<Double> { leader.lower }
+  public var xUpper: Buffer<Double> { leader.upper }
 
   public init(
     upper: Level, lower: Level, startX: Buffer<Double>, startY: Buffer<Double>,
     xBounds: (Buffer<Double>, Buffer<Double>), yBounds: (Buffer<Double>, Buffer<Double>),
-    xSet: XSet = .box
+    xSet: XSet = .box, lowerProduct: Functions? = nil,
+    blocks: Int = 1
   ) {
     nx = startX.count
     ny = startY.count
@@ -60,9 +60,10 @@ public final class BilevelProblem: SealedProblem {
     self.lower = lower
     self.startX = startX
     self.startY = startY
-    (xLower, xUpper) = xBounds
+    leader = LeaderSet(xSet, bounds: xBounds)
     (yLower, yUpper) = yBounds
-    self.xSet = xSet
+    self.lowerProduct = lowerProduct
+    self.blocks = blocks
   }
 
   public func level(_ which: BilevelLevel) -> Level { which == .upper ? upper : lower }
@@ -81,32 +82,7 @@ public final class BilevelProblem: SealedProblem {
   }
 
   /// x <- the point of X nearest to x.
-  public func projectX(_ x: UnsafeMutablePointer<Double>) {
-    for i in 0..<nx { x[i] = min(max(x[i], xLower.pointer[i]), xUpper.pointer[i]) }
-    switch xSet {
-    case .box: return
-    case .ball(let radius):
-      var square = 0.0
-      for i in 0..<nx { square += x[i] * x[i] }
-      let length = square.squareRoot()
-      guard length > radius else { return }
-      for i in 0..<nx { x[i] *= radius / length }
-    case .simplex(let total):
-      // The threshold t of max(x - t, 0) by Michelot's rounds: values below it leave for good.
-      var t = -Double.infinity
-      while true {
-        var (sum, count) = (0.0, 0)
-        for i in 0..<nx where x[i] > t {
-          sum += x[i]
-          count += 1
-        }
-        let next = count > 0 ? (sum - total) / Double(count) : t
-        if !(next > t) { break }
-        t = next
-      }
-      for i in 0..<nx { x[i] = max(x[i] - t, 0) }
-    }
-  }
+  public func projectX(_ x: UnsafeMutablePointer<Double>) { leader.project(x) }
 
   /// y <- the point within the bounds of y nearest to y.
   public func clampY(_ y: UnsafeMutablePointer<Double>) {

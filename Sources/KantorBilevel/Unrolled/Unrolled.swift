@@ -107,7 +107,7 @@ final class UnrolledSolve {
   func propose(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) -> BilevelProposal {
     startY.pointer.update(from: y.pointer, count: problem.ny)
     try chooseStep(x)
-    let search = try ProjectedQuasiNewton(problem)
+    let search = try ProjectedQuasiNewton(problem.leader)
     search.x.pointer.update(from: x.pointer, count: problem.nx)
     let bestY = try y.copy()
     if let first = try evaluate(search.x.pointer, search.gradient.pointer), first.value.isFinite {

@@ -6,6 +6,8 @@ public struct FieldSpec: Sendable {
     case sparse
     /// Functions of the host.
     case functions
+    /// Another problem, with a method and settings.
+    case problem
   }
 
   public enum Role: String, Sendable {
@@ -56,6 +58,7 @@ public enum FieldValue: Sendable {
   case array(Tensor)
   case sparse(SparseTensor)
   case functions(Functions)
+  case problem(Subproblem)
 
   public var type: FieldSpec.FieldType {
     switch self {
@@ -65,6 +68,7 @@ public enum FieldValue: Sendable {
     case .array: return .array
     case .sparse: return .sparse
     case .functions: return .functions
+    case .problem: return .problem
     }
   }
 }

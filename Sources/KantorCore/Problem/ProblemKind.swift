@@ -47,6 +47,10 @@ public struct ProblemFields: Sendable {
     if case .functions(let functions)? = values[name] { return functions }
     return nil
   }
+  public func problem(_ name: String) -> Subproblem? {
+    if case .problem(let part)? = values[name] { return part }
+    return nil
+  }
   public func text(_ name: String) -> String? {
     if case .text(let text)? = values[name] { return text }
     return nil

@@ -26,6 +26,25 @@ public final class Settings: Sendable {
         options: options, monitor: Monitor(options: options, cancel: cancel, hooks: hooks),
         start: WarmStart(result: startResult, arrays: startArrays))
     }
+
+    /// A solve inside another one: its time is what the outer one has left, at most, and the outer
+    /// one's cancel and hooks reach into it. `presets` hold where nothing was set; `start` goes
+    /// before the start that was set.
+    func run(
+      for spec: MethodSpec, inside outer: Monitor, presets: [String: OptionValue], start: Result?
+    ) -> Run {
+      var values = presets.merging(values) { (_, set) in set }
+      let own = OptionValues(specs: spec.options, set: values).real("time_limit")
+      values["time_limit"] = .real(max(0, min(own, outer.timeLimit - outer.seconds)))
+      let options = OptionValues(specs: spec.options, set: values)
+      let hooks = Hooks(progress: { _ in outer.heartbeat() == nil ? 0 : 1 })
+      return Run(
+        options: options,
+        monitor: Monitor(
+          options: options, cancel: CancelToken(parent: outer.cancel), hooks: hooks),
+        start: start.map { WarmStart(result: $0) }
+          ?? WarmStart(result: startResult, arrays: startArrays))
+    }
   }
   private let state = Mutex(Snapshot())
 

@@ -73,28 +73,38 @@ struct ImplicitSystem {
     _ r: Buffer<Double>, _ mu: Buffer<Double>
   ) throws(KantorError) -> ConjugateGradient.Outcome {
     let m = problem.m
-    let (a, b) = (problem.a.pointer, problem.b.pointer)
+    // The plan's own sums, which differ from a and b by the marginal error: so that constants are
+    // in the kernel to rounding, and not in the way of the last iterations.
+    let a = try Buffer<Double>(count: problem.n)
+    let b = try Buffer<Double>(count: m)
     let diagonal = try Buffer<Double>(count: m)
     try rows.forEach { (i, _, x) throws(KantorError) in
-      guard a[i] > 0 else { return }
-      for j in 0..<m { diagonal.pointer[j] += x[j] * x[j] / a[i] }
+      var sum = 0.0
+      for j in 0..<m {
+        sum += x[j]
+        b.pointer[j] += x[j]
+      }
+      a.pointer[i] = sum
+      guard sum > 0 else { return }
+      for j in 0..<m { diagonal.pointer[j] += x[j] * x[j] / sum }
     }
     for j in 0..<m {
-      let rest = b[j] - diagonal.pointer[j]
-      diagonal.pointer[j] = b[j] > 0 ? 1 / max(rest, 1e-14 * b[j]) : 0
+      let rest = b.pointer[j] - diagonal.pointer[j]
+      diagonal.pointer[j] = b.pointer[j] > 0 ? 1 / max(rest, 1e-14 * b.pointer[j]) : 0
     }
     let solver = try ConjugateGradient(count: m)
     return try solver.solve(
       rightHandSide: r.pointer, x: mu.pointer, tolerance: Self.tolerance, maxIterations: 2000,
-      multiply: { (v, out) throws(KantorError) in try multiply(v, out) },
+      multiply: { (v, out) throws(KantorError) in try multiply(v, out, a, b) },
       precondition: { (s, z) in for j in 0..<m { z[j] = diagonal.pointer[j] * s[j] } })
   }
 
-  /// out = b v - P' diag(1/a) P v
+  /// out = b v - P' diag(1/a) P v, a and b the sums of P
   private func multiply(
-    _ v: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
+    _ v: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ rowSums: Buffer<Double>,
+    _ columnSums: Buffer<Double>
   ) throws(KantorError) {
-    let (m, a, b) = (problem.m, problem.a.pointer, problem.b.pointer)
+    let (m, a, b) = (problem.m, rowSums.pointer, columnSums.pointer)
     for j in 0..<m { out[j] = b[j] * v[j] }
     try rows.forEach { (i, _, x) throws(KantorError) in
       guard a[i] > 0 else { return }

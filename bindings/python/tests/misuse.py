@@ -44,6 +44,7 @@ NAMES = {
     "kantor_problem_set_sparse": b"A",
     "kantor_problem_set_functions": b"functions",
     "kantor_problem_set_questions": b"functions",
+    "kantor_problem_set_problem": b"lower",
 }
 #: What the whole and correct call is refused with.
 REFUSED_AS_IS = {"kantor_problem_set_int": _abi.E_TYPE}
@@ -56,6 +57,7 @@ OPTIONAL = {
     ("kantor_stepper_create", "method"), ("kantor_stepper_create", "settings"),
     ("kantor_stepper_free", "stepper"),
     ("kantor_problem_set_functions", "release"), ("kantor_problem_set_functions", "owner"),
+    ("kantor_problem_set_problem", "method"), ("kantor_problem_set_problem", "settings"),
     ("kantor_problem_check_derivatives", "x"), ("kantor_problem_check_derivatives", "settings"),
     ("kantor_bilevel_hypergradient", "settings"),
     ("kantor_solve_batch", "method"), ("kantor_solve_batch", "settings"),
@@ -142,6 +144,8 @@ class World:
         self.bundle = kantor.Functions(1, value=lambda x: x[0] ** 2, gradient=lambda x: 2 * x)
         self.smooth = kantor.Problem("nonlinear", functions=self.bundle, start=[1.0])
         self.nested = bilevel_problem()
+        self.outer = c_void_p()
+        assert lib.kantor_problem_create(b"nested", byref(self.outer)) == 0
         self.unset = c_void_p()
         assert lib.kantor_problem_create(b"nonlinear", byref(self.unset)) == 0
         self.settings_of_all = c_void_p()
@@ -175,7 +179,9 @@ class World:
     def close(self):
         lib.kantor_result_free(self.result)
         lib.kantor_result_free(self.bounded_result)
-        for problem in (self.problem, self.open, self.program, self.bounded, self.unset):
+        for problem in (
+            self.problem, self.open, self.program, self.bounded, self.unset, self.outer
+        ):
             lib.kantor_problem_free(problem)
         for stepper in (self.ended, self.asked):
             lib.kantor_stepper_free(stepper)
@@ -307,6 +313,9 @@ class World:
             ("kantor_problem_set_functions", "problem"): self.unset,
             ("kantor_problem_set_functions", "functions"): self.bundle.struct,
             ("kantor_problem_set_functions", "release"): _abi.ReleaseFunction(),
+            ("kantor_problem_set_problem", "problem"): self.outer,
+            # One that is sealed already: the call seals it.
+            ("kantor_problem_set_problem", "part"): self.problem,
             ("kantor_problem_set_questions", "problem"): self.unset,
             ("kantor_problem_set_questions", "members"): b"value gradient",
             ("kantor_stepper_answer", "stepper"): self.asked,

@@ -50,6 +50,7 @@ from ._result import Result
 from ._settings import Settings
 from ._solve import solve
 from ._stepper import Question, Stepper
+from ._subproblem import Subproblem
 
 __version__: str = _lib.kantor_version().decode()
 
@@ -71,6 +72,7 @@ __all__ = [
     "Settings",
     "StateError",
     "Stepper",
+    "Subproblem",
     "UnknownNameError",
     "UnsupportedError",
     "VersionError",

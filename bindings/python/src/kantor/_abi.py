@@ -15,7 +15,7 @@ VERSION_NUMBER = 100
 
 F64, F32, I64, I32, U8 = 1, 2, 3, 4, 5
 COPY, BORROW = 0, 1
-REAL, INT, FLAG, TEXT, ARRAY, SPARSE, FUNCTIONS = 1, 2, 3, 4, 5, 6, 7
+REAL, INT, FLAG, TEXT, ARRAY, SPARSE, FUNCTIONS, PROBLEM = 1, 2, 3, 4, 5, 6, 7, 8
 CSC, CSR, COO = 1, 2, 3
 LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG = 1, 2, 3, 4
 
@@ -319,6 +319,7 @@ PROTOTYPES = {
     "kantor_problem_seal": (c_int32, (_handle,)),
     "kantor_problem_free": (None, (_handle,)),
     "kantor_problem_method": (c_int32, (_handle, _memory, c_int64)),
+    "kantor_problem_set_problem": (c_int32, (_handle, _text, _handle, _text, _handle)),
     "kantor_problem_set_questions": (c_int32, (_handle, _text, _text)),
     "kantor_problem_set_real": (c_int32, (_handle, _text, c_double)),
     "kantor_problem_set_functions": (

@@ -19,6 +19,7 @@ _TYPE_NAMES = {
     _abi.ARRAY: "array",
     _abi.SPARSE: "sparse",
     _abi.FUNCTIONS: "functions",
+    _abi.PROBLEM: "problem",
 }
 
 

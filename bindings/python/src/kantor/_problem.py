@@ -123,8 +123,9 @@ class Problem:
         name : str
             A field of the kind, or a short name.
         value : object
-            An array, a number, a word or `Functions`, as the field needs; None leaves it as it
-            is. Matrix fields also take sparse matrices of SciPy.
+            An array, a number, a word, `Functions`, or a `Problem` or `Subproblem`, as the field
+            needs; None leaves it as it is. Matrix fields also take sparse matrices of SciPy. A
+            problem that is set is sealed, and does not change from then on.
 
         Returns
         -------
@@ -147,6 +148,8 @@ class Problem:
             self._set_sparse(path, name, value)
         elif type_name == "functions":
             self._set_functions(path, name, value)
+        elif type_name == "problem":
+            self._set_problem(path, name, value)
         elif type_name in ("array", "sparse"):
             self._set_array(path, name, value)
         elif type_name == "text":
@@ -211,6 +214,28 @@ class Problem:
         )
         self._functions[name] = value
         self._questions.pop(name, None)
+
+    def _set_problem(self, path: bytes, name: str, value: Any) -> None:
+        # A `Subproblem` has a method and settings besides.
+        part = getattr(value, "problem", value)
+        if not isinstance(part, Problem):
+            raise error(
+                _abi.E_TYPE,
+                f"field '{name}' is of type {type(part).__name__}; a kantor.Problem or a "
+                "kantor.Subproblem is needed",
+            )
+        method, settings = getattr(value, "method_path", None), getattr(value, "handle", None)
+        check(
+            lib.kantor_problem_set_problem(
+                self._handle.pointer, path, part._handle.pointer, method,
+                None if settings is None else settings.pointer,
+            )
+        )
+        for field in [known for known in self._functions if known.startswith(name + ".")]:
+            del self._functions[field]
+        # What they raise ends a solve of this problem too.
+        for field, bundle in part._functions.items():
+            self._functions[f"{name}.{field}"] = bundle
 
     def get(self, name: str) -> np.ndarray:
         """Read an array field back.
