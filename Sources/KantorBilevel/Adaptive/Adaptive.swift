@@ -208,14 +208,7 @@ final class AdaptiveSolve {
     var stream = RandomStreamOfStarts(seed: run.seed)
     for _ in 0..<(given < 0 ? 8 : given) {
       if oracle.stopped { return }
-      for i in 0..<problem.nx {
-        let (low, high) = (problem.xLower.pointer[i], problem.xUpper.pointer[i])
-        let reach = 3 * (1 + abs(x.pointer[i]))
-        let from = max(low, x.pointer[i] - max(reach, 0.5 * (high - low).finiteOr(0)))
-        let to = min(high, x.pointer[i] + max(reach, 0.5 * (high - low).finiteOr(0)))
-        point.pointer[i] = from + (to - from) * stream.next()
-      }
-      problem.projectX(point.pointer)
+      problem.leader.scatter(point.pointer, around: x.pointer) { stream.next() }
       try runConditions(point, y, relaxed: false)
     }
   }
