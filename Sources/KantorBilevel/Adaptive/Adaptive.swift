@@ -222,23 +222,14 @@ final class AdaptiveSolve {
     var stream = RandomStreamOfStarts(seed: run.seed)
     for k in 0..<(given < 0 ? 16 : given) {
       if oracle.stopped { return }
-      Self.scatter(x, problem.xLower, problem.xUpper, point, &stream)
-      problem.projectX(point.pointer)
-      if k % 2 == 1 { Self.scatter(y, problem.yLower, problem.yUpper, other, &stream) }
+      problem.leader.scatter(point.pointer, around: x.pointer) { stream.next() }
+      if k % 2 == 1 {
+        LeaderSet.scatter(other.pointer, around: y.pointer, problem.yLower, problem.yUpper) {
+          stream.next()
+        }
+      }
       try runConditions(
         point, k % 2 == 1 ? other : y, relaxed: false, pieces: Self.mostScattered)
-    }
-  }
-
-  private static func scatter(
-    _ centre: Buffer<Double>, _ low: Buffer<Double>, _ high: Buffer<Double>,
-    _ out: Buffer<Double>, _ stream: inout RandomStreamOfStarts
-  ) {
-    for i in 0..<centre.count {
-      let (low, high, c) = (low.pointer[i], high.pointer[i], centre.pointer[i])
-      let reach = max(3 * (1 + abs(c)), 0.5 * (high - low).finiteOr(0))
-      let (from, to) = (max(low, c - reach), min(high, c + reach))
-      out.pointer[i] = from + (to - from) * stream.next()
     }
   }
 

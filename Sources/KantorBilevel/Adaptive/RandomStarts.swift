@@ -8,7 +8,3 @@ struct RandomStreamOfStarts {
 
   mutating func next() -> Double { stream.uniform() }
 }
-
-extension Double {
-  func finiteOr(_ other: Double) -> Double { isFinite ? self : other }
-}

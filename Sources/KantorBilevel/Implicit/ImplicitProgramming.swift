@@ -1,4 +1,5 @@
 import KantorCore
+import KantorNumerics
 
 /// **Solves** nested problems: min F(x, z(x)) over x in X, where z(x) is the answer of a problem of
 /// another kind (cone, transport, nonlinear, ...) whose data depend on x.
@@ -62,6 +63,10 @@ public enum ImplicitProgramming {
       "init", .text("warm", choices: ["warm", "cold"]),
       "Start of lower solves: the last answer, or none."),
     OptionSpec(
+      "starts", .int(0, min: 0, max: 1_000_000),
+      "Further random starts, within the bounds of x or around its start; the point with the least "
+        + "F of all is proposed."),
+    OptionSpec(
       "check_directions", .int(2, min: 0, max: 1_000_000),
       "Random directions along which the certificate compares the derivative with differences; "
         + "with 0 a result is at best solved_inaccurate. kantor_bilevel_hypergradient compares "
@@ -115,18 +120,35 @@ final class NestedSolve {
 
   func propose() throws(KantorError) -> NestedProposal {
     let warm = try run.start.vector("x", count: problem.nx)
-    let x = try (warm ?? problem.startX).copy()
-    problem.leader.project(x.pointer)
+    let start = try (warm ?? problem.startX).copy()
+    problem.leader.project(start.pointer)
+    var iterations = try descend(from: start, 0)
+    var best = kept
+    let lowerEnd = best == nil ? oracle.lowerEnd : nil
+    var stream = RandomStream(seed: run.seed, stream: 0x7374_6172_74)
+    let point = try Buffer<Double>(count: problem.nx)
+    for _ in 0..<run.options.int("starts") where run.monitor.stop == nil {
+      problem.leader.scatter(point.pointer, around: start.pointer) { stream.uniform() }
+      iterations = try descend(from: point, iterations)
+      if let found = kept, found.value < best?.value ?? .infinity { best = found }
+    }
+    return NestedProposal(
+      x: best?.x ?? start, seen: best, lowerEnd: best == nil ? lowerEnd : nil,
+      counts: oracle.counts, complaint: oracle.complaint)
+  }
+
+  /// One descent, into `kept`; nil there where F is not defined at its start. Gives the iterations
+  /// so far.
+  private func descend(from start: Buffer<Double>, _ before: Int) throws(KantorError) -> Int {
+    kept = nil
     let descent = try ReducedDescent(
-      problem.leader, run, factor: 0.1,
+      problem.leader, run, factor: 0.1, iterations: before,
       evaluate: { [self] (x, tolerance, gradient) throws(KantorError) in
         try evaluate(x, tolerance, gradient)
       },
       keep: { [self] x in kept = recent.last { $0.isAt(x) } ?? kept })
-    _ = try descent.minimise(from: x)
-    return NestedProposal(
-      x: kept?.x ?? x, seen: kept, lowerEnd: kept == nil ? oracle.lowerEnd : nil,
-      counts: oracle.counts, complaint: oracle.complaint)
+    _ = try descent.minimise(from: start)
+    return descent.iterations
   }
 
   private func evaluate(

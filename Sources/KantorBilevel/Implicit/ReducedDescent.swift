@@ -17,15 +17,18 @@ final class ReducedDescent {
   /// Called with a point that is taken: that of the last evaluation, or of the one before.
   private let keep: (_ x: UnsafePointer<Double>) -> Void
   private var delta = 0.1
-  private(set) var iterations = 0
+  private(set) var iterations: Int
 
-  /// - Parameter factor: the tolerance of y(x) over the size of the projected gradient.
+  /// - Parameters:
+  ///   - factor: the tolerance of y(x) over the size of the projected gradient.
+  ///   - iterations: those that were made before, of the same solve.
   init(
-    _ leader: LeaderSet, _ run: Run, factor: Double, evaluate: @escaping Evaluate,
-    keep: @escaping (_ x: UnsafePointer<Double>) -> Void
+    _ leader: LeaderSet, _ run: Run, factor: Double, iterations: Int = 0,
+    evaluate: @escaping Evaluate, keep: @escaping (_ x: UnsafePointer<Double>) -> Void
   ) throws(KantorError) {
     search = try ProjectedQuasiNewton(leader)
     self.run = run
+    self.iterations = iterations
     self.factor = factor
     self.evaluate = evaluate
     self.keep = keep

@@ -99,6 +99,15 @@ import Testing
     #expect(try steps.int("iterations") <= 1)
   }
 
+  /// A start without a lower answer is left for others.
+  @Test func furtherStarts() throws {
+    let nested = try Self.nested(start: [2]).matrix([[-1], [0]]).bounds([-2], [2])
+    let result = try nested.solve(["starts": .int(16)])
+    #expect(result.status == .solved)
+    #expect(try result.real("objective") < 1e-9)
+    #expect(try result.int("lower_solves") > 16)
+  }
+
   @Test func timeLimit() throws {
     let result = try Self.nested().matrix([[-1], [0]]).solve(["time_limit": .real(0)])
     #expect(result.status == .timeLimit)

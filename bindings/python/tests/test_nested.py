@@ -43,6 +43,25 @@ def test_portfolio_layer():
     assert result.x - result.x.mean() == pytest.approx(truth - truth.mean(), abs=1e-5)
 
 
+def test_further_starts_leave_flat_places():
+    """Beyond x = 1 the follower's bound holds and F is flat; the start is out there."""
+    lower = kantor.Problem(
+        "cone", P=[[1.0]], q=[0.0], A=[[1.0]], b=[1.0], cones="nonnegative 1")
+    arguments = dict(
+        depends={"q": [[-1.0]]}, answer="x", grad_upper=lambda x, z: (0 * x, z - 0.25),
+        x_bounds=(-4, 4))
+
+    def upper(x, z):
+        return 0.5 * float((z[0] - 0.25) ** 2)
+
+    flat = bilevel.nested(upper, lower, 3.0, **arguments)
+    assert flat.status == "solved" and flat.objective == pytest.approx(0.5 * 0.75 ** 2)
+    best = bilevel.nested(upper, lower, 3.0, starts=6, **arguments)
+    assert best.status == "solved" and best.x[0] == pytest.approx(0.25, abs=1e-5)
+    again = bilevel.nested(upper, lower, 3.0, starts=6, **arguments)
+    assert np.array_equal(best.x, again.x) and best.lower_solves == again.lower_solves
+
+
 def test_lasso_penalty_on_data():
     """Validation loss over the weight of the 1-norm, the lasso as a quadratic program."""
     datasets = pytest.importorskip("sklearn.datasets")
