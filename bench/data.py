@@ -97,6 +97,11 @@ def plane(task, n, rng):
     task.x, task.y = rng.random((n, 2)), rng.random((n, 2))
 
 
+def space(task, n, rng):
+    """Uniform points of the unit cube."""
+    task.x, task.y = rng.random((n, 3)), rng.random((n, 3))
+
+
 def weighted_plane(task, n, rng):
     """Uniform points of the unit square with general weights."""
     plane(task, n, rng)
@@ -214,6 +219,7 @@ GENERATORS = {
     "digits_l1": digits(1),
     "digits_l2": digits(2),
     "plane": plane,
+    "space": space,
     "weighted_plane": weighted_plane,
     "unequal_plane": unequal_plane,
     "gauss": gauss,

@@ -110,7 +110,7 @@ def jaxopt_anderson(task):
 
     fixed = AndersonAcceleration(
         lambda x: jax.pure_callback(moved, shape, x), history_size=10, maxiter=MOST // 10,
-        tol=step * F.target, jit=False)
+        tol=step * F.target, implicit_diff=False)
 
     def solve():
         F.calls = 0

@@ -40,7 +40,7 @@ struct ChordalCompletion {
     }
   }
 
-  /// What makes the matrices of all cliques positive definite.
+  /// What makes the matrices of all cliques positive definite, to a tenth.
   private func definiteShift(_ m: Given) throws(KantorError) -> Double {
     var top = 0.0
     for i in 0..<side { top = max(top, abs(m[i * side + i])) }
@@ -49,16 +49,21 @@ struct ChordalCompletion {
       let vertices = clique.separator + clique.own
       let factor = try DenseLDL(order: vertices.count)
       let signs = try Buffer<Int8>(count: vertices.count, repeating: 1)
-      while shift < 1e-3 * top {
+      func suffices(_ shift: Double) -> Bool {
         load(m, vertices, shift, factor)
-        let outcome = factor.factor(
-          signs: signs.pointer, rule: PivotRule(shift: 0, threshold: 0, replacement: shift))
-        if outcome.replaced == 0 { break }
-        shift *= 2
+        let rule = PivotRule(shift: 0, threshold: 0, replacement: shift)
+        return factor.factor(signs: signs.pointer, rule: rule).replaced == 0
+      }
+      guard !suffices(shift) else { continue }
+      var low = shift
+      while shift < 1e-3 * top, !suffices(shift) { (low, shift) = (shift, 4 * shift) }
+      while shift > 1.1 * low {
+        let middle = (low * shift).squareRoot()
+        if suffices(middle) { shift = middle } else { low = middle }
       }
       withExtendedLifetime(signs) {}
     }
-    return 2 * shift
+    return 1.1 * shift
   }
 
   /// The lower triangle of the rows and columns of `vertices`.

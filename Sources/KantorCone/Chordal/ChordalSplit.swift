@@ -233,10 +233,20 @@ struct ChordalSplit {
       s.pointer[i] = inner.s.pointer[Int(target.pointer[i])]
       z.pointer[i] = inner.z.pointer[Int(target.pointer[i])]
     }
+    // Entries of several cliques: s is their sum, z their mean, as all should be the same.
+    let share = try Buffer<Int32>(count: original.m, repeating: 1)
     for split in cones {
       let start = original.rowStarts[split.cone]
       for (k, clique) in split.tree.cliques.enumerated() {
-        add(inner.s.pointer + split.rows[k], clique, to: s.pointer + start)
+        Self.forEachShared(clique) { at, entry in
+          let row = split.rows[k] + at
+          s.pointer[start + entry] += inner.s.pointer[row]
+          z.pointer[start + entry] += inner.z.pointer[row]
+          share.pointer[start + entry] += 1
+        }
+      }
+      for i in start..<original.rowStarts[split.cone + 1] {
+        z.pointer[i] /= Double(share.pointer[i])
       }
       try ChordalCompletion(side: split.side, tree: split.tree).complete(z.pointer + start)
     }
@@ -246,14 +256,15 @@ struct ChordalSplit {
     return outer
   }
 
-  /// What cliques below the topmost have.
-  private func add(_ part: Given, _ clique: CliqueTree.Clique, to s: Entries) {
-    let vertices = Self.members(clique)
+  /// Visits what a clique has in common with its parent: the place in the clique's triangle and in
+  /// the whole one.
+  private static func forEachShared(_ clique: CliqueTree.Clique, _ visit: (Int, Int) -> Void) {
+    let vertices = members(clique)
     let inSeparator = Set(clique.separator)
     var at = 0
     for (b, j) in vertices.enumerated() {
       for i in vertices[0...b] {
-        if inSeparator.contains(i), inSeparator.contains(j) { s[j * (j + 1) / 2 + i] += part[at] }
+        if inSeparator.contains(i), inSeparator.contains(j) { visit(at, j * (j + 1) / 2 + i) }
         at += 1
       }
     }

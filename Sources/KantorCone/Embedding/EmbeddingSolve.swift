@@ -74,7 +74,7 @@ struct EmbeddingSolve {
     guard let system = try system(form, plan, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
-      problem, form, system, run.monitor, tolerance: (isSplit ? 0.05 : 0.5) * tolerance,
+      problem, form, system, run.monitor, tolerance: (isSplit ? 0.02 : 0.5) * tolerance,
       iterations: run.monitor.iterations)
     let warm = try EmbeddingWarmStart(problem, form, start)
     let outcome = try loop.run(from: warm)
@@ -84,13 +84,8 @@ struct EmbeddingSolve {
       proposal = try blank(.infeasible)
       proposal.z = try loop.state.multipliers(1)
     case .unbounded:
-      if let ray = try contradiction() {
-        proposal = try blank(.infeasible)
-        proposal.z = ray
-      } else {
-        proposal = try blank(.unbounded)
-        proposal.x = try loop.state.variables(1)
-      }
+      proposal = try blank(.unbounded)
+      proposal.x = try loop.state.variables(1)
     case .converged, .stalled, .stopped:
       let (x, s, z) = try loop.state.answer(problem)
       proposal = ConeProposal(claim: .point, x: x, s: s, z: z, tolerance: tolerance)
@@ -106,21 +101,7 @@ struct EmbeddingSolve {
   ) throws(KantorError) -> (any EmbeddingSystem)? {
     if let plan { return try SchurSystem(form, plan, threads: run.threads) }
     return try SparseEmbeddingSystem(
-      form, reuse: start.reuse?.embedding, isPatient: isSplit, threads: run.threads,
-      interruption: interruption)
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private func contradiction() throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = EmbeddingSolve(
-      bare, Run(options: run.options, monitor: run.monitor), ConeStart(), isSplit: isSplit)
-    let proposal = try inner.propose()
-    return proposal.claim == .infeasible ? proposal.z : nil
+      form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
   }
 
   private func blank(_ claim: ConeProposal.Claim) throws(KantorError) -> ConeProposal {

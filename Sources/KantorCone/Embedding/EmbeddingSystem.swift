@@ -22,11 +22,9 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
   private let right: Buffer<Double>
   private let left: Buffer<Double>
 
-  /// Nil when the host asked to stop. `isPatient` has larger shifts, which more rounds of
-  /// refinement take back: for many psd cones, whose H span more digits than there are.
+  /// Nil when the host asked to stop.
   init?(
-    _ form: EmbeddingForm, reuse: KKTAnalysis?, isPatient: Bool, threads: Int,
-    interruption: Interruption
+    _ form: EmbeddingForm, reuse: KKTAnalysis?, threads: Int, interruption: Interruption
   ) throws(KantorError) {
     self.form = form
     var signs: [Int8] = []
@@ -43,10 +41,9 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
     }
     guard
       let system = try KKTSystem(
-        p: form.p, a: form.a, extra: extra, reuse: reuse, rounds: isPatient ? 15 : 5,
-        leastGain: isPatient ? 1.5 : 5, threads: threads, interruption: interruption)
+        p: form.p, a: form.a, extra: extra, reuse: reuse, rounds: 15, leastGain: 1.5,
+        threads: threads, interruption: interruption)
     else { return nil }
-    if isPatient { system.shift = 1e-7 }
     self.system = system
     right = try Buffer(count: system.order)
     left = try Buffer(count: system.order)
@@ -58,8 +55,17 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
 
   func refactor(_ interruption: Interruption) -> Bool {
     for block in form.blocks { block.write(system, at: form.n + block.row) }
-    return system.factor(interruption)
+    // H of a matrix or another dense cone may span more digits than there are: rounding turns signs
+    // of pivots. A larger shift keeps them, and refinement takes it back.
+    while system.factor(interruption) || !system.outcome.isInterrupted {
+      let outcome = system.outcome
+      if outcome.replaced == 0 || system.shift >= Self.mostShift { return outcome.isUsable }
+      system.shift *= 10
+    }
+    return false
   }
+
+  private static let mostShift = 1e-6
 
   func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool {
     let (n, m) = (form.n, form.m)

@@ -42,7 +42,9 @@ struct SchurCondensation {
     let products = work(form)
     let byVariables = cost(form.n + equations) + products
     let byRows = rows.map { cost($0.order + $0.border) + products } ?? .infinity
-    guard min(byVariables, byRows) < whole, min(byVariables, byRows) < 1e14 else { return nil }
+    guard min(byVariables, byRows) < Self.advantage * whole, min(byVariables, byRows) < 1e14 else {
+      return nil
+    }
     if var rows, byRows <= byVariables {
       (rows.work, rows.wholeWork) = (byRows, whole)
       return rows
@@ -52,6 +54,9 @@ struct SchurCondensation {
       byRows: false, order: form.n, border: equations, variable: none,
       coefficient: try Buffer(count: 0), place: none, work: byVariables, wholeWork: whole)
   }
+
+  /// The whole system has more than the psd blocks, and its factor is slower than a dense one.
+  private static let advantage = 2.0
 
   /// Multiplications of the dense factor.
   private static func cost(_ order: Int) -> Double {

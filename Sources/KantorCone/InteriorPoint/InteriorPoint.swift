@@ -149,7 +149,6 @@ struct LinearSolve {
     case .infeasible:
       return try claim(.infeasible, z: try state.multipliers(problem), figures, reuse)
     case .unbounded:
-      if let ray = try contradiction() { return try claim(.infeasible, z: ray, figures, reuse) }
       return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
     case .converged, .stalled, .stopped:
       if outcome == .stalled && !isInner && state.residuals().worst > 1e-3 {
@@ -181,18 +180,6 @@ struct LinearSolve {
     ).worst
     let isBetter = its < mine || mine.isNaN
     return withExtendedLifetime((x, s, z, other)) { isBetter ? other : nil }
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private func contradiction() throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = LinearSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
-    let proposal = try inner.propose()
-    return proposal.claim == .infeasible ? proposal.z : nil
   }
 
   private func claim(

@@ -78,9 +78,8 @@ extension BilinearCheck {
   ) throws(KantorError) -> (sums: Buffer<Double>, curvature: Double, magnitude: Double) {
     let k = problem.coupling
     let count = isDual ? problem.n : problem.m
-    var (sums, sizes) = (
-      [CompensatedSum](repeating: CompensatedSum(), count: count), [Double](repeating: 0, count: count)
-    )
+    var sums = [CompensatedSum](repeating: CompensatedSum(), count: count)
+    var sizes = [Double](repeating: 0, count: count)
     for j in 0..<problem.m {
       for e in k.starts.pointer[j]..<k.starts.pointer[j + 1] {
         let (i, value) = (Int(k.indices.pointer[e]), k.values.pointer[e])

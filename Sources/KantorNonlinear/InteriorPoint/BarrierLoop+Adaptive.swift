@@ -57,7 +57,9 @@ extension BarrierLoop {
     tau = 1
     let after = complementarity(longest(dv.pointer), longestDual())
     let ratio = max(after / now, 0)
-    mu = max(floor(), min(min(1, ratio * ratio * ratio) * now, 1e5))
+    // Far from a solution nothing speaks for leaving the central path at once.
+    let least = min(0.01, barrierError(0))
+    mu = max(floor(), min(max(least, min(1, ratio * ratio * ratio)) * now, 1e5))
     tau = max(0.99, 1 - mu)
     if mu != old {
       filter.removeAll(keepingCapacity: true)

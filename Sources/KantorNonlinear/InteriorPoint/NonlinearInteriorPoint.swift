@@ -13,9 +13,10 @@ import KantorNumerics
 /// multipliers of bounds; theta = |C|_1; phi the barrier function; W Hessian of the Lagrangian.
 ///
 /// **Iteration**
-/// 1. mu = (r/q)^3 q, with q the mean of slack times multiplier and r what the step towards mu = 0
-///    leaves of it; when the scaled residuals are no smaller than four times before, mu stays 0.8 q
-///    until the error of its problem is at most 10 mu, and falls to min(0.2 mu, mu^1.5) then.
+/// 1. mu = max((r/q)^3, min(0.01, E)) q, with q the mean of slack times multiplier, r what the step
+///    towards mu = 0 leaves of it, and E the largest scaled residual. When E is no smaller than four
+///    times before, mu stays 0.8 q until the error of its problem is at most 10 mu, and falls to
+///    min(0.2 mu, mu^1.5) then.
 /// 2. Factor [W + Sigma + w I, J'; J, -c I]; w and c rise until there are as many negative
 ///    eigenvalues as rows.
 /// 3. Newton step for the barrier problem; a_max is 1 - tau short of the boundary.
@@ -42,8 +43,8 @@ import KantorNumerics
 /// rows are, by a tenth of the tolerance. Slacks are eliminated from the system. Without second
 /// derivatives W is a damped BFGS matrix, and differences of gradients when that gets stuck; in
 /// sparse systems the compact form of the last steps. A solve that gets stuck far from everything
-/// starts once more with y = 0 and the second rule for mu alone. Where f is too flat for the filter,
-/// the residuals decide.
+/// starts once more with y = 0 and the second rule for mu alone. Where f is too flat for the
+/// filter, the residuals decide.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,

@@ -88,7 +88,7 @@ enum NonlinearResult {
       message += "; the linearised constraints contradict each other there, residual "
         + shortText(evidence.residual)
     }
-    fields.add("message", message)
+    fields.add("message", message + movedText(problem))
     fields.add("x", Tensor(proposal.x))
     fields.add("constraints", Tensor(check.c))
     if let weights = evidence.weights { fields.add("weights", Tensor(weights)) }
@@ -144,6 +144,11 @@ enum NonlinearResult {
     return place < problem.n ? "variable \(place)" : "row \(place - problem.n)"
   }
 
+  private static func movedText(_ problem: NonlinearProblem) -> String {
+    guard problem.projected > 0 else { return "" }
+    return "; \(problem.projected) entries of the start were moved inside the bounds"
+  }
+
   private static func message(
     _ status: Status, _ c: NonlinearCertificate, _ problem: NonlinearProblem,
     _ proposal: NonlinearProposal, _ run: Run
@@ -162,9 +167,7 @@ enum NonlinearResult {
     if status != .solved, c.violation > proposal.tolerance, c.worstPlace >= 0 {
       text += "; \(placeText(c.worstPlace, problem)) is violated most"
     }
-    if problem.projected > 0 {
-      text += "; \(problem.projected) entries of the start were moved inside the bounds"
-    }
+    text += movedText(problem)
     if status != .solved, let complaint = proposal.complaint ?? c.complaint {
       text += "; \(complaint)"
     }

@@ -72,5 +72,5 @@ class Subproblem:
             self.handle.set(name, value)
 
     def __repr__(self) -> str:
-        name = self.method_path.decode() if self.method_path else self.problem.kind
-        return f"<kantor.Subproblem {name!r}>"
+        plain = f"/{self.method.rpartition('/')[2]}" if self.method else ""
+        return f"<kantor.Subproblem {self.problem.kind + plain!r}>"
