@@ -158,7 +158,7 @@ final class ImplicitSolve {
   }
 
   private func withRows(_ x: Buffer<Double>) throws(KantorError) -> Buffer<Double> {
-    let program = try ReducedProgram(hyper, start: y, tolerance: min(1e-9, 1e-2 * tolerance))
+    let program = try LeaderProgram(hyper, start: y, tolerance: min(1e-9, 1e-2 * tolerance))
     let solver = try SequentialQuadratic(program)
     solver.x.pointer.update(from: x.pointer, count: problem.nx)
     var settings = SequentialQuadratic.Settings()

@@ -2,7 +2,7 @@ import KantorCore
 
 /// The problem in x alone, with upper rows: min Phi(x) subject to G(x, y(x)) <= 0, H(x, y(x)) = 0
 /// and x in X; derivatives by adjoints, one for each row.
-final class ReducedProgram: SmoothProgram {
+final class LeaderProgram: SmoothProgram {
   let hyper: HyperOracle
   let problem: BilevelProblem
   private let oracle: BilevelOracle
