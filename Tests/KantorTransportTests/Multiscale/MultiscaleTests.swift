@@ -35,7 +35,7 @@ private func weights(_ n: Int, seed: UInt64) -> [Double] {
     let (value, wanted) = (try result.real("objective"), try other.real("objective"))
     #expect(abs(value - wanted) < 1e-8)
     let (f, g) = (try result.values("potential_source"), try other.values("potential_source"))
-    #expect(largestDifference(f, g) < 1e-4 * epsilon)
+    #expect(largestDifference(f, g) < 1e-3 * epsilon)
   }
 
   @Test func weightsWithoutMassAndOtherMasses() throws {
@@ -49,7 +49,7 @@ private func weights(_ n: Int, seed: UInt64) -> [Double] {
     #expect(try result.real("dual_objective") <= (try result.real("objective")) + 1e-4)
     let again = try data.solve(entry, ["epsilon": .real(0.05)], start: result)
     #expect(again.status == .solved)
-    #expect(try again.int("passes") <= 3)
+    #expect(try again.int("levels") == 1)
   }
 
   /// Below a thousand points there is one cloud only.
