@@ -15,8 +15,9 @@ import KantorCore
 ///
 /// **Iteration**
 /// 1. X = argmin <G, X> + eps KL(X | R) over partial plans (`partial_simplex`, `entropic_partial`).
-/// 2. eps = 0: t = argmin over [0, 1] of F(P + t D), a parabola. eps > 0: the first of t = 1, 1/2,
-///    1/4, ... that brings 1e-4 of what the gap promises.
+/// 2. eps = 0: t = argmin over [0, 1] of F(P + t D), a parabola. eps > 0: the best of t = 1, 1/2
+///    and the minimum of the parabola through both, or the first of 1/4, 1/8, ... that brings 1e-4
+///    of what the gap promises.
 /// 3. P and K(P) move by t.
 ///
 /// **Stops when** <G, P - X> + eps (KL(P | R) - KL(X | R)) <= tolerance times the size of its

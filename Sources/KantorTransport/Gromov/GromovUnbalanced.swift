@@ -17,8 +17,9 @@ import KantorCore
 /// **Iteration**
 /// 1. Q = argmin <c, Q> + m(P) (rho1 KL(Q 1 | a) + rho2 KL(Q' 1 | b) + eps KL(Q | a b'))
 ///    (`unbalanced_sinkhorn`; for eps = 0 `unbalanced_active_set`).
-/// 2. P <- P + t (Q - P) with the first t of 1, 1/2, 1/4, ... that brings 1e-4 of what the gap
-///    E(P, P) - E(P, Q) promises.
+/// 2. P <- P + t (Q - P) with the best of t = 1, 1/2 and the minimum of the parabola through both,
+///    or the first of 1/4, 1/8, ... that brings 1e-4 of what the gap E(P, P) - E(P, Q) promises;
+///    with eps = 0 the best t of all, by golden section.
 ///
 /// **Stops when** E(P, P) - E(P, Q) <= tolerance times the size of its terms.
 ///

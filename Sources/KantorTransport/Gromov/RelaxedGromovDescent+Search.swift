@@ -3,9 +3,9 @@ import KantorNumerics
 
 /// Line searches towards the plan that the problem with a factor held asks for.
 extension RelaxedGromovDescent {
-  /// The best step where only marginals count besides the quadratic part; else the longest of 1,
-  /// 1/2, 1/4, ... that brings a part of what the slope promises. False if none does, or where the
-  /// curvature is not below a number.
+  /// The best step where only marginals count besides the quadratic part, else a good one of few.
+  /// False if none brings a part of what the slope promises, or where the curvature is not below a
+  /// number.
   func move(
     _ now: Values, _ gap: Double, curvatureBelow floor: Double
   ) throws(KantorError) -> Bool {
@@ -33,25 +33,39 @@ extension RelaxedGromovDescent {
     return t > 0
   }
 
+  /// With entropy every trial is a pass over the plan: the full step, the half and the minimum of
+  /// the parabola through both; the best of them, or the first of 1/4, 1/8, ... that descends. Full
+  /// steps alone may go to and fro in the total mass.
   private func shorten(
     _ now: Values, _ gap: Double, _ slope: Double, _ curvature: Double
   ) throws(KantorError) -> Bool {
     let kept = try plan.copy()
     let before = penalties(now)
-    var t = 1.0
-    while t >= Self.leastStep {
+    func rise(_ t: Double) -> Double {
       for k in 0..<plan.count { plan.pointer[k] = max(0, kept.pointer[k] + t * next.pointer[k]) }
       var then = now
       measureMarginals(plan, &then)
-      let rise = t * slope + t * t * curvature + penalties(then) - before
-      if rise <= -Self.armijo * t * gap + Self.rounding * now.size {
-        for k in 0..<product.count { product.pointer[k] += t * nextProduct.pointer[k] }
-        return true
-      }
-      t *= 0.5
+      return t * slope + t * t * curvature + penalties(then) - before
     }
-    plan.pointer.update(from: kept.pointer, count: kept.count)
-    return false
+    let (whole, half) = (rise(1), rise(0.5))
+    var (best, t) = half < whole ? (half, 0.5) : (whole, 1.0)
+    let bend = 2 * whole - 4 * half
+    if bend > 0 {
+      let lowest = min(1, max(0.05, (whole - 4 * half) / (2 * bend)))
+      let value = rise(lowest)
+      if value < best { (best, t) = (value, lowest) }
+    }
+    while best > -Self.armijo * t * gap + Self.rounding * now.size {
+      t = min(0.25, 0.5 * t)
+      guard t >= Self.leastStep else {
+        plan.pointer.update(from: kept.pointer, count: kept.count)
+        return false
+      }
+      best = rise(t)
+    }
+    _ = rise(t)
+    for k in 0..<product.count { product.pointer[k] += t * nextProduct.pointer[k] }
+    return true
   }
 
   /// Golden section on [0, 1], where the objective without entropy needs marginals only; 0 if

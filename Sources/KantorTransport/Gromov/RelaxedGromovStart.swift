@@ -11,6 +11,9 @@ enum RelaxedGromovStart {
     _ problem: RelaxedGromovProblem, _ run: Run
   ) throws(KantorError) -> Buffer<Double> {
     let (n, m) = (problem.n, problem.m)
+    // Results serve as starts, so their potentials are taken, though they have no effect.
+    _ = try run.start.vector("potential_source", count: n)
+    _ = try run.start.vector("potential_target", count: m)
     if let given = try run.start.matrix("plan", rows: n, columns: m) {
       for k in 0..<given.count where !(given.pointer[k] >= 0) {
         throw KantorError(

@@ -67,29 +67,41 @@ enum SmoothResult {
       TransportProposal(plan: .infeasible, f: ray.f, g: ray.g, tolerance: 0), run)
   }
 
-  /// More points need an entry than the lines have room for; `chosen` marks them.
+  /// More points need an entry than the lines have room for, or a line needs more mass than k
+  /// points have; `chosen` marks the points, or the line.
   static func beyondCapacity(
-    _ spec: MethodSpec, _ problem: TransportProblem, _ term: SmoothTerm, chosen: Buffer<Double>,
-    _ run: Run
+    _ spec: MethodSpec, _ problem: TransportProblem, _ term: SmoothTerm, isLine: Bool,
+    chosen: Buffer<Double>, _ run: Run
   ) throws(KantorError) -> Result {
-    let holds = try CapacityCheck.holds(
-      problem, limit: term.limit, side: term.side, chosen: chosen.pointer)
+    let holds = isLine
+      ? try CapacityCheck.isHeavy(
+        problem, limit: term.limit, side: term.side, chosen: chosen.pointer)
+      : try CapacityCheck.holds(
+        problem, limit: term.limit, side: term.side, chosen: chosen.pointer)
     var fields = ResultFields()
     fields.add("objective", holds ? Double.infinity : Double.nan)
     fields.add("gamma", term.gamma)
     fields.add("mass", problem.mass)
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
-    let points = term.side == .columns ? "sources" : "targets"
+    let name = (term.side == .columns) != isLine ? "capacity_source" : "capacity_target"
     fields.add(
       "message",
       holds
-        ? "infeasible: the \(points) marked in capacity_\(points.dropLast()) need an entry each, "
-          + "and the \(term.side.rawValue) open to them, with \(term.limit) entries each, have "
-          + "room for fewer"
+        ? "infeasible: \(reason(term, isLine, name))"
         : "no plan was found and its absence could not be proved")
-    fields.add(
-      term.side == .columns ? "capacity_source" : "capacity_target", Tensor(chosen))
+    fields.add(name, Tensor(chosen))
     return Result(spec: spec, status: holds ? .infeasible : .numericalError, fields: fields)
+  }
+
+  private static func reason(_ term: SmoothTerm, _ isLine: Bool, _ name: String) -> String {
+    let (points, lines) = (
+      term.side == .columns ? "sources" : "targets", term.side.rawValue
+    )
+    return isLine
+      ? "one of the \(lines) is marked in \(name); its mass is more than any \(term.limit) of "
+        + "the \(points) open to it have together"
+      : "the \(points) marked in \(name) need an entry each, and the \(lines) open to them, with "
+        + "\(term.limit) entries each, have room for fewer"
   }
 }

@@ -6,8 +6,13 @@ import KantorCore
 /// Without forbidden pairs S is everybody. With them every point is given a place in some line by
 /// augmenting paths; one that gets none leaves the points its search met as S.
 ///
+/// A single line may also ask for more mass than the k heaviest points open to it have.
+///
 /// Source: Hall's theorem; H. W. Kuhn, "The Hungarian method for the assignment problem" (1955).
 struct CapacityCover {
+  /// Sums of masses are equal up to this.
+  private static let rounding = 1e-9
+
   private let problem: TransportProblem
   private let limit: Int
   private let rows: CostRows
@@ -29,6 +34,32 @@ struct CapacityCover {
     if !overflow && points > room { return try Buffer(count: problem.m, repeating: 1) }
     guard try CostSummary.hasForbiddenPairs(problem.geometry) else { return nil }
     return try CapacityCover(problem, limit).search()
+  }
+
+  /// 1 at a line whose mass is more than the k heaviest points open to it have; nil without one.
+  static func findHeavyLine(
+    _ problem: TransportProblem, _ limit: Int
+  ) throws(KantorError) -> Buffer<Double>? {
+    let (n, m) = (problem.n, problem.m)
+    guard limit < m else { return nil }
+    let order = (0..<m).sorted { problem.b.pointer[$0] > problem.b.pointer[$1] }
+    let hasForbidden = try CostSummary.hasForbiddenPairs(problem.geometry)
+    let rows = try CostRows(problem.geometry.cost)
+    for i in 0..<n where problem.a.pointer[i] > 0 {
+      // Without forbidden pairs all lines see the same points.
+      let c = hasForbidden ? rows.row(i) : nil
+      var (room, taken) = (0.0, 0)
+      for j in order where taken < limit && c.map({ $0[j] < .infinity }) ?? true {
+        room += problem.b.pointer[j]
+        taken += 1
+        if room >= problem.a.pointer[i] { break }
+      }
+      guard problem.a.pointer[i] > room * (1 + Self.rounding) else { continue }
+      let chosen = try Buffer<Double>(count: n)
+      chosen.pointer[i] = 1
+      return chosen
+    }
+    return nil
   }
 
   private init(_ problem: TransportProblem, _ limit: Int) throws(KantorError) {

@@ -65,9 +65,11 @@ public enum SparsityConstrained {
     FieldSpec("proximal_steps", .int, .output, "Proximal steps; 0 if the capacity does not bind."),
     FieldSpec(
       "capacity_source", .array, .output, shape: "(n,)",
-      "Infeasible problems: marks sources that need more entries than the columns have room for."),
+      "Infeasible problems: marks sources that need more entries than the columns have room for, "
+        + "or a row that needs more mass than k targets have."),
     FieldSpec(
-      "capacity_target", .array, .output, shape: "(m,)", "The same for targets and rows."),
+      "capacity_target", .array, .output, shape: "(m,)",
+      "The same for targets and rows, or for a column that needs more mass than k sources have."),
   ]
 
   public static let entry = MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
@@ -80,7 +82,12 @@ public enum SparsityConstrained {
       gamma: try SmoothOptions.gamma(problem, run), limit: limit, side: side)
     let input = try SmoothInput(problem, side)
     if let chosen = try CapacityCover.find(input.oriented, limit) {
-      return try SmoothResult.beyondCapacity(spec, problem, term, chosen: chosen, run)
+      return try SmoothResult.beyondCapacity(
+        spec, problem, term, isLine: false, chosen: chosen, run)
+    }
+    if let line = try CapacityCover.findHeavyLine(input.oriented, limit) {
+      return try SmoothResult.beyondCapacity(
+        spec, problem, term, isLine: true, chosen: line, run)
     }
     let solver = try SmoothSolver(
       input.oriented, gamma: term.gamma, limit: limit, tolerance: run.options.real("tolerance"),

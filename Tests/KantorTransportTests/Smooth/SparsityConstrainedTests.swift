@@ -131,6 +131,7 @@ import Testing
     #expect(try SmoothSolve.sparse(data, 1, 3).status == .solved)
     // A source without mass needs no entry.
     data.a = [0, 0.25, 0.25, 0.25, 0.25]
+    data.b = [0.5, 0.5]
     #expect(try SmoothSolve.sparse(data, 1, 2).status != .infeasible)
   }
 
@@ -149,6 +150,22 @@ import Testing
     let turned = try SmoothSolve.sparse(rows, 1, 2, ["side": .text("rows")])
     #expect(turned.status == .infeasible)
     #expect(try turned.values("capacity_target") == [1, 1, 1, 0, 0, 0])
+  }
+
+  /// One column takes nine tenths of the mass, which no two of the sources have.
+  @Test func capacityBelowTheMassOfALine() throws {
+    var data = EntropicProblems.dense(6, 6, seed: 15)
+    data.a = [Double](repeating: 1.0 / 6, count: 6)
+    data.b = [0.02, 0.02, 0.9, 0.02, 0.02, 0.02]
+    let result = try SmoothSolve.sparse(data, 1, 2)
+    #expect(result.status == .infeasible, "\(result.message)")
+    #expect(try result.values("capacity_target") == [0, 0, 1, 0, 0, 0])
+    #expect(try SmoothSolve.sparse(data, 1, 6).status == .solved)
+    let rows = EntropicData(
+      cost: (0..<6).map { j in data.cost.map { $0[j] } }, a: data.b, b: data.a)
+    let turned = try SmoothSolve.sparse(rows, 1, 2, ["side": .text("rows")])
+    #expect(turned.status == .infeasible)
+    #expect(try turned.values("capacity_source") == [0, 0, 1, 0, 0, 0])
   }
 
   @Test(arguments: [("columns", 7), ("rows", 8)])
