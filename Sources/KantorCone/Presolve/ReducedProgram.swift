@@ -48,7 +48,9 @@ struct ReducedProgram {
         found.append(Line(origin: k, kind: .nonnegative, sign: u < .infinity ? 1 : -1))
       }
     }
-    lines = [Line.Kind.zero, .nonnegative, .box].flatMap { kind in found.filter { $0.kind == kind } }
+    lines = [Line.Kind.zero, .nonnegative, .box].flatMap { kind in
+      found.filter { $0.kind == kind }
+    }
     general = (0..<m).filter { !reduction.isLinear.pointer[$0] }
     let gains = columns.count < n || lines.count + general.count < m
     guard gains, !columns.isEmpty || general.isEmpty else { return nil }
