@@ -47,10 +47,10 @@ public enum GromovUnbalanced: RelaxedGromovMethod {
         "epsilon", .real(0, min: 0, max: .greatestFiniteMagnitude), unit: "cost",
         "Strength of the entropy KL(P x P | a b' x a b'); 0 for none."),
       OptionSpec(
-        "tolerance", .real(1e-9, min: 0, max: 1),
+        "tolerance", .real(1e-7, min: 0, max: 1),
         "Gap, relative to the size of its terms, at which a plan is stationary."),
       OptionSpec(
-        "max_iterations", .int(1000, min: 1, max: .max), "Steps after which the solve stops."),
+        "max_iterations", .int(10000, min: 1, max: .max), "Steps after which the solve stops."),
     ],
     outputs: RelaxedGromovOutputs.with(isPartial: false, []), usesWarmStart: true,
     hasDerivatives: true)

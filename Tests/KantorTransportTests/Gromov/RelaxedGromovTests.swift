@@ -194,7 +194,8 @@ import Testing
   func unbalancedValueIsThatOfTheDefinition(epsilon: Double, what: String) throws {
     var sample = sample(what)
     sample.a = sample.a.map { 1.5 * $0 }
-    let result = try unbalanced(sample, 0.8, 1.3, ["epsilon": .real(epsilon)])
+    let result = try unbalanced(
+      sample, 0.8, 1.3, ["epsilon": .real(epsilon), "tolerance": .real(1e-9)])
     #expect(result.status == .solved)
     let plan = try result.array("plan").list()
     let found = value(sample, plan, 0.8, 1.3, epsilon)
@@ -228,7 +229,8 @@ import Testing
     let sample = GromovSample.clouds(6, 6, seed: 60)
     let balanced = try sample.solve()
     let start = try balanced.array("plan")
-    let result = try unbalanced(sample, 1e3, 1e3, start: ["plan": start])
+    let result = try unbalanced(
+      sample, 1e3, 1e3, ["tolerance": .real(1e-9)], start: ["plan": start])
     let gained = (try balanced.real("objective")) - (try result.real("objective"))
     #expect(gained >= -1e-9 && gained <= 1e-3)
     #expect(abs((try result.real("plan_mass")) - 1) <= 1e-3)
