@@ -50,7 +50,9 @@ extension BarrierLoop {
       return try finish(dv.pointer, dy.pointer, full) ? .accepted : .failed
     }
     let isDefined = lastTheta >= 0 && lastTheta.isFinite && trialObjective.isFinite
+    var isCorrected = false
     if outcome == .failed, isDefined, lastTheta >= begun.base.theta {
+      isCorrected = true
       outcome = try correct(full, begun.base)
       if outcome == .accepted {
         (watchdog, shortened) = (nil, 0)
@@ -61,10 +63,12 @@ extension BarrierLoop {
     if isDefined, begun.steps < Watchdog.most {
       watchdog?.steps += 1
       pendingEntry = nil
-      // A correction may have used the room of the trial point.
-      outcome = try attempt(dv.pointer, full, full, begun.base)
-      if outcome == .stopped { return .stopped }
-      pendingEntry = nil
+      if isCorrected {
+        // The correction has used the room of the trial point.
+        outcome = try attempt(dv.pointer, full, full, begun.base)
+        if outcome == .stopped { return .stopped }
+        pendingEntry = nil
+      }
       if lastTheta >= 0, try finish(dv.pointer, dy.pointer, full) { return .accepted }
     }
     (watchdog, shortened) = (nil, 0)

@@ -16,8 +16,8 @@ final class BarrierContext {
   let mayDifference: Bool
   /// Where analyses of sparse systems go on.
   var analysis: BarrierAnalysis?
-  /// Whether loops may choose mu at each step.
-  var isAdaptive: Bool
+  /// Whether loops may choose mu at each step; nil: where their systems are dense.
+  var isAdaptive: Bool?
 
   init(_ run: Run, tolerance: Double, hessian: HessianSource, _ settings: BarrierSettings) {
     self.run = run
@@ -144,7 +144,7 @@ final class BarrierLoop {
     otherC = try Buffer(count: m)
     rowWork = try Buffer(count: m)
     alwaysShiftsRows = form.m - form.slacks > form.nx
-    isAdaptive = context.isAdaptive && !form.isRestoration
+    isAdaptive = (context.isAdaptive ?? !form.model.isSparse) && !form.isRestoration
     best = form.isRestoration ? nil : try BestPoint(nv, m)
     if context.hessian == .quasiNewton {
       if form.model.isSparse {

@@ -14,9 +14,9 @@ import KantorNumerics
 ///
 /// **Iteration**
 /// 1. mu = max((r/q)^3, min(0.01, E)) q, with q the mean of slack times multiplier, r what the step
-///    towards mu = 0 leaves of it, and E the largest scaled residual. When E is no smaller than
-///    four times before, mu stays 0.8 q until the error of its problem is at most 10 mu, and falls
-///    to min(0.2 mu, mu^1.5) then.
+///    towards mu = 0 leaves of it, and E the largest scaled residual. When E is no smaller than four
+///    times before, mu stays 0.8 q until the error of its problem is at most 10 mu, and falls to
+///    min(0.2 mu, mu^1.5) then, which is the only rule for sparse systems.
 /// 2. Factor [W + Sigma + w I, J'; J, -c I]; w and c rise until there are as many negative
 ///    eigenvalues as rows.
 /// 3. Newton step for the barrier problem; a_max is 1 - tau short of the boundary.
@@ -66,9 +66,9 @@ public enum NonlinearInteriorPoint: NonlinearMethod {
         + "BFGS matrix; auto: the caller's, else differences where a sparse pattern is declared, "
         + "else BFGS."),
     OptionSpec(
-      "barrier", .text("adaptive", choices: ["adaptive", "monotone"]),
+      "barrier", .text("auto", choices: ["auto", "adaptive", "monotone"]),
       "How the barrier parameter falls: chosen at each step while the residuals fall, or only "
-        + "when its problem is solved.", advanced: true),
+        + "when its problem is solved; auto: adaptive where the system is dense.", advanced: true),
     OptionSpec(
       "initial_barrier", .real(0.1, min: 1e-12, max: 1e6),
       "Barrier parameter at the start; a start with multipliers sets its own.", advanced: true),
@@ -107,7 +107,8 @@ struct BarrierSettings {
   /// Starts of the run do not count; multipliers of the rows start at 0.
   var isCold = false
   var startsAtZero = false
-  var isAdaptive = true
+  /// Nil: where the system is dense.
+  var isAdaptive: Bool?
 
   init() {}
 
@@ -116,7 +117,8 @@ struct BarrierSettings {
     initialBarrier = options.real("initial_barrier")
     push = options.real("bound_push")
     scales = options.flag("scaling")
-    isAdaptive = options.text("barrier") == "adaptive"
+    let rule = options.text("barrier")
+    isAdaptive = rule == "auto" ? nil : rule == "adaptive"
   }
 }
 
