@@ -82,12 +82,19 @@ def quadratic_pair(task, n, rng):
 
 
 def ridge_penalties(task, n, rng):
-    """Diabetes: 40 samples to fit, 200 to judge, a penalty exp(x_j) for each of ten features."""
+    """Diabetes: 40 samples to fit, 200 to judge, a penalty exp(x_j) for each feature.
+
+    Ten features, and their products with each other above that.
+    """
     from sklearn.datasets import load_diabetes
 
     X, t = load_diabetes(return_X_y=True)
     order = np.random.RandomState(0).permutation(len(X))
-    X, t = X[order][:, :n], t[order]
+    X, t = X[order], t[order]
+    if n > X.shape[1]:
+        first, second = np.triu_indices(X.shape[1])
+        X = np.hstack([X, X[:, first] * X[:, second]])
+    X = X[:, :n]
     X = (X - X[:40].mean(0)) / X[:40].std(0)
     t = (t - t[:40].mean()) / t[:40].std()
     A, a, V, v = X[:40], t[:40], X[40:240], t[40:240]

@@ -71,11 +71,11 @@ def prox(name, title, kind, n, tolerance=1e-9, peers=("NumPy prox", "pyproximal"
                 (*peers, "Kantor prox"), tolerance)
 
 
-def game(kind, title, n, tolerance, **more):
+def game(kind, title, n, tolerance, peers=(), **more):
     return Case(f"game-{kind}-{n}-{tolerance:g}", f"{title}, n = {n}, to {tolerance:g}",
                 "matrix-game", {"kind": kind, "n": n},
-                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", "Kantor linear_program",
-                 "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
+                ("SciPy linprog highs-ds", "SciPy linprog highs-ipm", *peers,
+                 "Kantor linear_program", "Kantor primal_dual_hybrid_gradient"), tolerance, **more)
 
 
 def quadratic(n, gamma, **more):
@@ -101,6 +101,14 @@ def cone_first(kind, title, n, **more):
         {"kind": f"cone_{kind}", "n": n},
         ("SCS (cone form)", "OSQP (cone form)", "Kantor first_order"), 1e-4,
         more=("Kantor first_order, halpern", "Kantor first_order, primal_dual"), **more)
+
+
+CONIC = ("Clarabel (conic)", "SCS (conic)", "Kantor interior_point (conic)")
+
+
+def conic(name, kind, title, n, tolerance=1e-7, contestants=CONIC, **more):
+    return Case(f"cone-{name}-{kind}-{n}", f"{title}, n = {n}, to {tolerance:g}", "conic",
+                {"kind": f"conic_{kind}", "n": n}, contestants, tolerance, **more)
 
 
 def curve(family, kind, title, n, contestants, **more):
@@ -166,10 +174,10 @@ def bilevel(name, title, kind, n, **more):
 
 
 VI = (
-    "NumPy extragradient", "NumPy golden ratio", "Kantor vi, fast_extragradient",
-    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
-    "Kantor vi, past_extragradient", "Kantor vi, forward_reflected_backward",
-    "Kantor vi, golden_ratio",
+    "NumPy extragradient", "NumPy golden ratio", "JAXopt AndersonAcceleration",
+    "Kantor vi (default)", "Kantor vi, fast_extragradient", "Kantor vi, extragradient",
+    "Kantor vi, extragradient with anderson", "Kantor vi, forward_reflected_backward",
+    "Kantor vi, forward_reflected_backward with anderson", "Kantor vi, golden_ratio",
 )
 
 
@@ -263,7 +271,11 @@ CASES = [
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},
          ("blocked NumPy", "POT empirical_sinkhorn, lazy", "OTT point cloud",
-          "Kantor point cloud"), 1e-3),
+          "Kantor point cloud", "Kantor multiscale"), 1e-3),
+    Case("cloud-space-20000", "entropic, n = 20 000 points of the unit cube, "
+         "epsilon = 0.01 of the median cost, to 1e-06", "cloud",
+         {"kind": "space", "n": 20_000, "epsilon_of_median": 0.01},
+         ("OTT point cloud", "Kantor point cloud", "Kantor multiscale"), 1e-6),
     Case("divergence-shifted", "Sinkhorn divergence, n = 1000, epsilon = 0.1, a cloud and itself "
          "moved by (1, 1): exactly 2", "divergence",
          {"kind": "shifted", "n": 1000, "epsilon": 0.1, "known": 2.0},
@@ -296,18 +308,41 @@ CASES = [
     cone_first("portfolio", "portfolio of 5000 assets and 50 factors", 50),
     cone_first("linear_program", "random linear program, 1000 equations, 3000 variables", 1000,
                is_quick=False),
+    conic("socp", "robust", "robust linear program, n variables, 2 n ellipsoids", 60),
+    conic("socp", "group_lasso", "group lasso, n coefficients in groups of ten", 400),
+    conic("sdp", "max_cut", "maximum cut, entries as variables", 100),
+    conic("sdp", "max_cut_sparse", "maximum cut of a sparse graph, its dual", 200),
+    conic("sdp", "inequality", "inequality of n dense matrices of side n", 60),
+    conic("sdp", "lipschitz", "Lipschitz bound of a layer of n units", 60),
+    conic("sdp", "clustering", "relaxation of K-means, n points", 40),
+    conic("sdp", "band", "matrix inequality in a band, side n", 200),
+    conic("exponential", "logistic", "sparse logistic regression, n samples", 1000),
+    conic("exponential", "geometric", "geometric program, n variables", 60),
     Case("gromov-300", "Gromov-Wasserstein, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300},
          ("POT gromov_wasserstein", "Kantor gromov_conditional_gradient"), 1e-7),
     Case("gromov-relaxed-300", "semi-relaxed, n = 300, to a stationary plan", "gromov",
          {"kind": "spaces", "n": 300, "relaxed": True},
          ("POT semirelaxed_gromov_wasserstein", "Kantor gromov_semirelaxed"), 1e-6),
+    Case("gromov-partial-200", "partial, n = 200, 80 % of the mass, to a stationary plan", "gromov",
+         {"kind": "spaces", "n": 200, "mass": 0.8},
+         ("POT partial_gromov_wasserstein", "Kantor gromov_partial"), 1e-7),
+    Case("gromov-unbalanced-100", "unbalanced, n = 100, strengths 1, epsilon = 0.5, to 1e-6",
+         "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5, "strength": 1.0},
+         ("POT fused_unbalanced_gromov_wasserstein", "Kantor gromov_unbalanced"), 1e-6),
     smooth("small", "91 problems of Hock and Schittkowski, one after the other", "collection", 91,
            COLLECTION, 0.1, memory=False),
     smooth("sparse-chain", "chained Rosenbrock function with 998 equations", "chain", 1000),
     smooth("sparse-control", "control of a particle, 700 steps", "control", 700),
     smooth("pde-poisson", "control of the Poisson equation on a grid of 32 x 32", "poisson", 32),
     smooth("pde-poisson", "control of the Poisson equation on a grid of 64 x 64", "poisson", 64),
+    smooth("pde-poisson", "control of the Poisson equation on a grid of 128 x 128", "poisson", 128),
+    smooth("sparse-chain", "chained Rosenbrock function with 99998 equations", "chain", 100_000),
+    smooth("sparse-control", "control of a particle, 10000 steps", "control", 10_000),
+    smooth("pde-obstacle", "least surface over a lens on a grid of 64 x 64", "obstacle", 64),
+    smooth("pde-obstacle", "least surface over a lens on a grid of 128 x 128", "obstacle", 128),
+    smooth("pde-edge", "boundary control on a grid of 32 x 32", "edge", 32),
+    smooth("pde-edge", "boundary control on a grid of 64 x 64", "edge", 64),
     Case("gromov-entropic-100", "entropic Gromov-Wasserstein, n = 100, epsilon = 0.5, to 1e-6",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5},
          ("POT entropic_gromov_wasserstein", "Kantor gromov_entropic"), 1e-6),
@@ -324,6 +359,7 @@ CASES = [
          ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor bilevel f2sa"), 1e-4),
     bilevel("toy", "quadratic functions of 2 x 100 variables", "bilevel_quadratic", 100),
     bilevel("hyper", "ridge penalties of ten features", "bilevel_ridge", 10),
+    bilevel("hyper", "ridge penalties of 65 features", "bilevel_ridge", 65),
     bilevel("cleaning", "weights of 600 samples, half of their labels wrong", "bilevel_weights",
             600),
     Case("bilevel-layer-30", "returns of 30 assets learned from a portfolio, to 1e-3", "bilevel",
@@ -335,13 +371,17 @@ CASES = [
     prox("total_variation", "total variation of 10 000 numbers, weight 3", "signal", 10_000,
          tolerance=1e-6, peers=("pyproximal",), weight=3.0),
     prox("nuclear", "nuclear norm of a 200 x 200 matrix, weight 5", "square", 200, weight=5.0),
-    game("payoffs", "random zero-sum game", 200, 1e-6),
+    game("payoffs", "random zero-sum game", 30, 1e-6, peers=("Nashpy linear program",)),
+    game("payoffs", "random zero-sum game", 200, 1e-6, peers=("Nashpy linear program",)),
     game("payoffs", "random zero-sum game", 1000, 1e-4),
     game("sparse_payoffs", "random zero-sum game, one payoff of a hundred", 1000, 1e-4),
 
     vi("linear", "F(z) = Az + b, A diagonal and skew", 300),
     vi("game", "matrix game by its operator", 100),
     vi("traffic", "route flows, times of fourth power", 200),
+    vi("cournot", "competition of firms, price and costs not linear", 50),
+    vi("robust", "robust least squares", 50),
+    vi("lasso", "regression with an l1 norm", 100),
 ]
 
 

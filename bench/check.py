@@ -10,6 +10,7 @@ import numpy as np
 
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import data
 import nonlinear_problems
@@ -270,7 +271,13 @@ def gromov(task, answer):
     size = float(((2 * own + 4 * cross) * plan).sum())
     slope = float((gradient * plan).sum())
     missed = np.abs(rows - task.a).sum()
-    if task.extra.get("relaxed"):
+    if "strength" in task.extra:
+        return unbalanced_gromov(task, plan, own - 2 * cross)
+    if "mass" in task.extra:
+        missed = abs(plan.sum() - task.extra["mass"]) + np.maximum(rows - task.a, 0).sum()
+        missed += np.maximum(columns - task.b, 0).sum()
+        best = best_part(gradient, round(len(plan) * task.extra["mass"]))
+    elif task.extra.get("relaxed"):
         best = float(task.a @ gradient.min(1))
     elif task.epsilon is None:
         from scipy.optimize import linear_sum_assignment
@@ -285,6 +292,29 @@ def gromov(task, answer):
         missed += np.abs(columns - task.b).sum()
     return {"error": max(abs(slope - best) / size, missed), "value": float((own - 2 * cross).ravel()
             @ plan.ravel())}
+
+
+def best_part(cost, count):
+    """The least mean cost per point of `count` pairs: others go to free dummies."""
+    from scipy.optimize import linear_sum_assignment
+
+    n = len(cost)
+    larger = np.pad(cost, (0, n - count))
+    larger[n:, n:] = 1 + 2 * n * np.abs(cost).max()
+    return float(larger[linear_sum_assignment(larger)].sum()) / n
+
+
+def unbalanced_gromov(task, plan, half):
+    """The derivative at a plan's entries, by their masses, over the size of the terms."""
+    rho, epsilon = task.extra["strength"], task.epsilon
+    rows, columns, mass = plan.sum(1), plan.sum(0), plan.sum()
+    rates = [np.log(x / w) for x, w in ((rows, task.a), (columns, task.b))]
+    cells = np.log(plan / (task.a[:, None] * task.b))
+    shift = rho * (rows @ rates[0] + columns @ rates[1]) + epsilon * (plan * cells).sum()
+    slope = half + shift + mass * (rho * (rates[0][:, None] + rates[1]) + epsilon * cells)
+    size = (np.abs(half) * plan).sum() + abs(shift) * mass
+    total = (half * plan).sum() + 2 * mass * shift - (2 * rho + epsilon) * (mass**2 - 1)
+    return {"error": float((np.abs(slope) * plan).sum() / size), "value": float(total)}
 
 
 def divergence(task, answer):
@@ -336,6 +366,7 @@ CHECKS = {
     "free_barycentre": free_barycentre,
     "sliced": sliced,
     "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
+    "conic": conic_problems.examine,
     "gromov": gromov,
     "curves": curves.examine,
     "bilevel": bilevel_problems.examine,

@@ -9,6 +9,7 @@ import numpy as np
 import bilevel_layers
 import bilevel_problems
 import cone_programs
+import conic_problems
 import curves
 import nonlinear_problems
 import operators
@@ -94,6 +95,11 @@ def median_cost(task):
 def plane(task, n, rng):
     """Uniform points of the unit square."""
     task.x, task.y = rng.random((n, 2)), rng.random((n, 2))
+
+
+def space(task, n, rng):
+    """Uniform points of the unit cube."""
+    task.x, task.y = rng.random((n, 3)), rng.random((n, 3))
 
 
 def weighted_plane(task, n, rng):
@@ -213,6 +219,7 @@ GENERATORS = {
     "digits_l1": digits(1),
     "digits_l2": digits(2),
     "plane": plane,
+    "space": space,
     "weighted_plane": weighted_plane,
     "unequal_plane": unequal_plane,
     "gauss": gauss,
@@ -230,4 +237,4 @@ GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
 GENERATORS |= (
     bilevel_problems.GENERATORS | bilevel_layers.GENERATORS | operators.GENERATORS)
 GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
-GENERATORS |= curves.GENERATORS
+GENERATORS |= curves.GENERATORS | conic_problems.GENERATORS

@@ -102,6 +102,53 @@ def boundary(task, n, _rng):
         Program("poisson", x, f, g, np.zeros(2 * count), -high, high, zero, zero, known)]
 
 
+def obstacle(task, n, _rng):
+    """Least surface over an n x n grid, zero at the edge, above a lens."""
+    import casadi as ca
+
+    inside = ca.SX.sym("x", n, n)
+    wide = ca.SX(n + 2, n + 2)
+    wide[1:-1, 1:-1] = inside
+    h = 1 / (n + 1)
+    right, up = (wide[1:, :-1] - wide[:-1, :-1]) / h, (wide[:-1, 1:] - wide[:-1, :-1]) / h
+    f = h * h * ca.sum1(ca.sum2(ca.sqrt(1 + right**2 + up**2)))
+    t = np.linspace(h, 1 - h, n) - 0.5
+    lens = np.sqrt(np.maximum(1 - 4 * np.add.outer(t**2, t**2), 0)).ravel() - 0.3
+    count = n * n
+    task.program = [
+        Program("obstacle", ca.vec(inside), f, ca.SX(0, 1), np.maximum(lens, 0),
+                np.where(lens > 0, lens, -np.inf), np.full(count, np.inf), np.zeros(0),
+                np.zeros(0))]
+
+
+def edge(task, n, _rng):
+    """Control of the Laplace equation by its nonlinear flow through the edge of an n x n grid, with
+    bounds of control and state, after H. Maurer and H. D. Mittelmann."""
+    import casadi as ca
+
+    state, flow = ca.SX.sym("y", n + 2, n + 2), ca.SX.sym("u", n, 4)
+    h = 1 / (n + 1)
+    t = np.linspace(0, 1, n + 2)
+    wanted = 2 - 2 * np.add.outer(t * (t - 1), t * (t - 1))
+    apart = state[1:-1, 1:-1] - wanted[1:-1, 1:-1]
+    f = 0.5 * h * h * ca.sumsqr(apart) + 0.005 * h * ca.sumsqr(flow)
+    middle = (4 * state[1:-1, 1:-1] - state[:-2, 1:-1] - state[2:, 1:-1] - state[1:-1, :-2]
+              - state[1:-1, 2:])
+    rows = [ca.vec(middle)]
+    sides = ((state[0, 1:-1].T, state[1, 1:-1].T), (state[-1, 1:-1].T, state[-2, 1:-1].T),
+             (state[1:-1, 0], state[1:-1, 1]), (state[1:-1, -1], state[1:-1, -2]))
+    for k, (outer, inner) in enumerate(sides):
+        rows.append(outer - inner - h * (flow[:, k] - outer**2))
+    corners = (0, n + 1, (n + 1) * (n + 2), (n + 2)**2 - 1)
+    lower = np.r_[np.full((n + 2)**2, -np.inf), np.full(4 * n, 3.7)]
+    upper = np.r_[np.full((n + 2)**2, 2.071), np.full(4 * n, 4.5)]
+    lower[list(corners)] = upper[list(corners)] = 0  # no equation knows them
+    zero = np.zeros(n * n + 4 * n)
+    task.program = [
+        Program("edge", ca.vertcat(ca.vec(state), ca.vec(flow)), f, ca.vertcat(*rows),
+                np.r_[np.full((n + 2)**2, 2.0), np.full(4 * n, 4.0)], lower, upper, zero, zero)]
+
+
 def examine(task, answer):
     """The share of problems that were not solved; for one without known optimum, its violation."""
     import casadi as ca
@@ -125,4 +172,4 @@ def examine(task, answer):
 
 
 PROGRAMS = {"nlp_collection": collection, "nlp_chain": chain, "nlp_control": control,
-            "nlp_poisson": boundary}
+            "nlp_poisson": boundary, "nlp_obstacle": obstacle, "nlp_edge": edge}

@@ -44,7 +44,44 @@ def traffic(task, n, rng):
           {"prox": ("simplex", 4.0)})
 
 
-GENERATORS = {"vi_linear": linear, "vi_game": game, "vi_traffic": traffic}
+def cournot(task, n, rng):
+    """n firms with costs that grow faster than linearly, and a price that falls with their sum."""
+    cost, size = rng.uniform(1, 10, n), rng.uniform(0.5, 5, n)
+    power = 1 / rng.uniform(0.5, 2, n)
+
+    def marginal(q):
+        q = np.maximum(q, 0)
+        total = q.sum() + 1e-12
+        price = (5000 / total) ** (1 / 1.1)
+        return cost + (q / size) ** power - price * (1 - q / (1.1 * total))
+
+    store(task, marginal, lambda q: np.maximum(q, 0), np.full(n, 10.0), None,
+          {"prox": "nonnegative"})
+
+
+def robust(task, n, rng):
+    """Least squares against an adversary: |Ax - b - v|^2 - 3 |v|^2, 3n rows."""
+    A, b = rng.standard_normal((3 * n, n)), rng.standard_normal(3 * n)
+
+    def field(z):
+        r = A @ z[:n] - b - z[n:]
+        return np.concatenate([2 * A.T @ r, 2 * r + 6 * z[n:]])
+
+    store(task, field, lambda z: z, np.zeros(4 * n), None, {})
+
+
+def lasso(task, n, rng):
+    """A regression with an l1 norm, whose columns differ thirtyfold in size."""
+    A = rng.standard_normal((3 * n, n)) * np.logspace(0, -1.5, n)
+    gram = A.T @ A / (3 * n)
+    right = gram @ (rng.random(n) < 0.3)
+    store(task, lambda x: gram @ x - right,
+          lambda x, step=1.0: np.sign(x) * np.maximum(np.abs(x) - 0.01 * step, 0), np.zeros(n),
+          np.linalg.norm(gram, 2), {"prox": ("l1", 0.01)})
+
+
+GENERATORS = {"vi_linear": linear, "vi_game": game, "vi_traffic": traffic, "vi_cournot": cournot,
+              "vi_robust": robust, "vi_lasso": lasso}
 
 
 def examine(task, answer):

@@ -149,8 +149,8 @@ import Testing
     var sample = Sample([1, 1])
     sample.component = { _, x in x }
     for (components, comonotone, name) in [
-      (1000, 1.0, "variance_reduced_halpern"), (999, 1, "fast_extragradient"),
-      (1000, 0, "fast_extragradient"),
+      (1000, 1.0, "variance_reduced_halpern"), (999, 1, "golden_ratio"),
+      (1000, 0, "golden_ratio"), (1000, -0.1, "fast_extragradient"),
     ] {
       sample.components = components
       sample.comonotone = comonotone

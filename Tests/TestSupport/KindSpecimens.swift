@@ -53,12 +53,15 @@ public struct KindSpecimens: Sendable {
       return KindSpecimens(
         ordinary: GaussianSpecimens.barycentres, differentiable: ["means", "covariances"])
     case "gromov": return GromovSpecimens.all
+    case "partial_gromov": return RelaxedGromovSpecimens.partial
+    case "unbalanced_gromov": return RelaxedGromovSpecimens.unbalanced
     case "map": return MapSpecimens.all
     case "map_fit": return MapFitSpecimens.all
     case "sliced_transport": return SlicedSpecimens.all
     case "multimarginal": return MultimarginalSpecimens.all
     case "unbalanced_transport": return RelaxedSpecimens.unbalanced
     case "partial_transport": return RelaxedSpecimens.partial
+    case "semi_discrete_polygon": return PolygonSpecimens.all
     case "semi_discrete_transport": return SemiDiscreteSpecimens.all
     case "cone": return ConeSpecimens.all
     case "nonlinear": return NonlinearSpecimens.all

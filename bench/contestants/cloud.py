@@ -94,14 +94,14 @@ def ott_points(task):
     return solve, answer
 
 
-def kantor_points(**options):
+def kantor_points(method="sinkhorn", **options):
     def prepare(task):
         import kantor
 
         def solve():
             problem = kantor.Problem("transport", copy=False, points=(task.x, task.y),
                                      metric="sqeuclidean", a=task.a, b=task.b)
-            return kantor.solve(problem, "sinkhorn", epsilon=task.epsilon,
+            return kantor.solve(problem, method, epsilon=task.epsilon,
                                 tolerance=task.tolerance, threads=task.threads, **options)
 
         return solve, lambda result: potentials(task, result)
@@ -110,3 +110,4 @@ def kantor_points(**options):
 
 
 contestant("Kantor point cloud", needs="kantor")(kantor_points())
+contestant("Kantor multiscale", needs="kantor")(kantor_points("multiscale_sinkhorn"))

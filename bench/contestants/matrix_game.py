@@ -42,6 +42,19 @@ def interior(task):
     return linear_program(task, "highs-ipm")
 
 
+@contestant("Nashpy linear program", needs="nashpy")
+def nashpy(task):
+    """Its own program for zero-sum games, solved by SciPy."""
+    import nashpy
+
+    payoff = payoff_of(task)
+
+    def solve():
+        return nashpy.Game(payoff).linear_program()
+
+    return solve, lambda raw: Answer(f=raw[0], g=raw[1])
+
+
 def kantor(task, method):
     import kantor.game
 

@@ -4,6 +4,8 @@ All of them call the same Python function and stop at the same residual, which t
 check does.
 """
 
+import inspect
+
 import numpy as np
 
 from check import Answer
@@ -17,7 +19,10 @@ class Counted:
     """The operator, its projection, and how often F was called."""
 
     def __init__(self, task):
-        self.F, self.P = task.extra["operator"], task.extra["project"]
+        self.F, project = task.extra["operator"], task.extra["project"]
+        # A norm's map depends on the step, a projection does not.
+        takes_step = len(inspect.signature(project).parameters) > 1
+        self.P = project if takes_step else lambda z, step=1.0: project(z)
         self.start, self.calls = task.extra["start"], 0
         self.target = task.tolerance * (1 + np.linalg.norm(self.F(self.start)))
 
@@ -51,12 +56,12 @@ def extragradient(F, task):
         if F.is_solved(z, f):
             break
         while True:
-            u = F.P(z - step * f)
+            u = F.P(z - step * f, step)
             g = F(u)
             if known or step * np.linalg.norm(f - g) <= 0.9 * np.linalg.norm(z - u):
                 break
             step *= 0.7
-        z = F.P(z - step * g)
+        z = F.P(z - step * g, step)
         f = F(z)
         if not known:
             step *= 1.05
@@ -79,11 +84,42 @@ def golden_ratio(F, task):
         theta = phi * step / before
         mean = ((phi - 1) * z + mean) / phi
         old, old_f = z, f
-        z = F.P(mean - step * f)
+        z = F.P(mean - step * f, step)
         f = F(z)
     return z
 
 
+def jaxopt_anderson(task):
+    """The fixed point of x -> P(x - t F(x)), F and P called from JAX."""
+    import jax
+    import jax.numpy as jnp
+    from jaxopt import AndersonAcceleration
+
+    jax.config.update("jax_enable_x64", True)
+    F = Counted(task)
+    known = task.extra["lipschitz"]
+    start = F.start
+    f = F(start)
+    near = start - 1e-4 * f / np.linalg.norm(f)
+    step = 0.75 / (known or np.linalg.norm(F(near) - f) / np.linalg.norm(near - start))
+    shape = jax.ShapeDtypeStruct(start.shape, np.float64)
+
+    def moved(x):
+        x = np.asarray(x, dtype=float)
+        return F.P(x - step * F(x), step)
+
+    fixed = AndersonAcceleration(
+        lambda x: jax.pure_callback(moved, shape, x), history_size=10, maxiter=MOST // 10,
+        tol=step * F.target, implicit_diff=False)
+
+    def solve():
+        F.calls = 0
+        return np.asarray(fixed.run(jnp.asarray(start)).params), F.calls
+
+    return solve, lambda raw: Answer(f=raw[0], iterations=raw[1])
+
+
+contestant("JAXopt AndersonAcceleration", needs="jaxopt")(jaxopt_anderson)
 contestant("NumPy extragradient")(entered(extragradient))
 contestant("NumPy golden ratio")(entered(golden_ratio))
 
@@ -104,8 +140,10 @@ def kantor_method(method, **options):
     return prepare
 
 
+contestant("Kantor vi (default)")(kantor_method(None))
 for name in ("fast_extragradient", "extragradient", "past_extragradient",
              "forward_reflected_backward", "golden_ratio"):
-    contestant(f"Kantor vi, {name}")(kantor_method(name))
-contestant("Kantor vi, extragradient with anderson")(
-    kantor_method("extragradient", acceleration="anderson"))
+    contestant(f"Kantor vi, {name}")(kantor_method(name, acceleration="none"))
+for name in ("fast_extragradient", "extragradient", "past_extragradient",
+             "forward_reflected_backward"):
+    contestant(f"Kantor vi, {name} with anderson")(kantor_method(name, acceleration="anderson"))

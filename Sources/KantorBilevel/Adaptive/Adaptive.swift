@@ -14,8 +14,9 @@ import KantorCore
 /// 2. Small ones: `mpcc` from there and from the start, with all pieces where there are few, and
 ///    from some random x.
 /// 3. Candidates in the order of F go to the checker; the first that passes is the answer.
-/// 4. A candidate with a lower f at y': the cut f(x, y) <= f(x, y') joins the conditions, and its
-///    piece is solved again. A candidate with a lower F at an x nearby: again from there.
+/// 4. A candidate with a lower f at y': the cut f(x, y) <= v'(x) joins the conditions, v' the value
+///    of the lower minimum that leads on from y', and its piece is solved again. A candidate with a
+///    lower F at an x nearby: again from there.
 ///
 /// **Stops when** a candidate passes and none with a lower F is left, or there are no more.
 ///
@@ -27,7 +28,8 @@ import KantorCore
 ///
 /// **Reference** scholtes2001convergence; lorraine2020optimizing; mitsos2008global.
 ///
-/// Deviation: the cut of Mitsos, Lemonis and Barton serves local solves here, not bounds.
+/// Deviation: the cuts of Mitsos, Lemonis and Barton serve local solves here, not bounds, and
+/// follow the lower minimum instead of staying at y'.
 public enum AdaptiveBilevel: BilevelMethod {
   public static let spec = MethodSpec(
     name: "adaptive", kind: BilevelKind.kind.name,
@@ -42,7 +44,7 @@ public enum AdaptiveBilevel: BilevelMethod {
   static let options: [OptionSpec] = [
     OptionSpec(
       "starts", .int(-1, min: -1, max: 1_000_000),
-      "Random x to start from beside the given one; -1 takes 8 for up to 12 variables, else none.")
+      "Random x to start from beside the given one; -1 takes 16 for up to 12 variables, else none.")
   ]
 
   static let outputs: [FieldSpec] = [
@@ -90,7 +92,8 @@ final class AdaptiveSolve {
   static let largest = 300
   /// Variables up to which random starts and all pieces are tried.
   static let small = 12
-  static let mostPieces = 6
+  /// All pieces are solved where there are not more, from the start and from random x.
+  static let (mostPieces, mostScattered) = (64, 8)
 
   init(_ oracle: BilevelOracle, _ run: Run) throws(KantorError) {
     self.oracle = oracle
@@ -111,7 +114,7 @@ final class AdaptiveSolve {
       if let best, passes(best) { return try finish(x, y) }
     }
     if mpcc != nil {
-      try runConditions(x, y, relaxed: run.start.isEmpty)
+      try runConditions(x, y, relaxed: run.start.isEmpty, pieces: Self.mostPieces)
       if let first { try runConditions(first.x, first.y, relaxed: false) }
       if problem.n <= Self.small { try scatter(x, y) }
       try certify()
@@ -175,17 +178,26 @@ final class AdaptiveSolve {
   }
 
   private func runConditions(
-    _ x: Buffer<Double>, _ y: Buffer<Double>, relaxed: Bool
+    _ x: Buffer<Double>, _ y: Buffer<Double>, relaxed: Bool, pieces: Int = 0
   ) throws(KantorError) {
     guard let mpcc, !oracle.stopped else { return }
     mpcc.iteration = run.monitor.iterations
     let z = try mpcc.lift(x, y)
-    if relaxed { try mpcc.relax(z) }
-    if oracle.stopped { return }
-    if relaxed, mpcc.search.program.pairs.count <= Self.mostPieces, problem.n <= Self.small {
-      let all = try mpcc.search.enumerate(from: z, tolerance: mpcc.fine)
-      for answer in all.prefix(8) { try add(answer) }
+    if pieces > 0, problem.n <= Self.small {
+      for answer in try mpcc.search.enumerate(from: z, tolerance: mpcc.fine, most: pieces).prefix(8)
+      {
+        try add(answer)
+      }
     }
+    if relaxed {
+      try mpcc.relax(z)
+      if oracle.stopped { return }
+      if pieces > 0, problem.n <= Self.small {
+        let all = try mpcc.search.enumerate(from: z, tolerance: mpcc.fine, most: pieces)
+        for answer in all.prefix(8) { try add(answer) }
+      }
+    }
+    if oracle.stopped { return }
     let sides = try mpcc.search.sides(z.pointer)
     if let answer = try mpcc.search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
       try add(answer)
@@ -201,15 +213,20 @@ final class AdaptiveSolve {
     add(proposal, "mpcc", z: answer.z, sides: answer.sides, value: answer.value)
   }
 
-  /// Random x: within the bounds, or around the start.
+  /// Random x: within the bounds, or around the start. The lower level starts at the given y and at
+  /// random ones in turn, which lead to other lower minima where there are some.
   private func scatter(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) {
     let given = run.options.int("starts")
     let point = try Buffer<Double>(count: problem.nx)
-    var stream = RandomStreamOfStarts(seed: run.seed)
-    for _ in 0..<(given < 0 ? 8 : given) {
+    let other = try Buffer<Double>(count: problem.ny)
+    var stream = RandomStarts(seed: run.seed)
+    for k in 0..<(given < 0 ? 16 : given) {
       if oracle.stopped { return }
-      problem.leader.scatter(point.pointer, around: x.pointer) { stream.next() }
-      try runConditions(point, y, relaxed: false)
+      stream.scatter(x, problem.xLower, problem.xUpper, into: point)
+      problem.projectX(point.pointer)
+      if k % 2 == 1 { stream.scatter(y, problem.yLower, problem.yUpper, into: other) }
+      try runConditions(
+        point, k % 2 == 1 ? other : y, relaxed: false, pieces: Self.mostScattered)
     }
   }
 
@@ -258,38 +275,52 @@ final class AdaptiveSolve {
   private func repair(
     _ candidate: Candidate, _ certificate: BilevelCertificate
   ) throws(KantorError) {
-    guard let mpcc, jumps < 20 else { return }
+    guard mpcc != nil, jumps < 20 else { return }
     jumps += 1
     if certificate.relativeGap > tolerance, let better = certificate.betterLower {
-      if problem.lower.rows == 0 {
-        try cut(candidate, better)
-      } else {
-        try runConditions(candidate.proposal.x, better, relaxed: false)
-      }
+      try cut(candidate, better)
+      try runConditions(candidate.proposal.x, better, relaxed: false)
     } else if let pair = certificate.betterPair {
       try runConditions(pair.x, pair.y, relaxed: false)
       _ = try runImplicit(pair.x, pair.y)
     } else if candidate.z == nil {
       try runConditions(candidate.proposal.x, candidate.proposal.y, relaxed: false)
     }
-    _ = mpcc
   }
 
-  /// The candidate's piece again, with f(x, y) <= f(x, y').
+  /// The candidate's piece again, with f(x, y) <= v'(x).
   private func cut(_ candidate: Candidate, _ better: Buffer<Double>) throws(KantorError) {
     guard let mpcc else { return }
     let search = mpcc.search
-    search.program.cuts.append(better)
-    if search.program.cuts.count > 8 { search.program.cuts.removeFirst() }
+    try search.program.addCut(better)
     search.program.choose(nil)
     let (x, y) = (candidate.proposal.x, candidate.proposal.y)
-    // From the candidate, and from the answer that was better.
-    for start in [y, better] {
-      var z: Buffer<Double>
-      if let known = candidate.z, start === y { z = known } else { z = try mpcc.lift(x, start) }
-      let sides = try search.sides(z.pointer)
+    // From the candidate, from the answer that was better, and from the candidate's y at other x:
+    // at the candidate itself the cut may have no slope.
+    var stream = RandomStarts(seed: run.seed &+ UInt64(jumps))
+    for k in 0..<(problem.n <= Self.small ? 6 : 2) {
+      let y = k == 1 ? better : y
+      let point = try x.copy()
+      if k > 1 {
+        for i in 0..<problem.nx {
+          point.pointer[i] += (1 + abs(x.pointer[i])) * (2 * stream.next() - 1)
+        }
+        problem.projectX(point.pointer)
+      }
+      let z: Buffer<Double>
+      if let known = candidate.z, k != 1 {
+        z = try known.copy()
+        z.pointer.update(from: point.pointer, count: problem.nx)
+      } else {
+        z = try mpcc.lift(point, y)
+      }
+      let sides: [ConditionsProgram.Side]
+      if let known = candidate.sides, k != 1 {
+        sides = known
+      } else {
+        sides = try search.sides(z.pointer)
+      }
       if let answer = try search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
-        z = answer.z
         try add(answer)
       }
     }

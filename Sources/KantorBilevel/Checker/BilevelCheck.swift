@@ -19,6 +19,7 @@ public final class BilevelCheck {
   let upperJacobian: Buffer<Double>
   let lowerJacobian: Buffer<Double>
   var certificate = BilevelCertificate()
+  private(set) var tolerance = 1e-9
   /// Derivatives in x of the lower Lagrangian at other lower answers with the same f.
   var ties: [Buffer<Double>] = []
 
@@ -30,6 +31,8 @@ public final class BilevelCheck {
     public var starts = -1
     public var probes = -1
     public var seed: UInt64 = 0
+    /// What the entries are compared with: how far the adjoint is solved.
+    public var tolerance = 1e-9
     /// Only what takes no lower-level solve: for solves that ended early.
     public var isBrief = false
     public init() {}
@@ -54,6 +57,7 @@ public final class BilevelCheck {
   ) throws(KantorError) -> BilevelCertificate {
     certificate = BilevelCertificate()
     ties = []
+    tolerance = effort.tolerance
     let (nx, ny) = (problem.nx, problem.ny)
     for i in 0..<nx { w.pointer[i] = x.pointer[i] }
     for j in 0..<ny { w.pointer[nx + j] = y.pointer[j] }
@@ -71,7 +75,7 @@ public final class BilevelCheck {
     try fitMultipliers()
     try measureStationarity()
     try measureGap(y, others, effort)
-    if !ties.isEmpty, certificate.selection == .unique, problem.lower.rows == 0 {
+    if !ties.isEmpty, certificate.selection == .unique {
       try measureStationarity()
       certificate.selection = .unknown
     }
@@ -283,7 +287,10 @@ public final class BilevelCheck {
     }
     guard distance > 1e-2 * size else { return }
     let gradient = try Buffer<Double>(count: problem.n)
-    guard try oracle.gradient(.lower, solve.w.pointer, gradient.pointer) else { return }
+    guard
+      try oracle.lagrangianGradient(
+        .lower, solve.w.pointer, sigma: 1, solve.multipliers.pointer, gradient.pointer)
+    else { return }
     ties.append(gradient)
   }
 

@@ -13,7 +13,8 @@ final class CheckSolve {
   let w: Buffer<Double>
   private let rows: Buffer<Double>
   private let weights: Buffer<Double>
-  private let multipliers: Buffer<Double>
+  /// Of the rows, at the last point.
+  let multipliers: Buffer<Double>
   private let gradient: Buffer<Double>
   private let trial: Buffer<Double>
   private let trialGradient: Buffer<Double>
@@ -58,6 +59,17 @@ final class CheckSolve {
     var last = Double.infinity
     for round in 0..<14 {
       _ = try spectral(effort, max(1e-9, 1e-3 * pow(round)))
+      // f may outrun the price of leaving the rows: again from the start, at a higher one.
+      var raises = 0
+      while isUnbounded, raises < 4, !oracle.stopped {
+        raises += 1
+        penalty *= 100
+        isUnbounded = false
+        multipliers.fill(0)
+        for j in 0..<ny { w.pointer[nx + j] = y[j] }
+        problem.clampY(w.pointer + nx)
+        _ = try spectral(effort, 1e-3)
+      }
       guard !oracle.stopped, try oracle.constraints(.lower, w.pointer, rows.pointer) else {
         return .infinity
       }

@@ -221,10 +221,11 @@ extension BilevelCheck {
     }
     first = rho
     var isConvex = true
-    for _ in 0..<min(5 * ny, 3000) where rho > 1e-22 * first {
-      guard try oracle.hessianProduct(.lower, w.pointer, times: p.pointer, q.pointer) else {
-        return
-      }
+    // What is left of the residual counts in the entry.
+    let goal = max(1e-22, 1e-4 * tolerance * tolerance) * first
+    for _ in 0..<min(5 * ny, 3000) {
+      if rho <= goal { break }
+      guard try oracle.innerProduct(w.pointer, times: p.pointer, q.pointer) else { return }
       var curvature = 0.0
       for j in 0..<ny { curvature += p.pointer[nx + j] * q.pointer[nx + j] }
       guard curvature > 0 else {

@@ -50,18 +50,24 @@ public final class AdjointSystem {
   private(set) var point: UnsafePointer<Double>
   private let jacobian: Buffer<Double>
   private let product: Buffer<Double>
+  /// Of the systems before, those of lower solves too: they precondition conjugate gradients.
+  let pairs: CurvaturePairs
+  /// Whether `automatic` found a small system regular, so that the next ones need no factors.
+  private var wasRegular = false
   private var dense: DenseAdjoint?
   private var iterative: IterativeAdjoint?
 
   /// Systems up to this order are made dense by `automatic`.
-  static let smallOrder = 60
+  static let smallOrder = 100
   /// Dense systems above this order are refused.
   static let largestOrder = 4000
 
-  public init(
-    _ oracle: BilevelOracle, solver: AdjointSolver = .automatic, neumannTerms: Int = 20
+  init(
+    _ oracle: BilevelOracle, _ pairs: CurvaturePairs, solver: AdjointSolver = .automatic,
+    neumannTerms: Int = 20
   ) throws(KantorError) {
     self.oracle = oracle
+    self.pairs = pairs
     self.solver = solver
     self.neumannTerms = neumannTerms
     problem = oracle.problem
@@ -72,10 +78,17 @@ public final class AdjointSystem {
     point = UnsafePointer(v.pointer)
   }
 
-  var isDense: Bool {
+  private(set) var isDense = false
+
+  /// Small systems are factored where that pays for several right-hand sides, and until one is
+  /// known to be regular: after that its pairs make conjugate gradients end in a few steps.
+  private var wantsDense: Bool {
     switch solver {
     case .dense: return true
-    case .automatic: return problem.lower.rows > 0 || problem.ny <= Self.smallOrder
+    case .automatic:
+      if problem.lower.rows > 0 { return true }
+      return problem.ny <= Self.smallOrder && problem.blocks == 1
+        && (!wasRegular || problem.upper.rows > 0)
     default: return false
     }
   }
@@ -95,18 +108,24 @@ public final class AdjointSystem {
       }
       guard try oracle.jacobian(.lower, point, jacobian.pointer) else { return false }
     }
-    if isDense {
-      let order = free.count + activeRows.count
-      guard order <= Self.largestOrder else {
-        throw KantorError(
-          .tooLarge, "a dense adjoint system of order \(order); use the adjoint solver 'cg' or "
-            + "'minres'")
-      }
-      let system = try DenseAdjoint(self, order: order)
-      dense = system
-      return try system.factor()
-    }
+    isDense = wantsDense
+    if isDense { return try factor() }
     if iterative == nil { iterative = try IterativeAdjoint(self) }
+    return true
+  }
+
+  private func factor() throws(KantorError) -> Bool {
+    let order = free.count + activeRows.count
+    guard order <= Self.largestOrder else {
+      throw KantorError(
+        .tooLarge, "a dense adjoint system of order \(order); use the adjoint solver 'cg' or "
+          + "'minres'")
+    }
+    let system = try DenseAdjoint(self, order: order)
+    dense = system
+    guard try system.factor() else { return false }
+    wasRegular = !system.isSingular && !system.isConcave
+    if wasRegular, problem.lower.rows == 0 { try system.give(to: pairs) }
     return true
   }
 
@@ -152,7 +171,14 @@ public final class AdjointSystem {
   ) throws(KantorError) -> AdjointOutcome? {
     for i in 0..<problem.nx { v.pointer[i] = 0 }
     if let dense, isDense { return dense.solve(rhs) }
-    return try iterative?.solve(rhs, tolerance: tolerance)
+    guard let outcome = try iterative?.solve(rhs, tolerance: tolerance) else { return nil }
+    guard solver == .automatic, problem.ny <= Self.smallOrder,
+      outcome.isSingular || outcome.isConcave || outcome.residual > tolerance
+    else { return outcome }
+    // Not so regular any more: the factors tell.
+    isDense = true
+    guard try factor() else { return nil }
+    return dense?.solve(rhs)
   }
 
   /// out (over x) <- (L_xy) v + J_A,x' u.
@@ -245,6 +271,22 @@ final class DenseAdjoint {
     // As many negative eigenvalues as active rows is what a minimiser has.
     isConcave = negative > system.activeRows.count
     return true
+  }
+
+  /// The eigenvectors as pairs, which make the exact inverse.
+  func give(to pairs: CurvaturePairs) throws(KantorError) {
+    let (s, q) = (
+      try Buffer<Double>(count: system.problem.ny), try Buffer<Double>(count: system.problem.ny)
+    )
+    for e in 0..<order {
+      let (value, vector) = (spectrum.values.pointer[e], spectrum.vectors.pointer + e * order)
+      for (a, j) in system.free.enumerated() {
+        s.pointer[j] = vector[a]
+        q.pointer[j] = value * vector[a]
+      }
+      try pairs.note(s.pointer, q.pointer)
+    }
+    pairs.commit()
   }
 
   func solve(_ r: UnsafePointer<Double>) -> AdjointOutcome {

@@ -48,8 +48,10 @@ public final class HyperOracle {
     self.oracle = oracle
     self.isCold = isCold
     problem = oracle.problem
-    lower = try LowerSolver(oracle)
-    self.adjoint = try AdjointSystem(oracle, solver: adjoint, neumannTerms: neumannTerms)
+    let pairs = try CurvaturePairs(oracle)
+    lower = try LowerSolver(oracle, pairs)
+    self.adjoint = try AdjointSystem(
+      oracle, pairs, solver: adjoint, neumannTerms: neumannTerms)
     answer = try LowerAnswer(problem)
     upperGradient = try Buffer(count: problem.n)
     lowerGradient = try Buffer(count: problem.n)
@@ -95,14 +97,15 @@ public final class HyperOracle {
 
   private func correct() throws(KantorError) -> Bool {
     let (nx, w) = (problem.nx, answer.w.pointer)
-    guard
-      try oracle.lagrangianGradient(
-        .lower, w, sigma: 1, answer.rows.pointer, lowerGradient.pointer)
-    else { return false }
-    var correction = 0.0
-    for j in adjoint.free {
-      correction += adjoint.v.pointer[nx + j] * lowerGradient.pointer[nx + j]
+    if answer.gradient == nil {
+      guard
+        try oracle.lagrangianGradient(
+          .lower, w, sigma: 1, answer.rows.pointer, lowerGradient.pointer)
+      else { return false }
     }
+    let slope = (answer.gradient ?? lowerGradient).pointer + nx
+    var correction = 0.0
+    for j in adjoint.free { correction += adjoint.v.pointer[nx + j] * slope[j] }
     if !adjoint.activeRows.isEmpty {
       guard try oracle.constraints(.lower, w, rows.pointer) else { return false }
       for r in adjoint.activeRows { correction += adjoint.u.pointer[r] * rows.pointer[r] }

@@ -47,7 +47,7 @@ public enum Implicit: BilevelMethod {
       "adjoint",
       .text("automatic", choices: AdjointSolver.allCases.map(\.rawValue)),
       "Solver of the adjoint system: cg, minres, dense, neumann (a truncated series) or identity; "
-        + "automatic takes dense for lower levels with rows or up to 60 variables, else cg."),
+        + "automatic takes dense for lower levels with rows or up to 100 variables, else cg."),
     OptionSpec(
       "neumann_terms", .int(20, min: 0, max: 1_000_000), "Terms of the Neumann series.",
       advanced: true),

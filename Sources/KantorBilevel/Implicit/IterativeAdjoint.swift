@@ -30,8 +30,8 @@ final class IterativeAdjoint {
     let (nx, ny) = (problem.nx, problem.ny)
     for j in 0..<ny { joined.pointer[nx + j] = p[j] }
     guard
-      try system.oracle.hessianProduct(
-        .lower, system.point, system.multipliers, times: joined.pointer, image.pointer)
+      try system.oracle.innerProduct(
+        system.point, system.multipliers, times: joined.pointer, image.pointer)
     else { return false }
     for j in 0..<ny { out[j] = isFree.pointer[j] ? image.pointer[nx + j] : 0 }
     for i in 0..<problem.lower.rows { out[ny + i] = 0 }
@@ -111,14 +111,19 @@ final class IterativeAdjoint {
   private func conjugateGradient(
     _ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>, _ tolerance: Double
   ) throws(KantorError) -> AdjointOutcome? {
-    let (r, p, q) = (vectors[2].pointer, vectors[3].pointer, vectors[4].pointer)
+    let (r, p, q, z) = (
+      vectors[2].pointer, vectors[3].pointer, vectors[4].pointer, vectors[5].pointer
+    )
     guard try start(b, x, r) else { return nil }
     var outcome = AdjointOutcome()
     let length = dot(b, b).squareRoot()
     let goal = tolerance * length
-    for i in 0..<size { p[i] = r[i] }
-    var rho = dot(r, r)
-    while rho.squareRoot() > goal, outcome.iterations < most {
+    let pairs = system.pairs
+    try pairs.prepare(isFree.pointer, at: system.point)
+    defer { pairs.commit() }
+    pairs.apply(r, p)
+    var (rho, rr) = (dot(r, p), dot(r, r))
+    while rr.squareRoot() > goal, outcome.iterations < most {
       guard try multiply(p, q) else { return nil }
       outcome.iterations += 1
       let (curvature, square) = (dot(p, q), dot(p, p))
@@ -127,17 +132,20 @@ final class IterativeAdjoint {
         outcome.isSingular = !outcome.isConcave
         break
       }
+      try pairs.note(p, q)
       let alpha = rho / curvature
       for i in 0..<size {
         x[i] += alpha * p[i]
         r[i] -= alpha * q[i]
       }
-      let next = dot(r, r)
+      rr = dot(r, r)
+      pairs.apply(r, z)
+      let next = dot(r, z)
       let beta = next / rho
       rho = next
-      for i in 0..<size { p[i] = r[i] + beta * p[i] }
+      for i in 0..<size { p[i] = z[i] + beta * p[i] }
     }
-    outcome.residual = length > 0 ? rho.squareRoot() / length : 0
+    outcome.residual = length > 0 ? rr.squareRoot() / length : 0
     return outcome
   }
 

@@ -24,6 +24,8 @@ public final class LowerAnswer: @unchecked Sendable {
   public var value = Double.nan
   /// Largest entry of the lower Lagrangian's gradient in y, projected on the bounds.
   public var residual = Double.infinity
+  /// The joined gradient of f at w, where the solve ended with it.
+  var gradient: Buffer<Double>?
   let nx: Int
 
   public init(_ problem: BilevelProblem) throws(KantorError) {
@@ -44,6 +46,7 @@ public final class LowerAnswer: @unchecked Sendable {
     end = other.end
     value = other.value
     residual = other.residual
+    gradient = nil
     w.pointer.update(from: other.w.pointer, count: w.count)
     rows.pointer.update(from: other.rows.pointer, count: rows.count)
     bounds.pointer.update(from: other.bounds.pointer, count: bounds.count)

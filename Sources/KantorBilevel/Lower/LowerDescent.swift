@@ -5,6 +5,9 @@ import KantorNumerics
 /// not held at a bound, by conjugate gradients, along their projection on the bounds;
 /// limited-memory quasi-Newton steps where there are neither bounds nor Hessian products.
 ///
+/// Conjugate gradients are preconditioned by pairs of the systems before, also those of the
+/// adjoint, which have nearly the same matrix.
+///
 /// Near the solution, where values agree to rounding, a step is taken when it reduces the gradient.
 ///
 /// Source: R. S. Dembo, T. Steihaug, "Truncated-Newton algorithms for large-scale unconstrained
@@ -16,6 +19,9 @@ final class LowerDescent {
   private let direction: Buffer<Double>
   private let residual: Buffer<Double>
   private let search: Buffer<Double>
+  private let scaled: Buffer<Double>
+  private let isFree: Buffer<Bool>
+  private let pairs: CurvaturePairs
   private let product: Buffer<Double>
   private let trial: Buffer<Double>
   private let trialGradient: Buffer<Double>
@@ -26,14 +32,17 @@ final class LowerDescent {
   /// Steps of conjugate gradients of the last solve.
   private(set) var innerSteps = 0
 
-  init(_ oracle: BilevelOracle) throws(KantorError) {
+  init(_ oracle: BilevelOracle, _ pairs: CurvaturePairs) throws(KantorError) {
     self.oracle = oracle
+    self.pairs = pairs
     problem = oracle.problem
     let n = problem.n
     joined = try Buffer(count: n)
     direction = try Buffer(count: n)
     residual = try Buffer(count: problem.ny)
     search = try Buffer(count: n)
+    scaled = try Buffer(count: problem.ny)
+    isFree = try Buffer(count: problem.ny)
     product = try Buffer(count: n)
     trial = try Buffer(count: n)
     trialGradient = try Buffer(count: n)
@@ -45,16 +54,20 @@ final class LowerDescent {
     innerSteps = 0
     problem.clampY(answer.y)
     answer.bounds.fill(0)
+    var isNewton = true
     if problem.lowerIsFree, !oracle.offersSecondDerivative(.lower) {
       try solveFree(answer, tolerance, iterations)
+      isNewton = false
       // Newton's steps know what to do without curvature.
       if answer.end == .stalled, answer.residual > tolerance {
         try newton(answer, tolerance, iterations)
+        isNewton = true
       }
     } else {
       try newton(answer, tolerance, iterations)
     }
     let (nx, ny) = (problem.nx, problem.ny)
+    answer.gradient = isNewton ? joined : nil
     for j in 0..<ny {
       let y = answer.y[j]
       let g = joined.pointer[nx + j]
@@ -110,7 +123,7 @@ final class LowerDescent {
         return
       }
       hold(answer)
-      guard try step(answer.w.pointer) else {
+      guard try step(answer.w.pointer, tolerance) else {
         answer.end = oracle.stopped ? .stopped : .stalled
         return
       }
@@ -153,34 +166,43 @@ final class LowerDescent {
   }
 
   /// The Newton direction in the free variables; held ones go to their bound.
-  private func step(_ w: UnsafePointer<Double>) throws(KantorError) -> Bool {
+  private func step(
+    _ w: UnsafePointer<Double>, _ tolerance: Double
+  ) throws(KantorError) -> Bool {
     let (nx, ny) = (problem.nx, problem.ny)
     let g = joined.pointer + nx
     let (r, p, d) = (residual.pointer, search.pointer + nx, direction.pointer + nx)
+    let z = scaled.pointer
     for i in 0..<nx {
       search.pointer[i] = 0
       direction.pointer[i] = 0
     }
-    var rho = 0.0
+    var square = 0.0
     for j in 0..<ny {
       d[j] = 0
+      isFree.pointer[j] = !isHeld.pointer[j]
       r[j] = isHeld.pointer[j] ? 0 : -g[j]
-      p[j] = r[j]
-      rho += r[j] * r[j]
+      square += r[j] * r[j]
     }
+    try pairs.prepare(isFree.pointer, at: w)
+    defer { pairs.commit() }
+    pairs.apply(r, p)
+    var rho = 0.0
+    for j in 0..<ny { rho += r[j] * p[j] }
     isCurved = true
-    let start = rho.squareRoot()
-    let goal = start * min(0.1, start.squareRoot())
+    let start = square.squareRoot()
+    // No further than the tolerance asks for.
+    let goal = max(start * min(0.1, start.squareRoot()), min(0.3 * tolerance, 0.1 * start))
     var k = 0
     let most = max(10, 2 * ny)
-    while rho.squareRoot() > goal, k < most {
-      guard
-        try oracle.hessianProduct(
-          .lower, w, times: search.pointer, product.pointer)
-      else { return false }
+    while square.squareRoot() > goal, k < most {
+      guard try oracle.innerProduct(w, times: search.pointer, product.pointer) else {
+        return false
+      }
       let q = product.pointer + nx
       var (curvature, size) = (0.0, 0.0)
-      for j in 0..<ny where !isHeld.pointer[j] {
+      for j in 0..<ny {
+        if isHeld.pointer[j] { q[j] = 0 }
         curvature += p[j] * q[j]
         size += p[j] * p[j]
       }
@@ -193,16 +215,20 @@ final class LowerDescent {
         }
         break
       }
+      try pairs.note(p, q)
       let alpha = rho / curvature
-      var next = 0.0
-      for j in 0..<ny where !isHeld.pointer[j] {
+      square = 0
+      for j in 0..<ny {
         d[j] += alpha * p[j]
         r[j] -= alpha * q[j]
-        next += r[j] * r[j]
+        square += r[j] * r[j]
       }
+      pairs.apply(r, z)
+      var next = 0.0
+      for j in 0..<ny { next += r[j] * z[j] }
       let beta = next / rho
       rho = next
-      for j in 0..<ny where !isHeld.pointer[j] { p[j] = r[j] + beta * p[j] }
+      for j in 0..<ny { p[j] = z[j] + beta * p[j] }
       k += 1
     }
     innerSteps += k

@@ -61,8 +61,8 @@ final class LowerProgram: SmoothProgram {
       unit.pointer[nx + k] = 1
       defer { unit.pointer[nx + k] = 0 }
       guard
-        try oracle.hessianProduct(
-          .lower, w.pointer, multipliers, times: unit.pointer, column.pointer)
+        try oracle.innerProduct(
+          w.pointer, multipliers, times: unit.pointer, column.pointer)
       else { return false }
       for i in 0..<ny { h[k * ny + i] = column.pointer[nx + i] }
     }

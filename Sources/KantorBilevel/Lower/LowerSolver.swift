@@ -10,11 +10,15 @@ public final class LowerSolver {
   private let solver: SequentialQuadratic?
   public private(set) var solves = 0
 
-  public init(_ oracle: BilevelOracle) throws(KantorError) {
+  convenience init(_ oracle: BilevelOracle) throws(KantorError) {
+    try self.init(oracle, CurvaturePairs(oracle))
+  }
+
+  init(_ oracle: BilevelOracle, _ pairs: CurvaturePairs) throws(KantorError) {
     self.oracle = oracle
     problem = oracle.problem
     if problem.lower.rows == 0 {
-      descent = try LowerDescent(oracle)
+      descent = try LowerDescent(oracle, pairs)
       (program, solver) = (nil, nil)
     } else {
       descent = nil
@@ -37,6 +41,7 @@ public final class LowerSolver {
       try descent.solve(answer, tolerance: tolerance, iterations: iterations)
       return
     }
+    answer.gradient = nil
     guard let program, let solver else { return }
     program.w.pointer.update(from: answer.w.pointer, count: problem.n)
     for j in 0..<ny { solver.x.pointer[j] = y[j] }

@@ -34,10 +34,11 @@ final class ConditionsProgram: SmoothProgram {
   let pairs: Pairs
   let lower: Buffer<Double>
   let upper: Buffer<Double>
-  /// Points y' that satisfy the lower constraints whatever x is: f(x, y) <= f(x, y') for each,
-  /// which keeps out points that satisfy the conditions and are no lower minima. To be set before
-  /// `choose`.
-  var cuts: [Buffer<Double>] = []
+  /// Other lower answers that were met: f(x, y) <= v(x) for each, where v is the value of the lower
+  /// minimum that leads on from it. This keeps out points that satisfy the conditions and are no
+  /// lower minima. To be set before `choose`.
+  private(set) var cuts: [LowerBranch] = []
+  private static let mostCuts = 8
   /// The bound on products, where no piece is chosen.
   var relaxation = 1.0
   private var isPiece = false
@@ -169,26 +170,25 @@ final class ConditionsProgram: SmoothProgram {
       case .ball, .simplex: c[r] = setRow(z)
       case .cut(let k):
         let here = try oracle.value(.lower, z)
-        c[r] = here - (try oracle.value(.lower, moved(z, k)))
-        guard c[r].isFinite else { return .infinity }
+        guard here.isFinite else { return .infinity }
+        // No minimum to be found there: no cut.
+        c[r] = try cuts[k].follow(z) ? here - cuts[k].value : -1
       }
     }
     return value
   }
 
-  /// (x, y') of a cut.
-  private func moved(_ z: Point, _ k: Int) -> Point {
-    for i in 0..<problem.nx { unit.pointer[i] = z[i] }
-    for j in 0..<problem.ny { unit.pointer[problem.nx + j] = cuts[k].pointer[j] }
-    return UnsafePointer(unit.pointer)
+  func addCut(_ y: Buffer<Double>) throws(KantorError) {
+    cuts.append(try LowerBranch(oracle, from: y))
+    if cuts.count > Self.mostCuts { cuts.removeFirst() }
   }
 
   private func cut(_ k: Int, _ z: Point, _ out: Out) throws(KantorError) -> Bool {
+    guard try cuts[k].follow(z) else { return !isStopped }
     guard try oracle.gradient(.lower, z, column.pointer) else { return false }
     for i in 0..<n { out[i] = column.pointer[i] }
-    guard try oracle.gradient(.lower, moved(z, k), column.pointer) else { return false }
+    guard try cuts[k].gradient(column.pointer) else { return false }
     for i in 0..<problem.nx { out[i] -= column.pointer[i] }
-    unit.fill(0)
     return true
   }
 

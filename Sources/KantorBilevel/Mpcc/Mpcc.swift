@@ -94,7 +94,7 @@ final class MpccSolve {
     try relax(z)
     var best: PieceSearch.Answer?
     if run.options.text("pieces") == "all", program.pairs.count <= 12 {
-      best = try search.enumerate(from: z, tolerance: fine).first
+      best = try search.enumerate(from: z, tolerance: fine, most: 4096).first
     }
     if best == nil, !oracle.stopped {
       let sides = try search.sides(z.pointer)

@@ -94,18 +94,37 @@ final class PieceSearch {
     }
   }
 
-  /// Every piece, from z: the best of all, where there are few.
+  /// All pieces, if there are not more than `most`. Where the lower conditions hold they do so with
+  /// multipliers of at most as many inequalities as y has variables that the equations leave.
+  func pieces(most: Int) -> [[ConditionsProgram.Side]]? {
+    let count = program.pairs.count
+    let active = min(count, max(0, problem.ny - problem.lower.equalities))
+    var (total, term) = (1.0, 1.0)
+    for k in 0..<active {
+      term *= Double(count - k) / Double(k + 1)
+      total += term
+    }
+    guard total <= Double(most), count < 60 else { return nil }
+    var lists: [[Int]] = [[]]
+    var all = lists
+    for _ in 0..<active {
+      lists = lists.flatMap { list in ((list.last ?? -1) + 1..<count).map { list + [$0] } }
+      all += lists
+    }
+    return all.map { list in
+      var sides = [ConditionsProgram.Side](repeating: .inactive, count: count)
+      for k in list { sides[k] = .active }
+      return sides
+    }
+  }
+
+  /// Every piece, from z: the best first. Empty where there are more than `most`.
   func enumerate(
-    from z: Buffer<Double>, tolerance: Double
+    from z: Buffer<Double>, tolerance: Double, most: Int
   ) throws(KantorError) -> [Answer] {
     var answers: [Answer] = []
-    let count = program.pairs.count
-    guard count < 20 else { return [] }
-    for bits in 0..<(1 << count) {
+    for sides in pieces(most: most) ?? [] {
       if program.isStopped { break }
-      let sides: [ConditionsProgram.Side] = (0..<count).map {
-        bits >> $0 & 1 == 1 ? .active : .inactive
-      }
       if let found = try solve(sides, from: z, tolerance: tolerance) { answers.append(found) }
     }
     return answers.sorted { $0.value < $1.value }

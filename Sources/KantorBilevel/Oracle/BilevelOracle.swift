@@ -19,6 +19,7 @@ public final class BilevelOracle {
   private let limit: Int
   private let upper: Evaluator
   private let lower: Evaluator
+  private let inner: Evaluator?
   // Room of differences: two gradients, a moved point, and multipliers of 0.
   private let gradientA: Buffer<Double>
   private let gradientB: Buffer<Double>
@@ -42,6 +43,11 @@ public final class BilevelOracle {
       problem.upper.functions, variables: n, rows: problem.upper.rows, monitor: monitor)
     lower = try Evaluator(
       problem.lower.functions, variables: n, rows: problem.lower.rows, monitor: monitor)
+    if let functions = problem.lowerProduct {
+      inner = try Evaluator(functions, variables: n, rows: problem.lower.rows, monitor: monitor)
+    } else {
+      inner = nil
+    }
     let rows = max(problem.upper.rows, problem.lower.rows)
     gradientA = try Buffer(count: n)
     gradientB = try Buffer(count: n)
@@ -273,6 +279,7 @@ public final class BilevelOracle {
 
   public func offersSecondDerivative(_ level: BilevelLevel) -> Bool {
     let functions = problem.level(level).functions
+    if level == .lower, problem.lowerProduct != nil { return true }
     return functions.hessianProduct != nil || functions.hessian != nil
       || (problem.level(level).components > 0 && functions.batchHessianProduct != nil)
   }
@@ -321,6 +328,22 @@ public final class BilevelOracle {
       return true
     }
     return try differencedProduct(level, w, sigma, y, v, out)
+  }
+
+  /// The same of the lower level for v in y, where only the part of y of `out` is read.
+  func innerProduct(
+    _ w: Point, _ multipliers: Point? = nil, times v: Point, _ out: Out
+  ) throws(KantorError) -> Bool {
+    guard let inner else {
+      return try hessianProduct(.lower, w, multipliers, times: v, out)
+    }
+    guard permit() else { return false }
+    counts.products += 1
+    let y = multipliers ?? UnsafePointer(zeros.pointer)
+    let outcome = try inner.hessianProduct(at: w, sigma: 1, y: y, times: v, into: out)
+    if case .fine = outcome { return true }
+    complaint = "lower_product " + (inner.complaint ?? "function is undefined")
+    return false
   }
 
   private func differencedProduct(

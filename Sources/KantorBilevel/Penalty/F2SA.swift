@@ -104,19 +104,18 @@ public enum F2SA: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    let batches = run.options.int("batch_size") > 0 && problem.isStochastic
-    let isPublished = run.options.text("variant") == "published"
-    if problem.lower.rows > 0, isPublished || batches {
-      throw KantorError(
-        .unsupported,
-        "'f2sa' takes \(problem.lower.rows) rows of the lower level only with variant 'adaptive' "
-          + "and batch_size 0")
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      let batches = run.options.int("batch_size") > 0 && problem.isStochastic
+      let isPublished = run.options.text("variant") == "published"
+      if problem.lower.rows > 0, isPublished || batches {
+        throw KantorError(
+          .unsupported,
+          "'f2sa' takes \(problem.lower.rows) rows of the lower level only with variant 'adaptive' "
+            + "and batch_size 0")
+      }
+      if isPublished { return try F2SALoop(oracle, run, start).propose() }
+      if batches { return try F2SASampling(oracle, run, start).propose() }
+      return try F2SASearch(oracle, run, start).propose()
     }
-    if isPublished { return try F2SALoop(oracle, run, start).propose() }
-    if batches { return try F2SASampling(oracle, run, start).propose() }
-    return try F2SASearch(oracle, run, start).propose()
   }
 }

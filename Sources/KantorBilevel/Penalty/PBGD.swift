@@ -84,14 +84,13 @@ public enum PBGD: BilevelMethod {
         .unsupported,
         "form 'gradient' of 'pbgd' takes no rows and bounds of the lower level; 'value' does")
     }
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    let program = try GapProgram(oracle, isGradient: isGradient)
-    program.start(at: start.y.pointer)
-    if run.options.text("variant") == "published" {
-      return try PBGDLoop(oracle, run, start, isGradient: isGradient).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      let program = try GapProgram(oracle, isGradient: isGradient)
+      program.start(at: start.y.pointer)
+      if run.options.text("variant") == "published" {
+        return try PBGDLoop(oracle, run, start, isGradient: isGradient).propose()
+      }
+      return try PBGDSearch(oracle, run, start, program).propose()
     }
-    return try PBGDSearch(oracle, run, start, program).propose()
   }
 }

@@ -82,18 +82,17 @@ public enum PenaltyMethod: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    guard run.options.text("variant") == "published" else {
-      return try PenaltySearch(oracle, run, start).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      guard run.options.text("variant") == "published" else {
+        return try PenaltySearch(oracle, run, start).propose()
+      }
+      guard problem.lower.rows == 0 else {
+        throw KantorError(
+          .unsupported,
+          "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant "
+            + "'adaptive'")
+      }
+      return try PenaltyLoop(oracle, run, start).propose()
     }
-    guard problem.lower.rows == 0 else {
-      throw KantorError(
-        .unsupported,
-        "'penalty' takes \(problem.lower.rows) rows of the lower level only with variant "
-          + "'adaptive'")
-    }
-    return try PenaltyLoop(oracle, run, start).propose()
   }
 }

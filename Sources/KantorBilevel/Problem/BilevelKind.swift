@@ -24,6 +24,10 @@ public enum BilevelKind {
       "lower", .functions, .input, choices: members.map(\.rawValue),
       "f of the joined vector (x, y), as 'upper'; hessian_product or hessian for its second "
         + "derivative, which is differenced if missing; map for g <= 0 and h = 0."),
+    FieldSpec(
+      "lower_product", .functions, .input, choices: [Functions.Member.hessianProduct.rawValue],
+      "The hessian_product of 'lower' for vectors in y, where only the part of y of the answer is "
+        + "read and the rest may be 0: saves the cross derivatives inside lower solves. Optional."),
     FieldSpec("start_x", .array, .input, shape: "(nx,)", ranks: [1], "Start of x; gives nx."),
     FieldSpec("start_y", .array, .input, shape: "(ny,)", ranks: [1], "Start of y; gives ny."),
     FieldSpec(
@@ -57,6 +61,11 @@ public enum BilevelKind {
     FieldSpec(
       "lower_components", .int, .input,
       "Components of f as a finite sum (a mean); needed with its batch functions."),
+    FieldSpec(
+      "blocks", .int, .input,
+      "Equal parts of y into which the lower level separates for a given x: f is a sum of "
+        + "functions of x and one part each. Components of a finite sum are then in the order of "
+        + "the blocks, as many for each. 1 if not set."),
   ]
 
   static func defaultMethod(_ problem: any SealedProblem) -> String { "adaptive" }
@@ -73,9 +82,35 @@ public enum BilevelKind {
     let upper = try level(fields, "upper")
     let lower = try level(fields, "lower")
     let set = try xSet(fields, startX.count, xBounds)
+    let product = fields.functions("lower_product")
+    guard product == nil || product?.hessianProduct != nil else {
+      throw KantorError(.missing, "field 'lower_product' needs hessian_product")
+    }
+    let blocks = try blocks(fields, startY.count, [("lower", lower), ("upper", upper)])
     return BilevelProblem(
       upper: upper, lower: lower, startX: startX, startY: startY, xBounds: xBounds,
-      yBounds: yBounds, xSet: set)
+      yBounds: yBounds, xSet: set, lowerProduct: product, blocks: blocks)
+  }
+
+  private static func blocks(
+    _ fields: ProblemFields, _ ny: Int, _ levels: [(name: String, level: BilevelProblem.Level)]
+  ) throws(KantorError) -> Int {
+    guard let blocks = try count(fields, "blocks") else { return 1 }
+    guard blocks >= 1, ny % blocks == 0 else {
+      throw KantorError(
+        .range, "blocks is \(blocks); a divisor of the size of start_y, \(ny), is needed")
+    }
+    for (name, level) in levels where level.components % blocks != 0 {
+      throw KantorError(
+        .range, "\(name)_components is \(level.components); a multiple of blocks, \(blocks), is "
+          + "needed")
+    }
+    guard blocks == 1 || levels[0].level.rows == 0 else {
+      throw KantorError(
+        .unsupported, "blocks is \(blocks) and lower_rows \(levels[0].level.rows); lower levels "
+          + "with rows have no blocks")
+    }
+    return blocks
   }
 
   static func vector(

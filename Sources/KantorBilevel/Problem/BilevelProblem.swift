@@ -37,6 +37,11 @@ public final class BilevelProblem: SealedProblem {
   /// Infinite where there is no bound.
   public let yLower: Buffer<Double>
   public let yUpper: Buffer<Double>
+  /// Products of the lower Hessian of which only the part of y is asked for.
+  public let lowerProduct: Functions?
+  /// Equal parts of y into which the lower level separates; 1 where it is not said to.
+  public let blocks: Int
+  public var blockSize: Int { ny / blocks }
 
   public var n: Int { nx + ny }
   public var xSet: XSet { leader.shape }
@@ -46,7 +51,8 @@ public final class BilevelProblem: SealedProblem {
   public init(
     upper: Level, lower: Level, startX: Buffer<Double>, startY: Buffer<Double>,
     xBounds: (Buffer<Double>, Buffer<Double>), yBounds: (Buffer<Double>, Buffer<Double>),
-    xSet: XSet = .box
+    xSet: XSet = .box, lowerProduct: Functions? = nil,
+    blocks: Int = 1
   ) {
     nx = startX.count
     ny = startY.count
@@ -56,6 +62,8 @@ public final class BilevelProblem: SealedProblem {
     self.startY = startY
     leader = LeaderSet(xSet, bounds: xBounds)
     (yLower, yUpper) = yBounds
+    self.lowerProduct = lowerProduct
+    self.blocks = blocks
   }
 
   public func level(_ which: BilevelLevel) -> Level { which == .upper ? upper : lower }

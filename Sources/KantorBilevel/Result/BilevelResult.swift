@@ -17,6 +17,7 @@ enum BilevelResult {
     effort.starts = run.options.int("gap_starts")
     effort.probes = run.options.int("probes")
     effort.seed = run.seed
+    effort.tolerance = run.options.real("tolerance")
     effort.isBrief = run.monitor.stop != nil
     return effort
   }

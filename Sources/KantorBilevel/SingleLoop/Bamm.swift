@@ -68,18 +68,17 @@ public enum Bamm: BilevelMethod {
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
     try UpperDescent.refuseRows(problem, spec.name)
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    guard run.options.text("variant") == "published" else {
-      return try BammSearch(oracle, run, start).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      guard run.options.text("variant") == "published" else {
+        return try BammSearch(oracle, run, start).propose()
+      }
+      guard problem.lowerIsFree else {
+        throw KantorError(
+          .unsupported,
+          "'bamm' takes rows and bounds of the lower level only with variant 'adaptive'")
+      }
+      return try BammLoop(oracle, run, start).propose()
     }
-    guard problem.lowerIsFree else {
-      throw KantorError(
-        .unsupported,
-        "'bamm' takes rows and bounds of the lower level only with variant 'adaptive'")
-    }
-    return try BammLoop(oracle, run, start).propose()
   }
 }
 

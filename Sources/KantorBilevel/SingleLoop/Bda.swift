@@ -70,9 +70,8 @@ public enum Bda: BilevelMethod {
         "'bda' takes no rows of the lower level, of which there are \(problem.lower.rows); "
           + "'lv_hba' and 'penalty' do")
     }
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    return try BdaSearch(oracle, run, start).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      return try BdaSearch(oracle, run, start).propose()
+    }
   }
 }

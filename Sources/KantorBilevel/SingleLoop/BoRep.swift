@@ -84,9 +84,8 @@ public enum BoRep: BilevelMethod {
         .unsupported,
         "'bo_rep' takes no rows and bounds of the lower level; 'lv_hba' and 'implicit' do")
     }
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    return try BoRepLoop(oracle, run, start).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      return try BoRepLoop(oracle, run, start).propose()
+    }
   }
 }

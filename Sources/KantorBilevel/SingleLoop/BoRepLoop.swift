@@ -185,36 +185,12 @@ final class BoRepLoop {
   private func conclude(
     _ average: TailAverage, _ eta: Double, _ t: Int
   ) throws(KantorError) -> BilevelProposal {
-    let x = try Buffer<Double>(copying: w.pointer, count: problem.nx)
-    if !isPublished {
-      average.read(into: x.pointer)
-      problem.projectX(x.pointer)
-    }
-    let final = try TiltedSolve(oracle, second: true)
-    final.start(at: w.pointer + problem.nx)
-    let isThere = try final.solve(x: x.pointer, tilt: 0, tolerance: 1e-10)
-    let point = try w.copy()
-    point.pointer.update(from: x.pointer, count: problem.nx)
-    if isThere {
-      (point.pointer + problem.nx).update(from: final.answer.y, count: problem.ny)
-    }
-    let choice = PolishedChoice(oracle, run)
-    if try !choice.consider(point.pointer), !isPublished, !oracle.stopped,
-      run.options.flag("polish")
-    {
-      _ = try choice.polish(point.pointer)
-    }
+    let answer = try SampledAnswer(oracle, run, w, isPublished ? nil : average)
     _ = run.monitor.reachesIterationLimit(t)
-    let y = try Buffer<Double>(copying: point.pointer + problem.nx, count: problem.ny)
-    var proposal = choice.proposal() ?? BilevelProposal(x: x, y: y)
-    if let complaint = oracle.complaint { proposal.remark = complaint }
-    if !oracle.stopped, final.answer.end == .unbounded, choice.best?.certificate.worst ?? 1 > 1e-3 {
-      proposal.claim = .lowerUnbounded
-    }
-    proposal.counts = oracle.counts
+    var proposal = answer.proposal
     proposal.figures.add("refreshes", refreshes)
     proposal.figures.add("step_length", eta)
-    proposal.figures.add("polished", choice.best?.isPolished == true ? 1 : 0)
+    proposal.figures.add("polished", answer.isPolished ? 1 : 0)
     return proposal
   }
 }

@@ -94,12 +94,11 @@ public enum LVHBA: BilevelMethod {
   public static func propose(
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
-    let oracle = try BilevelOracle(problem, run)
-    let start = try start(problem, run)
-    if let done = try CertifiedStart.proposal(problem, run, start, outputs) { return done }
-    if run.options.text("variant") == "published" {
-      return try LVHBALoop(oracle, run, start).propose()
+    return try fromStart(problem, run, outputs) { (oracle, start) throws(KantorError) in
+      if run.options.text("variant") == "published" {
+        return try LVHBALoop(oracle, run, start).propose()
+      }
+      return try LVHBASearch(oracle, run, start).propose()
     }
-    return try LVHBASearch(oracle, run, start).propose()
   }
 }

@@ -185,6 +185,13 @@ final class LVHBASearch {
         proposal.remark = "the penalised problem has no minimum for the penalties tried"
       }
     }
+    if !oracle.stopped, proposal.remark.isEmpty, gap > 1e-6,
+      choice.best?.certificate.worst ?? 1 > run.options.real("tolerance")
+    {
+      proposal.remark =
+        "f - v stays at \(shortText(gap)) up to the penalty \(shortText(penalty)): the lower level "
+        + "may not be convex, which 'pbgd' and the default method do not need"
+    }
     proposal.selection = .optimistic
     proposal.counts = oracle.counts
     proposal.figures.add("penalty", penalty)

@@ -13,7 +13,7 @@ final class SimplexEntropyMap: ProximalMap {
   init(_ arguments: ProximalArguments) throws(KantorError) {
     count = arguments.count
     weight = try arguments.positive("weight", or: 1)
-    radius = try arguments.positive("radius", or: 1)
+    radius = try arguments.radius()
   }
 
   func apply(
@@ -102,7 +102,7 @@ final class MirrorSimplexMap: ProximalMap {
 
   init(_ arguments: ProximalArguments) throws(KantorError) {
     count = arguments.count
-    radius = try arguments.positive("radius", or: 1)
+    radius = try arguments.radius()
     centre = try arguments.weights("center", or: 1, positive: true)
   }
 

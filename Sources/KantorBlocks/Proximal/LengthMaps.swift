@@ -136,7 +136,7 @@ final class LengthBallMap: ProximalMap {
 
   init(_ arguments: ProximalArguments) throws(KantorError) {
     count = arguments.count
-    radius = try arguments.positive("radius", or: 1)
+    radius = try arguments.radius()
   }
 
   func apply(

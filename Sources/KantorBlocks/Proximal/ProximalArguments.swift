@@ -69,6 +69,17 @@ struct ProximalArguments {
     return value
   }
 
+  /// That of a set with points inside.
+  func radius() throws(KantorError) -> Double {
+    let value = try real("radius", or: 1)
+    guard value > 0 else {
+      throw refuse(
+        "radius", value,
+        "a number > 0 is needed, the set is \(value < 0 ? "empty" : "one point")")
+    }
+    return value
+  }
+
   /// A whole number >= 1.
   func size(_ name: String) throws(KantorError) -> Int {
     let value = try real(name)

@@ -112,13 +112,13 @@ public enum ProximalLibrary {
     ) { (a) throws(KantorError) in try GroupMap(a, groups: true) },
     ProximalEntry("l1_ball", .indicator, "sum |x| <= r", [radius], source: "condat2016fast") {
       (a) throws(KantorError) in
-      try AbsoluteBallMap(count: a.count, radius: try a.positive("radius", or: 1))
+      try AbsoluteBallMap(count: a.count, radius: try a.radius())
     },
     ProximalEntry("l2_ball", .indicator, "|x|_2 <= r", [radius], source: parikh) {
       (a) throws(KantorError) in try LengthBallMap(a)
     },
     ProximalEntry("linf_ball", .indicator, "max |x| <= r", [radius], source: parikh) {
-      (a) throws(KantorError) in try cube(a.count, try a.positive("radius", or: 1))
+      (a) throws(KantorError) in try cube(a.count, try a.radius())
     },
   ]
 
@@ -212,7 +212,7 @@ public enum ProximalLibrary {
       "nuclear_ball", .indicator, "sum of singular values <= r", [rows, radius],
       takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
-      let r = try a.positive("radius", or: 1)
+      let r = try a.radius()
       return try SpectralMap(a) { (k) throws(KantorError) in
         try AbsoluteBallMap(count: k, radius: r)
       }
@@ -221,7 +221,7 @@ public enum ProximalLibrary {
       "spectral_ball", .indicator, "largest singular value <= r", [rows, radius],
       takesMatrix: true, source: "lewis1995convex"
     ) { (a) throws(KantorError) in
-      let r = try a.positive("radius", or: 1)
+      let r = try a.radius()
       return try SpectralMap(a) { (k) throws(KantorError) in try cube(k, r) }
     },
   ]

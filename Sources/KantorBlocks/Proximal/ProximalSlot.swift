@@ -2,31 +2,33 @@ import KantorCore
 import KantorNumerics
 
 /// A place for a proximal map among the fields of a problem's kind: the field `name` holds the
-/// map's name, the fields `name_radius`, `name_weight`, ... its parameters, and `name_blocks` cuts
-/// the vector into parts that have the map each.
+/// text "simplex 1, box 0 2" with an entry for each part of the vector, or one for all; the fields
+/// `name_radius`, `name_weight`, ... parameters without a number in the text; `name_blocks` the
+/// sizes of the parts.
 public struct ProximalSlot: Sendable {
   public let name: String
-  /// The map when the caller says nothing.
-  public let standard: String
 
-  public init(_ name: String, standard: String = "zero") {
-    self.name = name
-    self.standard = standard
-  }
+  public init(_ name: String) { self.name = name }
 
   /// Maps that a slot takes: those of Euclidean distance.
   public static let choices = ProximalLibrary.all.filter { $0.form != .mirror }
+  /// The entry that stands for the function `prox` of the host.
+  static let host = "callback"
 
   /// For the kind's list of fields; `role` says what the map is to the problem, as in
   /// "The function g of x".
-  public func fields(_ role: String) -> [FieldSpec] {
+  public func fields(_ role: String, takesHost: Bool = false) -> [FieldSpec] {
     var specs = [
       FieldSpec(
-        name, .text, .input, choices: Self.choices.map(\.name),
-        "\(role), a proximal map by name; \(standard) if not given."),
+        name, .text, .input,
+        "\(role): a proximal map by name with its numbers, such as zero, nonnegative, box 0 1, "
+          + "simplex 2, l2_ball 1, l1 0.5; numbers in the order of the map's parameters, or as "
+          + "parameter=number. One for all parts, or one for each with commas between them. zero "
+          + "if not set" + (takesHost ? ", or callback, the function 'prox'." : ".")),
       FieldSpec(
         "\(name)_blocks", .array, .input, shape: "() or (blocks,)", ranks: [0, 1],
-        "Sizes of consecutive parts, each of which has the map; one part if not given."),
+        "Sizes of the consecutive parts that have maps of their own, or one size for all; one part "
+          + "if not set."),
     ]
     var seen: Set<String> = []
     for parameter in Self.choices.flatMap(\.parameters) where seen.insert(parameter.name).inserted {
@@ -40,106 +42,87 @@ public struct ProximalSlot: Sendable {
     return specs
   }
 
-  /// The map that the fields describe, for `count` numbers; made once, so that all that is wrong
-  /// with it is said now.
+  /// The map that the fields describe, for `count` numbers.
   public func read(
     _ fields: ProblemFields, count: Int
   ) throws(KantorError) -> ProximalChoice {
-    let entry = try ProximalLibrary.entry(fields.text(name) ?? standard)
-    var values: [String: Tensor] = [:]
-    for (field, value) in fields.values {
-      guard field.hasPrefix(name + "_"), field != name + "_blocks",
-        case .array(let tensor) = value
-      else { continue }
-      values[String(field.dropFirst(name.count + 1))] = tensor
-    }
-    let choice = ProximalChoice(
-      entry: entry, count: count, values: values,
-      blocks: try fields.tensor(name + "_blocks").map { (t) throws(KantorError) in
-        try sizes(t, count)
-      })
+    ProximalChoice(parts: try parts(fields, count: count, hasHostProx: false))
+  }
+
+  /// The parts and their maps; each was made once, so that all that is wrong is said now.
+  ///
+  /// - Parameter sizes: of the parts where the fields do not say them.
+  public func parts(
+    _ fields: ProblemFields, count: Int, sizes: [Int]? = nil, hasHostProx: Bool
+  ) throws(KantorError) -> [ProximalPart] {
+    let sizes = try self.sizes(fields, count) ?? sizes ?? [count]
     do {
-      _ = try choice.make()
+      let reader = ProximalReader(self, fields, sizes: sizes, hasHostProx: hasHostProx)
+      return try reader.parts()
     } catch {
       throw KantorError(error.code, "field '\(name)': \(error.message)")
     }
-    return choice
   }
 
-  private func sizes(_ tensor: Tensor, _ count: Int) throws(KantorError) -> [Int] {
-    let buffer = try tensor.doubles()
+  private func sizes(_ fields: ProblemFields, _ count: Int) throws(KantorError) -> [Int]? {
+    let field = "\(name)_blocks"
+    guard let tensor = fields.tensor(field) else { return nil }
+    let given = try tensor.doubles()
+    defer { withExtendedLifetime(given) {} }
     var sizes: [Int] = []
-    var left = count
-    for k in 0..<buffer.count {
-      let x = buffer.pointer[k]
-      guard x >= 1, let size = Int(exactly: x), size <= left, tensor.rank == 1 || count % size == 0
-      else {
+    var sum = 0.0
+    for k in 0..<given.count {
+      let x = given.pointer[k]
+      guard x >= 1, x <= Double(count), let size = Int(exactly: x) else {
         throw KantorError(
-          .range,
-          "field '\(name)_blocks': part \(k) has the size \(x); whole numbers >= 1 with the sum "
-            + "\(count) are needed")
+          x.isFinite ? .range : .notFinite,
+          "field '\(field)': part \(k) has the size \(x); whole numbers from 1 to \(count) are "
+            + "allowed")
       }
-      left -= size
+      sum += x
       sizes.append(size)
     }
-    if tensor.rank == 0, let size = sizes.first {
+    if tensor.rank == 0, let size = sizes.first, count % size == 0 {
       return Array(repeating: size, count: count / size)
     }
-    guard left == 0 else {
+    guard sum == Double(count) else {
       throw KantorError(
-        .shape, "field '\(name)_blocks': the parts have \(count - left) places, and \(count) exist")
+        .shape,
+        "field '\(field)': the sizes have the sum \(shortText(sum)); there are \(count) variables")
     }
     return sizes
   }
 }
 
+/// One of consecutive parts of a vector, and its map.
+public struct ProximalPart: Sendable {
+  public let start: Int
+  public let count: Int
+  /// Nil for the function `prox` of the host.
+  public let entry: ProximalEntry?
+  public let values: [String: Tensor]
+}
+
 /// A proximal map with its data; a solve makes its own object from it.
 public struct ProximalChoice: Sendable {
-  public let entry: ProximalEntry
-  public let count: Int
-  let values: [String: Tensor]
-  let blocks: [Int]?
+  public let parts: [ProximalPart]
 
+  init(parts: [ProximalPart]) { self.parts = parts }
+
+  /// One map for all `count` numbers.
   public init(entry: ProximalEntry, count: Int, values: [String: Tensor] = [:]) {
-    self.init(entry: entry, count: count, values: values, blocks: nil)
-  }
-
-  init(entry: ProximalEntry, count: Int, values: [String: Tensor], blocks: [Int]?) {
-    self.entry = entry
-    self.count = count
-    self.values = values
-    self.blocks = blocks
+    parts = [ProximalPart(start: 0, count: count, entry: entry, values: values)]
   }
 
   public func make() throws(KantorError) -> any ProximalMap {
-    guard let blocks else { return try entry.make(count: count, values) }
-    return try BlockMap(self, blocks)
-  }
-
-  /// The parameters of one part: a number for each part, or the part's section of n numbers.
-  fileprivate func part(
-    _ k: Int, of blocks: [Int], first: Int
-  ) throws(KantorError) -> [String: Tensor] {
-    var own: [String: Tensor] = [:]
-    for (name, tensor) in values {
-      guard tensor.rank == 1, let spec = entry.parameters.first(where: { $0.name == name }) else {
-        own[name] = tensor
-        continue
+    var made: [(first: Int, map: any ProximalMap)] = []
+    for part in parts {
+      guard let entry = part.entry else {
+        throw KantorError(.unsupported, "'\(ProximalSlot.host)' is no map of the library")
       }
-      let all = try tensor.doubles()
-      if tensor.shape[0] == count && spec.shape.contains("(n,)") {
-        own[name] = Tensor(
-          try Buffer(copying: all.pointer + first, count: blocks[k]), count: blocks[k])
-      } else if tensor.shape[0] == blocks.count {
-        own[name] = Tensor(try Buffer(copying: all.pointer + k, count: 1), shape: [])
-      } else {
-        throw KantorError(
-          .shape,
-          "\(entry.name): parameter '\(name)' has the shape \(tensor.shapeText); a number, one for "
-            + "each of \(blocks.count) parts or \(count) numbers are needed")
-      }
+      made.append((part.start, try entry.make(count: part.count, part.values)))
     }
-    return own
+    return made.count == 1 ? made[0].map : BlockMap(made)
   }
 }
 
@@ -148,15 +131,8 @@ private final class BlockMap: ProximalMap {
   let count: Int
   private let parts: [(first: Int, map: any ProximalMap)]
 
-  init(_ choice: ProximalChoice, _ blocks: [Int]) throws(KantorError) {
-    count = choice.count
-    var parts: [(first: Int, map: any ProximalMap)] = []
-    var first = 0
-    for (k, size) in blocks.enumerated() {
-      let values = try choice.part(k, of: blocks, first: first)
-      parts.append((first, try choice.entry.make(count: size, values)))
-      first += size
-    }
+  init(_ parts: [(first: Int, map: any ProximalMap)]) {
+    count = parts.reduce(0) { $0 + $1.map.count }
     self.parts = parts
   }
 

@@ -87,7 +87,7 @@ final class SimplexMap: ProximalMap {
 
   init(_ arguments: ProximalArguments, isFilled: Bool) throws(KantorError) {
     count = arguments.count
-    radius = try arguments.positive("radius", or: 1)
+    radius = try arguments.radius()
     self.isFilled = isFilled
     search = try ThresholdSearch(count: count)
   }

@@ -1,6 +1,7 @@
 import KantorBlocks
 import KantorCore
 import KantorNumerics
+import Synchronization
 
 /// Derivatives of x, s, z and the optimal value with respect to P, q, A, b, lower and upper, at a
 /// point that solves the program.
@@ -13,12 +14,14 @@ import KantorNumerics
 ///     (u, v) solves it for (g_x - A'g_s, g_z),  rho = g_s + v,
 ///     dL/dq = -u,  dL/db = rho,  dL/dA = -(z u' + rho x'),  dL/dP = -(u x' + x u')/2,
 ///
-/// and -v_i for the active bound of row i.
+/// and -v_i for the active bound of row i. The system is factored for the first product that needs
+/// it, and kept for the others.
 package struct ConeDerivative: Sendable {
   package let problem: ConeProblem
   let x: Buffer<Double>
   let s: Buffer<Double>
   let z: Buffer<Double>
+  private let system = SharedLinearisation()
 
   package init(
     problem: ConeProblem, x: Buffer<Double>, s: Buffer<Double>, z: Buffer<Double>
@@ -48,7 +51,7 @@ package struct ConeDerivative: Sendable {
     let rho = try vector(cotangents["s"], m)
     if cotangents.keys.contains(where: { $0 != "objective" }) {
       problem.a.multiplyTransposed(rho.pointer, into: u.pointer, scale: -1)
-      try ConeLinearisation(problem, s: s.pointer, z: z.pointer).solve(u.pointer, v.pointer)
+      try solve(u, v)
     }
     let share = value ?? 0
     for i in 0..<m {
@@ -137,7 +140,7 @@ package struct ConeDerivative: Sendable {
     let dx = try r1.copy()
     let dz = try Buffer<Double>(count: m)
     for i in 0..<m { dz.pointer[i] = r2.pointer[i] - e.pointer[i] }
-    try ConeLinearisation(problem, s: s.pointer, z: z.pointer).solve(dx.pointer, dz.pointer)
+    try solve(dx, dz)
     // ds = r_2 - A dx.
     problem.a.multiply(dx.pointer, into: r2.pointer, scale: -1)
     for (name, tensor) in [("x", dx), ("s", r2), ("z", dz)] where wanted.contains(name) {
@@ -211,6 +214,12 @@ package struct ConeDerivative: Sendable {
 
   // MARK: Small things
 
+  private func solve(_ top: Buffer<Double>, _ bottom: Buffer<Double>) throws(KantorError) {
+    try system.use(problem, s, z) { (linearisation) throws(KantorError) in
+      try linearisation.solve(top.pointer, bottom.pointer)
+    }
+  }
+
   /// A copy, or zeros.
   private func vector(
     _ tensor: Tensor?, _ count: Int, _ name: String = ""
@@ -246,5 +255,24 @@ package struct ConeDerivative: Sendable {
     let w = s.pointer[i] - z.pointer[i]
     if w <= lower.pointer[i] { return -1 }
     return w >= upper.pointer[i] ? 1 : 0
+  }
+}
+
+/// A linearisation that is made when it is first asked for. One product at a time uses it.
+private final class SharedLinearisation: Sendable {
+  /// The factor is only touched with the lock held.
+  private struct Kept: @unchecked Sendable { var made: ConeLinearisation? }
+  private let state = Mutex(Kept())
+
+  func use(
+    _ problem: ConeProblem, _ s: Buffer<Double>, _ z: Buffer<Double>,
+    _ body: (ConeLinearisation) throws(KantorError) -> Void
+  ) throws(KantorError) {
+    try state.withLock { (kept) throws(KantorError) in
+      if let made = kept.made { return try body(made) }
+      let made = try ConeLinearisation(problem, s: s.pointer, z: z.pointer)
+      kept.made = made
+      try body(made)
+    }
   }
 }

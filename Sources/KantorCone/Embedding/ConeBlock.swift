@@ -54,18 +54,45 @@ class ConeBlock {
   /// out = H v.
   func apply(_ v: Given, into out: Entries) { for i in 0..<count { out[i] = 0 } }
 
-  /// out = H^-1 v where there is one; for half-lines and matrices.
+  /// out = H^-1 v; 0 for the zero cone, which has none.
   func applyInverse(_ v: Given, into out: Entries) { for i in 0..<count { out[i] = 0 } }
+
+  /// H (or H^-1) of a small cone is diag(d) + sum of v v' over this many vectors v; matrices have
+  /// no such form.
+  var rank: Int { 0 }
+
+  /// Fills d and the vectors, one after the other.
+  func parts(inverse: Bool, _ d: Entries, _ vectors: Entries) {
+    for i in 0..<count { d[i] = 0 }
+  }
+
+  /// Ascending, the variables that its rows have, `rows` being A by rows.
+  final func variables(_ rows: SparseMatrix) -> [Int] {
+    var found: [Int] = []
+    for k in rows.starts.pointer[row]..<rows.starts.pointer[row + count] {
+      found.append(Int(rows.indices.pointer[k]))
+    }
+    found.sort()
+    var kept = 0
+    for j in found where kept == 0 || found[kept - 1] != j {
+      found[kept] = j
+      kept += 1
+    }
+    return Array(found.prefix(kept))
+  }
 
   /// c of the predictor.
   func affine(_ c: Entries, s: Given) { for i in 0..<count { c[i] = s[i] } }
 
-  /// c of the corrector, from the predictor's directions.
-  func combined(_ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double) {
+  /// c of the corrector, from the predictor's directions, with `weight` of their product.
+  func combined(
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
+  ) {
     for i in 0..<count { c[i] = 0 }
   }
 
-  /// The longest step up to `limit` that stays inside.
+  /// The longest step up to `limit` that stays inside. Asked once for each direction, before
+  /// `combined`.
   func step(s: Given, z: Given, ds: Given, dz: Given, limit: Double) -> Double { limit }
 
   /// Barriers of s and of z together.
@@ -135,10 +162,14 @@ final class NonnegativeBlock: ConeBlock {
     for i in 0..<count { out[i] = v[i] / square.pointer[i] }
   }
 
+  override func parts(inverse: Bool, _ d: Entries, _ vectors: Entries) {
+    for i in 0..<count { d[i] = inverse ? 1 / square.pointer[i] : square.pointer[i] }
+  }
+
   override func combined(
-    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
   ) {
-    for i in 0..<count { c[i] = s[i] + (ds[i] * dz[i] - sigmaMu) / z[i] }
+    for i in 0..<count { c[i] = s[i] + (weight * ds[i] * dz[i] - sigmaMu) / z[i] }
   }
 
   override func step(s: Given, z: Given, ds: Given, dz: Given, limit: Double) -> Double {

@@ -3,7 +3,8 @@ import KantorCore
 import KantorNumerics
 
 /// A cone program as the embedding takes it: scaled; boxes split into their sides, rotated cones
-/// turned, rows without limits dropped. Equations come first, then inequalities, then the cones.
+/// turned, rows without limits dropped. Equations come first, then inequalities, then the cones,
+/// psd ones last.
 struct EmbeddingForm {
   let n: Int
   let m: Int
@@ -13,6 +14,11 @@ struct EmbeddingForm {
   let b: Buffer<Double>
   let blocks: [ConeBlock]
   let scale: Equilibration
+  /// x and s are in units of this: the largest entry of b, unless that is near 1.
+  let unit: Double
+  /// What the objective was multiplied with: in units of the caller it is unit / objective times
+  /// ours.
+  let objective: Double
   let rows: RowMap
 
   var degree: Int { blocks.reduce(0) { $0 + $1.degree } }
@@ -30,7 +36,31 @@ struct EmbeddingForm {
     b = try rows.apply(problem)
     let ranges = blocks.filter(\.needsCommonScale).map { $0.row..<($0.row + $0.count) }
     scale = try Equilibration(p: p, a: a, q: q.pointer, blocks: ranges)
-    for i in 0..<m { b.pointer[i] *= scale.rows.pointer[i] }
+    var top = 0.0
+    for i in 0..<m {
+      b.pointer[i] *= scale.rows.pointer[i]
+      top = max(top, abs(b.pointer[i]))
+    }
+    unit = top > 0 && !Self.usual.contains(top) ? top : 1
+    objective = scale.objective * Self.shrink(p, q, b, unit)
+  }
+
+  private static let usual = 1e-3...1e3
+
+  /// The program in units of x: b / unit, and an objective that is divided by unit, 1/2 unit x'Px +
+  /// q'x, times the factor that is answered and brings its entries near 1.
+  private static func shrink(
+    _ p: SparseMatrix, _ q: Buffer<Double>, _ b: Buffer<Double>, _ unit: Double
+  ) -> Double {
+    guard unit != 1 else { return 1 }
+    for i in 0..<b.count { b.pointer[i] /= unit }
+    var top = 0.0
+    for k in 0..<p.count { top = max(top, abs(p.values.pointer[k]) * unit) }
+    for j in 0..<q.count { top = max(top, abs(q.pointer[j])) }
+    let factor = top > 0 ? 1 / top : 1
+    for k in 0..<p.count { p.values.pointer[k] *= unit * factor }
+    for j in 0..<q.count { q.pointer[j] *= factor }
+    return factor
   }
 }
 
@@ -149,8 +179,12 @@ private struct ConeReader {
         place(item.row, item.factor)
       }
     }
-    for (k, cone) in problem.cones.enumerated() where !(cone.isLinear || isHalfLine(cone)) {
-      try readCone(cone, problem.rowStarts[k])
+    for takesMatrices in [false, true] {
+      for (k, cone) in problem.cones.enumerated() where !(cone.isLinear || isHalfLine(cone)) {
+        var isMatrix = false
+        if case .psd = cone { isMatrix = true }
+        if isMatrix == takesMatrices { try readCone(cone, problem.rowStarts[k]) }
+      }
     }
     return (blocks, map)
   }

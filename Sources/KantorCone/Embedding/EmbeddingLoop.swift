@@ -21,10 +21,11 @@ final class EmbeddingLoop {
   private var residuals = EmbeddingState.Residuals()
   /// H from the barrier of z alone.
   private var usesDualScaling: Bool
+  private var lastStep = 0.0
 
   private static let leastStep = 1e-4
   /// A primal-dual scaling that allows no more than this gives way to the dual one.
-  private static let leastPrimalDualStep = 0.3
+  private static let leastPrimalDualStep = 0.1
 
   init(
     _ problem: ConeProblem, _ form: EmbeddingForm, _ system: any EmbeddingSystem,
@@ -97,13 +98,19 @@ final class EmbeddingLoop {
   private enum Advance { case moved, again, failed }
 
   private func advance(_ first: Bool) -> Advance {
-    let mu = state.mu
+    var mu = state.mu
     guard mu > 0, mu.isFinite else { return .failed }
-    for block in form.blocks {
-      let i = block.row
-      let isInside = block.updateScaling(
-        state.s.pointer + i, state.z.pointer + i, mu: mu, dual: usesDualScaling)
-      if !isInside { return fallBack() }
+    var tries = 0
+    while !updateScaling(mu) {
+      // The length of the last step was an estimate.
+      guard !first, form.isSymmetric, tries < 5 else { return fallBack() }
+      step.move(-0.2 * lastStep)
+      lastStep *= 0.8
+      tries += 1
+    }
+    if tries > 0 {
+      residuals = state.refresh()
+      mu = state.mu
     }
     guard step.prepare(interruption), step.predict() else { return fallBack() }
     let affine = step.length()
@@ -117,8 +124,19 @@ final class EmbeddingLoop {
       return fallBack()
     }
     guard a > Self.leastStep else { return .failed }
-    step.move(min(a, 1))
+    lastStep = min(a, 1)
+    step.move(lastStep)
     return .moved
+  }
+
+  private func updateScaling(_ mu: Double) -> Bool {
+    for block in form.blocks {
+      let i = block.row
+      let isInside = block.updateScaling(
+        state.s.pointer + i, state.z.pointer + i, mu: mu, dual: usesDualScaling)
+      if !isInside { return false }
+    }
+    return true
   }
 
   private func fallBack() -> Advance {

@@ -8,21 +8,45 @@ struct EmbeddingSolve {
   let run: Run
   let start: ConeStart
   private let tolerance: Double
+  /// Whether this is the program of a `ChordalSplit`, in which what several cliques miss adds up.
+  private let isSplit: Bool
 
-  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart) {
+  init(_ problem: ConeProblem, _ run: Run, _ start: ConeStart, isSplit: Bool = false) {
     self.problem = problem
     self.run = run
     self.start = start
+    self.isSplit = isSplit
     tolerance = run.options.real("tolerance")
   }
 
   func propose() throws(KantorError) -> ConeProposal {
     let form = try EmbeddingForm(problem)
     let plan = try SchurCondensation.best(form)
+    if !isSplit, run.options.flag("chordal"),
+      let split = try ChordalSplit(
+        problem, below: plan?.work ?? .infinity, Interruption(run.monitor))
+    {
+      let inner = EmbeddingSolve(
+        split.problem, run, ConeStart(reuse: start.reuse), isSplit: true)
+      let proposal = try split.back(try inner.propose())
+      return try better(proposal, ifBelow: Self.cheap, plan?.work ?? .infinity) {
+        () throws(KantorError) in try propose(form, plan)
+      }
+    }
     guard let plan else { return try propose(form, nil) }
-    let proposal = try propose(form, plan)
     // Condensing squares the condition; the whole matrix may do better where it is small.
-    guard proposal.claim == .point, run.monitor.stop == nil, plan.wholeWork < Self.cheap else {
+    return try better(try propose(form, plan), ifBelow: Self.cheap, plan.wholeWork) {
+      () throws(KantorError) in try propose(form, nil)
+    }
+  }
+
+  /// The proposal, unless it misses the tolerance, another way takes less than `limit`
+  /// multiplications in an iteration, and what comes of that is better.
+  private func better(
+    _ proposal: ConeProposal, ifBelow limit: Double, _ work: Double,
+    than other: () throws(KantorError) -> ConeProposal
+  ) throws(KantorError) -> ConeProposal {
+    guard proposal.claim == .point, run.monitor.stop == nil, work < limit else {
       return proposal
     }
     let check = ConeCheck(problem)
@@ -30,13 +54,13 @@ struct EmbeddingSolve {
       x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer
     ).worst
     if worst <= tolerance { return proposal }
-    let other = try propose(form, nil)
-    guard other.claim == .point else { return other }
+    let second = try other()
+    guard second.claim == .point else { return second }
     let its = try check.certify(
-      x: other.x.pointer, s: other.s.pointer, z: other.z.pointer
+      x: second.x.pointer, s: second.s.pointer, z: second.z.pointer
     ).worst
-    return withExtendedLifetime((proposal, other)) {
-      its < worst || worst.isNaN ? other : proposal
+    return withExtendedLifetime((proposal, second)) {
+      its < worst || worst.isNaN ? second : proposal
     }
   }
 
@@ -50,7 +74,7 @@ struct EmbeddingSolve {
     guard let system = try system(form, plan, interruption) else { return try origin() }
     // The checker rounds differently and measures the units of the caller.
     let loop = try EmbeddingLoop(
-      problem, form, system, run.monitor, tolerance: 0.5 * tolerance,
+      problem, form, system, run.monitor, tolerance: (isSplit ? 0.02 : 0.5) * tolerance,
       iterations: run.monitor.iterations)
     let warm = try EmbeddingWarmStart(problem, form, start)
     let outcome = try loop.run(from: warm)
@@ -60,13 +84,8 @@ struct EmbeddingSolve {
       proposal = try blank(.infeasible)
       proposal.z = try loop.state.multipliers(1)
     case .unbounded:
-      if let ray = try contradiction() {
-        proposal = try blank(.infeasible)
-        proposal.z = ray
-      } else {
-        proposal = try blank(.unbounded)
-        proposal.x = try loop.state.variables(1)
-      }
+      proposal = try blank(.unbounded)
+      proposal.x = try loop.state.variables(1)
     case .converged, .stalled, .stopped:
       let (x, s, z) = try loop.state.answer(problem)
       proposal = ConeProposal(claim: .point, x: x, s: s, z: z, tolerance: tolerance)
@@ -83,18 +102,6 @@ struct EmbeddingSolve {
     if let plan { return try SchurSystem(form, plan, threads: run.threads) }
     return try SparseEmbeddingSystem(
       form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private func contradiction() throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = EmbeddingSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
-    let proposal = try inner.propose()
-    return proposal.claim == .infeasible ? proposal.z : nil
   }
 
   private func blank(_ claim: ConeProposal.Claim) throws(KantorError) -> ConeProposal {
@@ -127,8 +134,8 @@ struct EmbeddingWarmStart {
     x = try Buffer(count: form.n)
     s = try Buffer(count: form.m)
     z = try Buffer(count: form.m)
-    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.scale.objective)
-    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / d[j] }
+    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.objective)
+    for j in 0..<form.n { x.pointer[j] = givenX.pointer[j] / (d[j] * form.unit) }
     // The rows of a box share a multiplier: its positive part belongs to the lower side.
     for i in 0..<problem.m {
       let isSplit: Bool

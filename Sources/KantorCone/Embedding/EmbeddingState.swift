@@ -70,8 +70,7 @@ final class EmbeddingState {
     form.p.multiplySymmetric(x.pointer, into: px.pointer)
     form.a.multiplyTransposed(z.pointer, into: az.pointer)
     form.a.multiply(x.pointer, into: ax.pointer)
-    let (d, e, c) = (
-      form.scale.columns.pointer, form.scale.rows.pointer, form.scale.objective)
+    let (d, e, c) = (form.scale.columns.pointer, form.scale.rows.pointer, form.objective)
     var r = Residuals()
     var (xPx, qx, bz) = (CompensatedSum(), CompensatedSum(), CompensatedSum())
     for j in 0..<n {
@@ -91,7 +90,7 @@ final class EmbeddingState {
       let rest = ax.pointer[i] + s.pointer[i] - b
       primalRest.pointer[i] = rest
       bz.add(form.b.pointer[i] * z.pointer[i])
-      let unit = 1 / (e[i] * tau)
+      let unit = form.unit / (e[i] * tau)
       r.primal = max(r.primal, abs(rest) * unit)
       r.primalScale = max(
         r.primalScale, max(abs(ax.pointer[i]), abs(s.pointer[i]), abs(b)) * unit)
@@ -99,8 +98,9 @@ final class EmbeddingState {
     }
     (quadratic, linear, support) = (xPx.value, qx.value, bz.value)
     gapRest = linear + support + kappa + quadratic / tau
-    r.objective = (0.5 * quadratic / tau + linear) / (tau * c)
-    r.dualObjective = (-0.5 * quadratic / tau - support) / (tau * c)
+    let unit = form.unit / (tau * c)
+    r.objective = (0.5 * quadratic / tau + linear) * unit
+    r.dualObjective = (-0.5 * quadratic / tau - support) * unit
     return r
   }
 
@@ -162,7 +162,7 @@ final class EmbeddingState {
   func multipliers(_ unit: Double) throws(KantorError) -> Buffer<Double> {
     let scaled = try Buffer<Double>(count: form.m)
     let out = try Buffer<Double>(count: form.rows.first.count)
-    let (e, c) = (form.scale.rows.pointer, form.scale.objective)
+    let (e, c) = (form.scale.rows.pointer, form.objective)
     for i in 0..<form.m { scaled.pointer[i] = z.pointer[i] * e[i] / (c * unit) }
     form.rows.back(scaled.pointer, into: out.pointer)
     return out
@@ -171,7 +171,7 @@ final class EmbeddingState {
   func variables(_ unit: Double) throws(KantorError) -> Buffer<Double> {
     let out = try Buffer<Double>(count: form.n)
     for j in 0..<form.n {
-      out.pointer[j] = x.pointer[j] * form.scale.columns.pointer[j] / unit
+      out.pointer[j] = x.pointer[j] * form.scale.columns.pointer[j] * form.unit / unit
     }
     return out
   }
@@ -183,7 +183,7 @@ final class EmbeddingState {
     let slack = try LinearSlack.make(problem, x)
     let scaled = try Buffer<Double>(count: form.m)
     for i in 0..<form.m {
-      scaled.pointer[i] = s.pointer[i] / (form.scale.rows.pointer[i] * tau)
+      scaled.pointer[i] = s.pointer[i] * form.unit / (form.scale.rows.pointer[i] * tau)
     }
     let turned = try Buffer<Double>(count: problem.m)
     form.rows.back(scaled.pointer, into: turned.pointer)

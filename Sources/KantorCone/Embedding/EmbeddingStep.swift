@@ -126,12 +126,11 @@ final class EmbeddingStep {
 
   /// Towards sigma mu, with `weight` of the predictor's second-order term.
   func correct(sigma: Double, mu: Double, weight: Double) -> Bool {
-    for i in 0..<form.m { z.pointer[i] *= weight }
     for block in form.blocks {
       let i = block.row
       block.combined(
         target.pointer + i, s: state.s.pointer + i, z: state.z.pointer + i, ds: s.pointer + i,
-        dz: z.pointer + i, sigmaMu: sigma * mu)
+        dz: z.pointer + i, weight: weight, sigmaMu: sigma * mu)
     }
     return direct(
       1 - sigma, state.tau * state.kappa + weight * tau * kappa - sigma * mu)
@@ -154,11 +153,26 @@ final class EmbeddingStep {
     kappa = -(pair + state.kappa * tau) / state.tau
     for j in 0..<n { x.pointer[j] += tau * constantX.pointer[j] }
     for i in 0..<m { z.pointer[i] += tau * constantZ.pointer[i] }
-    for block in form.blocks {
-      block.apply(z.pointer + block.row, into: s.pointer + block.row)
-    }
-    for i in 0..<m { s.pointer[i] = -(s.pointer[i] + target.pointer[i]) }
+    placeSlack(rest)
     return tau.isFinite && kappa.isFinite
+  }
+
+  /// ds by the cones, or by the rows A dx + ds = tau b - rest where the system leaves those to it.
+  private func placeSlack(_ rest: Double) {
+    guard system.leavesRows else {
+      for block in form.blocks {
+        block.apply(z.pointer + block.row, into: s.pointer + block.row)
+      }
+      for i in 0..<form.m { s.pointer[i] = -(s.pointer[i] + target.pointer[i]) }
+      return
+    }
+    for i in 0..<form.m {
+      s.pointer[i] = tau * form.b.pointer[i] - rest * state.primalRest.pointer[i]
+    }
+    form.a.multiply(x.pointer, into: s.pointer, scale: -1)
+    for block in form.blocks where block.degree == 0 {
+      for i in 0..<block.count { s.pointer[block.row + i] = 0 }
+    }
   }
 
   // MARK: Length

@@ -7,6 +7,9 @@ protocol EmbeddingSystem: AnyObject {
   var entries: Int { get }
   /// What a later solve of the same pattern may use.
   var analysis: KKTAnalysis? { get }
+  /// True when solves meet the rows of A x - H z = bottom only nearly: what is missing goes to the
+  /// slacks, so that A x + s = b keeps.
+  var leavesRows: Bool { get }
   /// False when the host asked to stop or the numbers broke down.
   func refactor(_ interruption: Interruption) -> Bool
   func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool
@@ -38,8 +41,8 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
     }
     guard
       let system = try KKTSystem(
-        p: form.p, a: form.a, extra: extra, reuse: reuse, threads: threads,
-        interruption: interruption)
+        p: form.p, a: form.a, extra: extra, reuse: reuse, rounds: 15, leastGain: 1.5,
+        threads: threads, interruption: interruption)
     else { return nil }
     self.system = system
     right = try Buffer(count: system.order)
@@ -48,11 +51,21 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
 
   var entries: Int { system.shared.analysis.factorEntries }
   var analysis: KKTAnalysis? { system.shared }
+  var leavesRows: Bool { false }
 
   func refactor(_ interruption: Interruption) -> Bool {
     for block in form.blocks { block.write(system, at: form.n + block.row) }
-    return system.factor(interruption)
+    // H of a matrix or another dense cone may span more digits than there are: rounding turns signs
+    // of pivots. A larger shift keeps them, and refinement takes it back.
+    while system.factor(interruption) || !system.outcome.isInterrupted {
+      let outcome = system.outcome
+      if outcome.replaced == 0 || system.shift >= Self.mostShift { return outcome.isUsable }
+      system.shift *= 10
+    }
+    return false
   }
+
+  private static let mostShift = 1e-6
 
   func solve(_ top: Given, _ bottom: Given, _ x: Entries, _ z: Entries) -> Bool {
     let (n, m) = (form.n, form.m)

@@ -54,6 +54,21 @@ final class ExponentialBlock: BarrierBlock {
     h[8] = (r * r - z[0] * r + z[0] * z[0]) / (r * z[2] * r * z[2])
   }
 
+  /// With e = grad r, the Hessian is ee'/r^2 + ww'/(-z_0 r) + diag(1/z_0^2, 0, 1/z_2^2), w = (1, 0,
+  /// -z_0/z_2): no difference, so the inverse needs none either. Near the boundary its entries
+  /// would not tell the smallest eigenvalue.
+  override func solveHessian(_ z: Given, _ b: Given, into x: Entries) -> Bool {
+    let l = log(-z[2] / z[0])
+    let r = z[1] - z[0] - z[0] * l
+    let ratio = z[0] / z[2]
+    let (c0, c2) = (-z[0] * (b[0] + b[1] * l), z[2] * (b[2] + b[1] * ratio))
+    let half = 0.5 * (c0 + c2) / (1 - 2 * z[0] / r)
+    let (x0, x2) = (-z[0] * (0.5 * (c0 - c2) + half), z[2] * (0.5 * (c2 - c0) + half))
+    x[1] = r * r * b[1] + l * x0 + ratio * x2
+    (x[0], x[2]) = (x0, x2)
+    return r > 0 && x[1].isFinite
+  }
+
   override func primalGradient(_ s: Given, into out: Entries) {
     // d + log(1 + d) = p, d = w - 1 with w + log w = 1 + p.
     let p = (s[1] * log(s[2] / s[1]) - s[0]) / s[1]

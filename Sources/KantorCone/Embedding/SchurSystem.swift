@@ -1,8 +1,9 @@
 import KantorCore
 import KantorNumerics
 
-/// Solves the system of the embedding through a small dense one (`SchurCondensation`), refined
-/// against the whole.
+/// Solves the system of the embedding through a small dense one (`SchurCondensation`). Refined are
+/// the rows that the dense system stands for; the others hold but for rounding, as they are what
+/// the eliminated unknowns are computed from.
 final class SchurSystem: EmbeddingSystem {
   private let form: EmbeddingForm
   private let plan: SchurCondensation
@@ -15,8 +16,11 @@ final class SchurSystem: EmbeddingSystem {
   private let rows: SparseMatrix
   private let rowWork: [Buffer<Double>]
   private let columnWork: [Buffer<Double>]
+  /// Cones that are no matrices, as diagonals and vectors.
+  private let diagonal: Buffer<Double>
+  private let vectors: Buffer<Double>
 
-  private static let rounds = 8
+  private static let rounds = 5
 
   init(
     _ form: EmbeddingForm, _ plan: SchurCondensation, threads: Int
@@ -26,8 +30,11 @@ final class SchurSystem: EmbeddingSystem {
     rows = try form.a.transposed().matrix
     var list: [SchurMatrices] = []
     for case let block as SemidefiniteBlock in form.blocks {
-      list.append(try Self.matrices(form, plan, rows, block))
+      list.append(try Self.matrices(form, plan, rows, block, threads))
     }
+    let others = form.blocks.filter { !($0 is SemidefiniteBlock) }
+    diagonal = try Buffer(count: others.map(\.count).max() ?? 0)
+    vectors = try Buffer(count: others.map { $0.count * $0.rank }.max() ?? 0)
     matrices = list
     let order = plan.order + plan.border
     factor = try DenseLDL(order: order, threads: threads)
@@ -45,7 +52,7 @@ final class SchurSystem: EmbeddingSystem {
 
   private static func matrices(
     _ form: EmbeddingForm, _ plan: SchurCondensation, _ rows: SparseMatrix,
-    _ block: SemidefiniteBlock
+    _ block: SemidefiniteBlock, _ threads: Int
   ) throws(KantorError) -> SchurMatrices {
     let inside = block.row..<(block.row + block.count)
     /// Visits (i, place in the triangle, coefficient).
@@ -79,7 +86,9 @@ final class SchurSystem: EmbeddingSystem {
     }
     var count = 0
     visit { _, _, _ in count += 1 }
-    let made = try SchurMatrices(block, order: plan.order, count: count, entries: visit)
+    let made = try SchurMatrices(
+      block, isPrimal: plan.byRows, order: plan.order, count: count, threads: threads,
+      entries: visit)
     return withExtendedLifetime(places) { made }
   }
 
@@ -88,6 +97,7 @@ final class SchurSystem: EmbeddingSystem {
     return order * (order + 1) / 2
   }
   var analysis: KKTAnalysis? { nil }
+  var leavesRows: Bool { true }
 
   // MARK: Factorisation
 
@@ -97,10 +107,13 @@ final class SchurSystem: EmbeddingSystem {
       for i in j..<order { m[j * leading + i] = 0 }
     }
     for item in matrices {
-      let g = plan.byRows ? item.block.gram : item.block.inverseGram
-      guard item.add(g.pointer, to: m, leading: leading, interruption) else { return false }
+      guard item.add(to: m, leading: leading, interruption) else { return false }
     }
-    addHalfLines()
+    for block in form.blocks where block.degree > 0 && !(block is SemidefiniteBlock) {
+      block.parts(inverse: !plan.byRows, diagonal.pointer, vectors.pointer)
+      if plan.byRows { addScaling(block) } else { addInverse(block) }
+    }
+    addObjective()
     addBorder()
     // A unit diagonal; what is left is the condition that scales cannot change.
     for i in 0..<n {
@@ -111,27 +124,66 @@ final class SchurSystem: EmbeddingSystem {
       for i in j..<order { m[j * leading + i] *= scale.pointer[i] * scale.pointer[j] }
       m[j * leading + j] += 1e-15
     }
-    for j in n..<order { m[j * leading + j] = -1e-9 }
+    for j in n..<order { m[j * leading + j] -= 1e-9 }
     return factor.factor(
       signs: signs.pointer, rule: PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-8),
       interruption: interruption
     ).isUsable
   }
 
-  private func addHalfLines() {
-    let (leading, m) = (factor.leading, factor.entries)
-    for case let block as NonnegativeBlock in form.blocks {
-      for t in 0..<block.count {
-        let (i, h) = (block.row + t, block.square.pointer[t])
-        if plan.byRows {
-          m[i * leading + i] += h
-          continue
+  /// By rows: H.
+  private func addScaling(_ block: ConeBlock) {
+    let (leading, m, k) = (factor.leading, factor.entries, block.count)
+    for i in 0..<k {
+      let column = m + ((block.row + i) * leading + block.row)
+      column[i] += diagonal.pointer[i]
+      for r in 0..<block.rank {
+        let v = vectors.pointer + r * k
+        for j in i..<k { column[j] += v[i] * v[j] }
+      }
+    }
+  }
+
+  /// By variables: A'H^-1 A.
+  private func addInverse(_ block: ConeBlock) {
+    let (leading, m, k) = (factor.leading, factor.entries, block.count)
+    for t in 0..<k where diagonal.pointer[t] != 0 {
+      let i = block.row + t
+      let end = rows.starts.pointer[i + 1]
+      for k in rows.starts.pointer[i]..<end {
+        let x = rows.values.pointer[k] * diagonal.pointer[t]
+        let column = m + Int(rows.indices.pointer[k]) * leading
+        for l in k..<end { column[Int(rows.indices.pointer[l])] += x * rows.values.pointer[l] }
+      }
+    }
+    guard block.rank > 0 else { return }
+    let touched = block.variables(rows)
+    let u = columnWork[0].pointer
+    for r in 0..<block.rank {
+      for j in touched { u[j] = 0 }
+      for t in 0..<k {
+        let x = vectors.pointer[r * k + t]
+        for l in rows.starts.pointer[block.row + t]..<rows.starts.pointer[block.row + t + 1] {
+          u[Int(rows.indices.pointer[l])] += x * rows.values.pointer[l]
         }
-        let (first, end) = (rows.starts.pointer[i], rows.starts.pointer[i + 1])
-        for k in first..<end {
-          let x = rows.values.pointer[k] / h
-          let column = m + Int(rows.indices.pointer[k]) * leading
-          for l in k..<end { column[Int(rows.indices.pointer[l])] += x * rows.values.pointer[l] }
+      }
+      for (a, j) in touched.enumerated() where u[j] != 0 {
+        let column = m + j * leading
+        for b in a..<touched.count { column[touched[b]] += u[j] * u[touched[b]] }
+      }
+    }
+  }
+
+  private func addObjective() {
+    let (n, leading, m, p) = (plan.order, factor.leading, factor.entries, form.p)
+    for j in 0..<form.n {
+      for k in p.starts.pointer[j]..<p.starts.pointer[j + 1] {
+        let (i, x) = (Int(p.indices.pointer[k]), p.values.pointer[k])
+        if !plan.byRows {
+          m[i * leading + j] += x
+        } else if x != 0 {
+          let (a, b) = (Int(plan.place.pointer[i]), Int(plan.place.pointer[j]))
+          m[(n + min(a, b)) * leading + n + max(a, b)] -= x
         }
       }
     }
@@ -164,12 +216,12 @@ final class SchurSystem: EmbeddingSystem {
     var size = 0.0
     for j in 0..<n { size = max(size, abs(t[j])) }
     for i in 0..<m { size = max(size, abs(b[i])) }
-    condensed(t, b, x, z)
+    condensed(t, b, x, z, isCorrection: false)
     var residual = remainder(t, b, x, z, rt, rb)
     guard residual.isFinite else { return false }
     let goal = 1e-12 + 1e-13 * size
     for _ in 0..<Self.rounds where residual > goal {
-      condensed(rt, rb, dx, dz)
+      condensed(rt, rb, dx, dz, isCorrection: true)
       for j in 0..<n { dx[j] += x[j] }
       for i in 0..<m { dz[i] += z[i] }
       let next = remainder(t, b, dx, dz, rt, rb)
@@ -178,34 +230,49 @@ final class SchurSystem: EmbeddingSystem {
       z.update(from: dz, count: m)
       let gain = residual / next
       residual = next
-      if gain < 1.2 { break }
+      if gain < 1.5 { break }
     }
     return true
   }
 
-  /// r = (t - A'z, b - Ax + Hz); its largest entry.
+  /// r = (t - Px - A'z, b - Ax + Hz) of the rows that M and F stand for, 0 elsewhere; its largest
+  /// entry.
   private func remainder(
     _ t: Given, _ b: Given, _ x: Given, _ z: Given, _ rt: Entries, _ rb: Entries
   ) -> Double {
-    for block in form.blocks { block.apply(z + block.row, into: rb + block.row) }
+    let kept = plan.byRows ? plan.order : plan.border
+    for block in form.blocks where block.row < kept {
+      block.apply(z + block.row, into: rb + block.row)
+    }
     for j in 0..<form.n { rt[j] = t[j] }
-    for i in 0..<form.m { rb[i] += b[i] }
+    form.p.multiplySymmetric(x, into: rt, scale: -1)
     form.a.multiplyTransposed(z, into: rt, scale: -1)
-    form.a.multiply(x, into: rb, scale: -1)
     var (top, sum) = (0.0, 0.0)
     for j in 0..<form.n {
+      if plan.byRows && plan.place.pointer[j] < 0 { rt[j] = 0 }
       top = max(top, abs(rt[j]))
       sum += rt[j]
     }
-    for i in 0..<form.m {
+    for i in 0..<kept {
+      rb[i] += b[i]
+      for k in rows.starts.pointer[i]..<rows.starts.pointer[i + 1] {
+        rb[i] -= rows.values.pointer[k] * x[Int(rows.indices.pointer[k])]
+      }
       top = max(top, abs(rb[i]))
       sum += rb[i]
     }
+    for i in kept..<form.m { rb[i] = 0 }
     return sum.isFinite ? top : .nan
   }
 
-  private func condensed(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
-    if plan.byRows { condensedByRows(t, b, x, z) } else { condensedByVariables(t, b, x, z) }
+  private func condensed(
+    _ t: Given, _ b: Given, _ x: Entries, _ z: Entries, isCorrection: Bool
+  ) {
+    if plan.byRows {
+      condensedByRows(t, b, x, z, isCorrection: isCorrection)
+    } else {
+      condensedByVariables(t, b, x, z, isCorrection: isCorrection)
+    }
   }
 
   private func solveDense() {
@@ -215,12 +282,17 @@ final class SchurSystem: EmbeddingSystem {
     for i in 0..<factor.order { v[i] *= scale.pointer[i] }
   }
 
-  /// M x + E'z_E = t + A'H^-1 b, E x = b_E; z = H^-1 (A x - b).
-  private func condensedByVariables(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
+  /// M x + E'z_E = t + A'H^-1 b, E x = b_E; z = H^-1 (A x - b). In a correction b has equations
+  /// only.
+  private func condensedByVariables(
+    _ t: Given, _ b: Given, _ x: Entries, _ z: Entries, isCorrection: Bool
+  ) {
     let (n, w, v) = (form.n, rowWork[3].pointer, right.pointer)
-    for block in form.blocks { block.applyInverse(b + block.row, into: w + block.row) }
     for j in 0..<n { v[j] = t[j] }
-    form.a.multiplyTransposed(w, into: v)
+    if !isCorrection {
+      for block in form.blocks { block.applyInverse(b + block.row, into: w + block.row) }
+      form.a.multiplyTransposed(w, into: v)
+    }
     for i in 0..<plan.border { v[n + i] = b[i] }
     solveDense()
     for j in 0..<n { x[j] = v[j] }
@@ -231,15 +303,20 @@ final class SchurSystem: EmbeddingSystem {
   }
 
   /// M z_R - F x_F = A_R u - b_R with u = D^-1 (b_S + H D^-1 t), F'z_R = t_F; then
-  /// z_S = D^-1 (t - A_R'z_R), x = D^-1 (b_S + H z_S).
-  private func condensedByRows(_ t: Given, _ b: Given, _ x: Entries, _ z: Entries) {
+  /// z_S = D^-1 (t - A_R'z_R), x = D^-1 (b_S + H z_S). In a correction t_S and b_S are 0.
+  private func condensedByRows(
+    _ t: Given, _ b: Given, _ x: Entries, _ z: Entries, isCorrection: Bool
+  ) {
     let (n, order, v) = (form.n, plan.order, right.pointer)
     let (w, y, u) = (rowWork[3].pointer, rowWork[4].pointer, columnWork[3].pointer)
-    spread(t, into: w)
-    for j in 0..<n { u[j] = 0 }
-    gather(w, b, y, into: u)
     for i in 0..<form.m { w[i] = 0 }
-    form.a.multiply(u, into: w)
+    if !isCorrection {
+      spread(t, into: w)
+      for j in 0..<n { u[j] = 0 }
+      gather(w, b, y, into: u)
+      for i in 0..<form.m { w[i] = 0 }
+      form.a.multiply(u, into: w)
+    }
     for i in 0..<order { v[i] = w[i] - b[i] }
     for j in 0..<n where plan.place.pointer[j] >= 0 {
       v[order + Int(plan.place.pointer[j])] = -t[j]

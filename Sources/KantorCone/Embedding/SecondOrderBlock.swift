@@ -121,12 +121,34 @@ final class SecondOrderBlock: ConeBlock {
     for i in 1..<count { out[i] = square * (2 * inner * p[i] + v[i]) }
   }
 
+  /// H^-1 = (2 Jw (Jw)' - J) / eta^2.
+  override func applyInverse(_ v: Given, into out: Entries) {
+    let p = w.pointer
+    var inner = p[0] * v[0]
+    for i in 1..<count { inner -= p[i] * v[i] }
+    let square = 1 / (eta * eta)
+    out[0] = square * (2 * inner * p[0] - v[0])
+    for i in 1..<count { out[i] = square * (v[i] - 2 * inner * p[i]) }
+  }
+
+  override var rank: Int { 1 }
+
+  override func parts(inverse: Bool, _ d: Entries, _ vectors: Entries) {
+    let factor = inverse ? 1 / eta : eta
+    for i in 0..<count {
+      d[i] = i == 0 ? -factor * factor : factor * factor
+      let sign: Double = inverse && i > 0 ? -1 : 1
+      vectors[i] = sign * factor * 2.0.squareRoot() * w.pointer[i]
+    }
+  }
+
   override func combined(
-    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
   ) {
     let (a, b, l) = (work.pointer, work.pointer + count, lambda.pointer)
     unscale(ds, into: a)
     scale(dz, into: b)
+    for i in 0..<count { b[i] *= weight }
     // d = a o b - sigma mu e.
     var head = a[0] * b[0]
     for i in 1..<count { head += a[i] * b[i] }

@@ -3,7 +3,7 @@ import KantorNumerics
 
 /// Positive semidefinite matrices of side k as scaled triangles, with the Nesterov-Todd scaling
 /// W z = R'ZR, where S = L1 L1', Z = L2 L2', L2'L1 = U Lambda V', R = L1 V Lambda^-1/2: it takes
-/// both S and Z to Lambda.
+/// both S and Z to Lambda. Directions are kept in this scaled form too, where ds + dz = -c.
 ///
 /// Source: M. J. Todd, K. C. Toh, R. H. Tutuncu, "On the Nesterov-Todd direction in semidefinite
 /// programming", SIAM J. Optim. 8 (1998).
@@ -14,9 +14,13 @@ final class SemidefiniteBlock: ConeBlock {
   /// Its inverse.
   let inverseGram: Buffer<Double>
   let kernels: SquareKernels
-  private let r: Buffer<Double>
-  private let inverse: Buffer<Double>
+  /// R, and Q = R^-T.
+  let r: Buffer<Double>
+  let q: Buffer<Double>
   private let lambda: Buffer<Double>
+  /// c and dz of the direction at hand, scaled.
+  private let target: Buffer<Double>
+  private let direction: Buffer<Double>
   private let work: [Buffer<Double>]
   private var slots = 0..<0
 
@@ -27,7 +31,9 @@ final class SemidefiniteBlock: ConeBlock {
     gram = try Buffer(count: size)
     inverseGram = try Buffer(count: size)
     r = try Buffer(count: size)
-    inverse = try Buffer(count: size)
+    q = try Buffer(count: size)
+    target = try Buffer(count: size)
+    direction = try Buffer(count: size)
     lambda = try Buffer(count: side)
     var work: [Buffer<Double>] = []
     for _ in 0..<4 { work.append(try Buffer(count: size)) }
@@ -92,7 +98,7 @@ final class SemidefiniteBlock: ConeBlock {
   // MARK: Scaling
 
   override func resetScaling() {
-    for v in [gram, inverseGram, r, inverse] {
+    for v in [gram, inverseGram, r, q] {
       v.fill(0)
       for i in 0..<side { v.pointer[i * side + i] = 1 }
     }
@@ -106,19 +112,57 @@ final class SemidefiniteBlock: ConeBlock {
     unpack(z, l2)
     guard kernels.cholesky(l1), kernels.cholesky(l2) else { return false }
     kernels.multiply(l2, turned: true, by: l1, into: product)
-    let (vt, l) = (gram.pointer, lambda.pointer)
+    guard spectralScaling(product, l1, l2) || singularScaling(product, u, l1, l2) else {
+      return false
+    }
+    kernels.multiply(r.pointer, by: r.pointer, turnedRight: true, into: gram.pointer)
+    kernels.multiply(q.pointer, by: q.pointer, turnedRight: true, into: inverseGram.pointer)
+    return true
+  }
+
+  /// R and Q from the eigenvectors V of P'P = V Lambda^2 V', P = L2'L1: R = L1 V Lambda^-1/2,
+  /// Q = L2 P V Lambda^-3/2. False where squaring loses too much.
+  private func spectralScaling(_ product: Entries, _ l1: Entries, _ l2: Entries) -> Bool {
+    let (k, v, l) = (side, gram.pointer, lambda.pointer)
+    guard k > SquareKernels.smallOrder else { return false }
+    kernels.multiply(product, turned: true, by: product, into: v)
+    guard kernels.eigenvectors(v, values: l), l[0] > Self.leastRatio * l[k - 1] else {
+      return false
+    }
+    for i in 0..<k { l[i] = l[i].squareRoot() }
+    kernels.multiply(product, by: v, into: inverseGram.pointer)
+    kernels.multiply(l1, by: v, into: r.pointer)
+    kernels.multiply(l2, by: inverseGram.pointer, into: q.pointer)
+    for j in 0..<k {
+      let root = 1 / l[j].squareRoot()
+      let cube = root / l[j]
+      for i in 0..<k {
+        r.pointer[j &* k &+ i] *= root
+        q.pointer[j &* k &+ i] *= cube
+      }
+    }
+    return true
+  }
+
+  /// Eigenvalues of P'P below this part of the largest are found by singular values of P.
+  private static let leastRatio = 1e-10
+
+  /// R = L1 V Lambda^-1/2, Q = L2 U Lambda^-1/2.
+  private func singularScaling(
+    _ product: Entries, _ u: Entries, _ l1: Entries, _ l2: Entries
+  ) -> Bool {
+    let (k, vt, l) = (side, gram.pointer, lambda.pointer)
     guard kernels.singularValues(product, u: u, s: l, vt: vt) else { return false }
     for i in 0..<k where !(l[i] > 0 && l[i].isFinite) { return false }
     kernels.multiply(l1, by: vt, turnedRight: true, into: r.pointer)
-    kernels.multiply(u, turned: true, by: l2, turnedRight: true, into: inverse.pointer)
+    kernels.multiply(l2, by: u, into: q.pointer)
     for j in 0..<k {
+      let root = 1 / l[j].squareRoot()
       for i in 0..<k {
-        r.pointer[j &* k &+ i] /= l[j].squareRoot()
-        inverse.pointer[j &* k &+ i] /= l[i].squareRoot()
+        r.pointer[j &* k &+ i] *= root
+        q.pointer[j &* k &+ i] *= root
       }
     }
-    kernels.multiply(r.pointer, by: r.pointer, turnedRight: true, into: gram.pointer)
-    kernels.multiply(inverse.pointer, turned: true, by: inverse.pointer, into: inverseGram.pointer)
     return true
   }
 
@@ -139,46 +183,55 @@ final class SemidefiniteBlock: ConeBlock {
     pack(b, out)
   }
 
+  /// Scaled, s is Lambda.
+  override func affine(_ c: Entries, s: Given) {
+    super.affine(c, s: s)
+    target.fill(0)
+    for i in 0..<side { target.pointer[i &* side &+ i] = lambda.pointer[i] }
+  }
+
   override func combined(
-    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, sigmaMu: Double
+    _ c: Entries, s: Given, z: Given, ds: Given, dz: Given, weight: Double, sigmaMu: Double
   ) {
-    let (k, l) = (side, lambda.pointer)
-    let (a, b, spare, d) = (
-      work[0].pointer, work[1].pointer, work[2].pointer, work[3].pointer)
-    sandwich(inverse.pointer, ds, turned: true, spare, into: a)
-    sandwich(r.pointer, dz, turned: false, spare, into: b)
+    let (k, l, t, b) = (side, lambda.pointer, target.pointer, direction.pointer)
+    let (a, spare, d) = (work[0].pointer, work[1].pointer, work[2].pointer)
+    for e in 0..<(k * k) { a[e] = -(b[e] + t[e]) }
     // d = sym(a b) - sigma mu I, then lambda \ d.
     kernels.multiply(a, by: b, into: d)
     for j in 0..<k {
       for i in 0...j {
-        var x = 0.5 * (d[j &* k &+ i] + d[i &* k &+ j])
+        var x = 0.5 * weight * (d[j &* k &+ i] + d[i &* k &+ j])
         if i == j { x -= sigmaMu }
         x *= 2 / (l[i] + l[j])
-        a[j &* k &+ i] = x
-        a[i &* k &+ j] = x
+        t[j &* k &+ i] = x
+        t[i &* k &+ j] = x
       }
     }
-    kernels.multiply(a, by: r.pointer, turnedRight: true, into: spare)
-    kernels.multiply(r.pointer, by: spare, into: b)
-    pack(b, c)
+    kernels.multiply(t, by: r.pointer, turnedRight: true, into: spare)
+    kernels.multiply(r.pointer, by: spare, into: d)
+    pack(d, c)
     for i in 0..<count { c[i] += s[i] }
+    for i in 0..<k { t[i &* k &+ i] += l[i] }
   }
 
   // MARK: Steps
 
   override func step(s: Given, z: Given, ds: Given, dz: Given, limit: Double) -> Double {
+    let (k, b, t) = (side, direction.pointer, target.pointer)
     let (a, spare) = (work[0].pointer, work[1].pointer)
-    sandwich(inverse.pointer, ds, turned: true, spare, into: a)
+    sandwich(r.pointer, dz, turned: false, spare, into: b)
+    for e in 0..<(k * k) { a[e] = -(b[e] + t[e]) }
     let first = longest(a)
-    sandwich(r.pointer, dz, turned: false, spare, into: a)
+    a.update(from: b, count: k * k)
     return min(limit, first, longest(a))
   }
 
   /// Largest t with Lambda + t A inside.
   private func longest(_ a: Entries) -> Double {
-    let (k, l) = (side, lambda.pointer)
+    let (k, l, root) = (side, lambda.pointer, work[2].pointer)
+    for i in 0..<k { root[i] = 1 / l[i].squareRoot() }
     for j in 0..<k {
-      for i in 0..<k { a[j &* k &+ i] /= (l[i] * l[j]).squareRoot() }
+      for i in 0..<k { a[j &* k &+ i] *= root[i] * root[j] }
     }
     let least = kernels.leastEigenvalue(a)
     if least.isNaN { return 0 }

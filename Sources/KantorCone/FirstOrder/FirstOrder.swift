@@ -44,8 +44,10 @@ public enum FirstOrder: ConeMethod {
       + "complementarity problem (2021)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
+
+  public static let usesPresolve = true
 
   static let options: [OptionSpec] = [
     OptionSpec(
@@ -54,6 +56,7 @@ public enum FirstOrder: ConeMethod {
     OptionSpec(
       "max_iterations", .int(50_000, min: 1, max: .max),
       "Iterations after which the solve stops."),
+    ConePresolve.option,
     OptionSpec(
       "splitting",
       .text("automatic", choices: ["automatic", "douglas_rachford", "primal_dual"]),
@@ -97,26 +100,7 @@ public enum FirstOrder: ConeMethod {
   ) throws(KantorError) -> ConeProposal {
     let start = try ConeStart(problem, run)
     try Convexity.check(problem.p, Interruption(run.monitor))
-    var proposal = try solve(problem, run, start)
-    if proposal.claim == .unbounded, let ray = try contradiction(problem, run) {
-      proposal.claim = .infeasible
-      proposal.z = ray
-    }
-    return proposal
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private static func contradiction(
-    _ problem: ConeProblem, _ run: Run
-  ) throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = Run(options: run.options, monitor: run.monitor)
-    let proposal = try solve(bare, inner, ConeStart())
-    return proposal.claim == .infeasible ? proposal.z : nil
+    return try solve(problem, run, start)
   }
 
   static func solve(

@@ -30,11 +30,11 @@ import KantorNumerics
 /// checker. An `infeasible` or `unbounded` one carries a ray.
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
-/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless the program is a
-/// pure semidefinite one, which a dense matrix of the order of its variables, or of its other
-/// rows, condenses (`SchurCondensation`).
+/// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless a dense matrix of
+/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), or sparse
+/// cones fall into small ones (`ChordalSplit`).
 ///
-/// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting;
+/// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting; fukuda2001exploiting;
 /// mehrotra1992implementation; ruiz2001scaling.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
@@ -45,8 +45,10 @@ public enum InteriorPoint: ConeMethod {
       + "with quadratic objectives (2024)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + outputs,
+    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
+
+  public static let usesPresolve = true
 
   static let options: [OptionSpec] = [
     OptionSpec(
@@ -54,6 +56,10 @@ public enum InteriorPoint: ConeMethod {
       "Largest relative residual, cone violation and gap of a solved result."),
     OptionSpec(
       "max_iterations", .int(200, min: 1, max: .max), "Iterations after which the solve stops."),
+    ConePresolve.option,
+    OptionSpec(
+      "chordal", .flag(true),
+      "Whether sparse psd cones may be split into smaller ones, where that is cheaper."),
   ]
 
   static let outputs: [FieldSpec] = [
@@ -78,8 +84,8 @@ struct ConeStart {
   let z: Buffer<Double>?
   let reuse: ConeReuse?
 
-  /// None.
-  init() { (x, s, z, reuse) = (nil, nil, nil, nil) }
+  /// No point.
+  init(reuse: ConeReuse? = nil) { (x, s, z, self.reuse) = (nil, nil, nil, reuse) }
 
   init(_ problem: ConeProblem, _ run: Run) throws(KantorError) {
     x = try run.start.vector("x", count: problem.n)
@@ -128,9 +134,9 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
-    // The pivots that dependent rows leave are of the size of the proximal terms, and rounding
-    // swallows them at the end. A smaller shift does not keep them all; refinement takes it back.
-    system.shift = 3e-8
+    // The proximal terms keep pivots apart from zero, and those few that rounding swallows are
+    // replaced. A shift of all pivots would hide the directions in which multipliers are far away.
+    system.shift = 0
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)
     let warm = try ProximalWarmStart(problem, form, start)
@@ -143,7 +149,6 @@ struct LinearSolve {
     case .infeasible:
       return try claim(.infeasible, z: try state.multipliers(problem), figures, reuse)
     case .unbounded:
-      if let ray = try contradiction() { return try claim(.infeasible, z: ray, figures, reuse) }
       return try claim(.unbounded, x: try state.answer(problem).x, figures, reuse)
     case .converged, .stalled, .stopped:
       if outcome == .stalled && !isInner && state.residuals().worst > 1e-3 {
@@ -175,18 +180,6 @@ struct LinearSolve {
     ).worst
     let isBetter = its < mine || mine.isNaN
     return withExtendedLifetime((x, s, z, other)) { isBetter ? other : nil }
-  }
-
-  /// A direction in which the objective falls says nothing when no point is feasible: the program
-  /// without its objective tells, by a ray of its dual.
-  private func contradiction() throws(KantorError) -> Buffer<Double>? {
-    let n = problem.n
-    let bare = ConeProblem(
-      p: try SparseMatrix.zero(rows: n, columns: n), q: try Buffer(count: n), a: problem.a,
-      b: problem.b, cones: problem.cones, lower: problem.lower, upper: problem.upper)
-    let inner = LinearSolve(bare, Run(options: run.options, monitor: run.monitor), ConeStart())
-    let proposal = try inner.propose()
-    return proposal.claim == .infeasible ? proposal.z : nil
   }
 
   private func claim(

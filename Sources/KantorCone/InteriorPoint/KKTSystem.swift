@@ -50,10 +50,10 @@ final class KKTSystem {
     var entries: (inout SymmetricAssembly) throws(KantorError) -> Void = { _ in }
   }
 
-  /// Nil when the host asked to stop.
+  /// Nil when the host asked to stop. `rounds` and `leastGain` are those of the refinement.
   init?(
     p: SparseMatrix, a: SparseMatrix, extra: Extra = Extra(), reuse: KKTAnalysis? = nil,
-    threads: Int, interruption: Interruption
+    rounds: Int = 5, leastGain: Double = 5, threads: Int, interruption: Interruption
   ) throws(KantorError) {
     let (n, m) = (a.columns, a.rows)
     order = n + m + extra.rows
@@ -81,7 +81,7 @@ final class KKTSystem {
     }
     factorisation = try LDLFactor(shared.analysis, threads: threads)
     outcome = factorisation.outcome
-    refinement = try Refinement(order: order, rounds: 5)
+    refinement = try Refinement(order: order, rounds: rounds, leastGain: leastGain)
     let signs = try Buffer<Int8>(count: order, repeating: 1)
     for i in 0..<m { signs.pointer[n + i] = -1 }
     for (i, sign) in extra.signs.enumerated() { signs.pointer[n + m + i] = sign }

@@ -4,7 +4,8 @@ import KantorNumerics
 
 /// A linear or quadratic program as the proximal loop takes it:
 ///     min 1/2 x'Px + q'x  subject to  l <= [G; I] x <= u,
-/// scaled, with rows that say nothing dropped and rows of one variable turned into its bounds.
+/// scaled, with rows of one variable turned into its bounds. Rows that say nothing are dropped here
+/// too, as a program may come without `ConePresolve`.
 struct LinearForm {
   let n: Int
   let rows: Int

@@ -242,22 +242,23 @@ final class ProximalLoop {
   private var lastGain = 0
   private var gainLevel = Double.infinity
 
-  /// Less than a digit in forty iterations: the centres crawl after a solution far away, which the
-  /// embedding may reach in a few steps. Before that, where pivots stand without it, the shift
-  /// goes: beside it the proximal terms count for little, and they are what grows smaller.
+  /// Floor of rho and delta where all pivots stand without them.
+  private static let least = 1e-14
+
+  /// Less than a digit in many iterations: the centres crawl after a solution far away. While no
+  /// pivot has been lost, lower floors of the proximal terms let them run; after that the embedding
+  /// may reach it in a few steps.
   private func stuck() -> Bool {
     if residuals.worst < 0.1 * gainLevel {
       gainLevel = residuals.worst
       lastGain = iterations
     }
-    if iterations > 25 || iterations - lastGain > 15, system.shift > 0,
-      system.outcome.replaced == 0
-    {
-      system.shift = 0
-      smallest = 1e-14
+    let isSlow = iterations > 25 || iterations - lastGain > 15
+    if isSlow, smallest > Self.least, !step.lostPivots {
+      smallest = Self.least
       lastGain = iterations
     }
-    return iterations - lastGain > 40
+    return iterations - lastGain > (step.lostPivots ? 40 : 80)
   }
 }
 

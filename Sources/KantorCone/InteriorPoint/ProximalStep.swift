@@ -18,6 +18,8 @@ final class ProximalStep {
   let lowerCentre: Buffer<Double>
   var rho = 1e-6
   var delta = 1e-4
+  /// Whether rounding has swallowed a pivot.
+  private(set) var lostPivots = false
   /// Targets of z ds + s dz.
   let upperTarget: Buffer<Double>
   let lowerTarget: Buffer<Double>
@@ -76,7 +78,9 @@ final class ProximalStep {
         system.setDiagonal(n + k, -1 / max(weight, 1e-300))
       }
     }
-    return system.factor(interruption)
+    guard system.factor(interruption) else { return false }
+    if system.outcome.replaced > 0 { lostPivots = true }
+    return true
   }
 
   /// The direction for the residuals of the state and the targets.

@@ -39,5 +39,11 @@ public struct ConeProposal: Sendable {
 /// A method for cone programs: proposes x, s and z.
 public protocol ConeMethod: Sendable {
   static var spec: MethodSpec { get }
+  /// Whether it has the option of `ConePresolve`.
+  static var usesPresolve: Bool { get }
   static func propose(_ problem: ConeProblem, _ run: Run) throws(KantorError) -> ConeProposal
+}
+
+extension ConeMethod {
+  public static var usesPresolve: Bool { false }
 }

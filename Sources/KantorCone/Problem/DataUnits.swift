@@ -14,7 +14,11 @@ package struct DataUnits: Sendable {
   /// Of the objective.
   package var value: Double { primal * dual }
 
-  init(_ problem: ConeProblem) {
+  /// Those in which the data are neither small nor large, for solves that fall short as the data
+  /// stand.
+  static func natural(_ problem: ConeProblem) -> DataUnits { DataUnits(problem, most: .infinity) }
+
+  init(_ problem: ConeProblem, most: Double = 1) {
     var side = ConeCheck.largest(problem.b.pointer, problem.m)
     for bounds in [problem.lower, problem.upper] {
       guard let bounds else { continue }
@@ -22,13 +26,15 @@ package struct DataUnits: Sendable {
         side = max(side, abs(bounds.pointer[i]))
       }
     }
-    primal = Self.unit(side)
+    primal = Self.unit(side, most)
     let curvature = ConeCheck.largest(problem.p.values.pointer, problem.p.values.count)
-    dual = Self.unit(max(ConeCheck.largest(problem.q.pointer, problem.n), primal * curvature))
+    dual = Self.unit(
+      max(ConeCheck.largest(problem.q.pointer, problem.n), primal * curvature), most)
   }
 
   /// A power of two, so that changes of unit are exact.
-  private static func unit(_ largest: Double) -> Double {
+  private static func unit(_ largest: Double, _ most: Double) -> Double {
+    if largest >= 0x1p10 && largest < 0x1p900 { return min(most, largest.binade) }
     guard largest > 0, largest < 0.0625 else { return 1 }
     return min(1, 32 * max(largest, 0x1p-900).binade)
   }
@@ -55,30 +61,5 @@ extension ConeProblem {
     return ConeProblem(
       p: try p.scaled(by: units.primal / units.dual), q: try divided(q, by: units.dual), a: a,
       b: try divided(b, by: units.primal), cones: cones, lower: bounds[0], upper: bounds[1])
-  }
-}
-
-extension ConeMethod {
-  /// Solves as the data stand. If the data are small and the point falls short by their measure,
-  /// solves once more in units in which they are not; the better point is proposed.
-  static func proposeInUnits(
-    _ problem: ConeProblem, _ run: Run
-  ) throws(KantorError) -> ConeProposal {
-    let first = try propose(problem, run)
-    let units = problem.units
-    guard !units.areOne, first.claim == .point, run.monitor.stop == nil else { return first }
-    let check = ConeCheck(problem)
-    let shortfall = try check.certify(first).worst
-    if shortfall <= first.tolerance { return first }
-    let second = try propose(
-      problem.measured(in: units), Run(options: run.options, monitor: run.monitor))
-    for i in 0..<problem.n { second.x.pointer[i] *= units.primal }
-    for i in 0..<problem.m {
-      second.s.pointer[i] *= units.primal
-      second.z.pointer[i] *= units.dual
-    }
-    guard second.claim == .point else { return second }
-    let other = try check.certify(second).worst
-    return other < shortfall || shortfall.isNaN ? second : first
   }
 }

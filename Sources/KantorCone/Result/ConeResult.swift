@@ -43,6 +43,10 @@ enum ConeResult {
       return Result(
         spec: spec, status: status, fields: fields, reusable: proposal.reusable)
     }
+    let quality = DerivativeQuality(problem: problem, s: proposal.s, z: proposal.z)
+    fields.addLazily("derivative_quality") { () throws(KantorError) in
+      Tensor(try Buffer([quality.value()]), shape: [])
+    }
     let derivative = ConeDerivative(
       problem: problem, x: proposal.x, s: proposal.s, z: proposal.z)
     return Result(
@@ -136,6 +140,10 @@ public enum ConeOutputs {
     FieldSpec("s", .array, .output, shape: "(m,)", "Slack b - Ax, in the cones."),
     FieldSpec("z", .array, .output, shape: "(m,)", "Multipliers of the rows, in the dual cones."),
     FieldSpec(
+      "derivative_quality", .array, .output, shape: "()",
+      "Least eigenvalue of s/|s| + z/|z|: 0 where derivatives jump; NaN with exponential and power "
+        + "cones."),
+    FieldSpec(
       "ray_dual", .array, .output, shape: "(m,)",
       "Infeasible problems: z in the dual cones with A'z = 0 and b'z = -1 (boxes: less their "
         + "support term)."),
@@ -151,8 +159,8 @@ extension ConeMethod {
       guard let problem = sealed as? ConeProblem else {
         throw KantorError(.unsupported, "'\(spec.name)' solves problems of the kind cone")
       }
-      let proposal = try proposeInUnits(problem, run)
-      return try ConeResult.make(spec, problem, proposal, run)
+      let found = try proposal(problem, run)
+      return try ConeResult.make(spec, problem, found, run)
     }
   }
 }

@@ -29,6 +29,11 @@ public struct WarmStart: Sendable {
   /// What the result to start from kept for further solves.
   public var reusable: (any Sendable)? { result?.reusable }
 
+  /// The same start with other arrays, which stand before the result's.
+  public func with(arrays: [String: Tensor]) -> WarmStart {
+    WarmStart(result: result, arrays: arrays)
+  }
+
   /// The start values of a vector field, if there are any; refused when of another length.
   public func vector(_ name: String, count: Int) throws(KantorError) -> Buffer<Double>? {
     try values(name, shape: [count])

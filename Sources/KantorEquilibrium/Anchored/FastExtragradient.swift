@@ -30,19 +30,19 @@ import KantorCore
 public enum FastExtragradient: InclusionMethod {
   public static let template = MethodTemplate(
     name: "fast_extragradient",
-    summary: "Anchored extragradient with the best rate of the last iterate; the default.",
+    summary: "Anchored extragradient with the best rate of the last iterate.",
     source: "S. Lee and D. Kim, Fast extra gradient methods for smooth structured "
       + "nonconvex-nonconcave minimax problems (2021)",
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [
       OptionSpec(
         "restart", .flag(true), "Moves the anchor when the residual has fallen by the factor e.")
-    ],
+    ] + CommonChoices.acceleration(),
     outputs: [
       FieldSpec("lipschitz", .real, .output, "The Lipschitz constant that was used in the end."),
       FieldSpec(
         "comonotone", .real, .output, "The comonotonicity r that was used in the end."),
-      FieldSpec("restarts", .int, .output, "New anchors."),
+      FieldSpec("restarts", .int, .output, "New anchors."), CommonChoices.extrapolations,
     ])
 
   public static func propose(
@@ -51,17 +51,18 @@ public enum FastExtragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try FastExtragradientSteps(oracle, restarts: run.options.flag("restart"))
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     if track.evidence != nil, let evidence = steps.search.evidence { track.note(evidence) }
     var figures = ResultFields()
     figures.add("lipschitz", steps.search.lipschitz)
     figures.add("comonotone", steps.search.comonotone)
     figures.add("restarts", steps.clock.restarts)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class FastExtragradientSteps: Iteration {
+final class FastExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var search: SlopeSearch
@@ -119,6 +120,9 @@ final class FastExtragradientSteps: Iteration {
     if clock.step(residual: square.squareRoot()) {
       setAnchor()
       search.relax()
+    } else if clock.isMilestone, search.loosen() {
+      setAnchor()
+      clock.begin()
     }
     return .fine
   }
@@ -147,6 +151,16 @@ final class FastExtragradientSteps: Iteration {
     guard case .fine = outcome else { return outcome }
     for i in 0..<n { c[i] = (before[i] - w[i]) / eta }
     return try oracle.value(at: w, into: nextValue.pointer)
+  }
+
+  var eta: Double { 1 / search.lipschitz }
+
+  /// A proposal moves the anchor, and has to be worth it.
+  var keptFactor: Double { 0.5 }
+
+  func jump() {
+    setAnchor()
+    clock.begin()
   }
 
   func resume(_ reason: Resumption) -> Bool {

@@ -35,9 +35,10 @@ public enum Halpern: InclusionMethod {
         "anchoring", .text("restarted", choices: ["restarted", "adaptive", "plain"]),
         "How the weight of the anchor falls, and whether the anchor moves."),
       CommonChoices.step, CommonChoices.force,
-    ],
+    ] + CommonChoices.acceleration(),
     outputs: [
       CommonChoices.stepOutput, FieldSpec("restarts", .int, .output, "New anchors."),
+      CommonChoices.extrapolations,
     ])
 
   public static func propose(
@@ -47,7 +48,7 @@ public enum Halpern: InclusionMethod {
     let track = try Track(oracle, run)
     let steps = try HalpernSteps(
       oracle, step: try step(problem, run), anchoring: run.options.text("anchoring"))
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     if steps.isHopeless {
       track.note(
         "F is not cocoercive: <dF, dx> was \(shortText(steps.leastSeen)) |dF|^2; "
@@ -56,6 +57,7 @@ public enum Halpern: InclusionMethod {
     var figures = ResultFields()
     figures.add("step", steps.eta)
     figures.add("restarts", steps.clock.restarts)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 
@@ -82,7 +84,7 @@ public enum Halpern: InclusionMethod {
   }
 }
 
-final class HalpernSteps: Iteration {
+final class HalpernSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -174,6 +176,14 @@ final class HalpernSteps: Iteration {
     let ratio = inner / (change * change)
     leastSeen = min(leastSeen, ratio)
     return ratio >= 0.5 * eta * (1 - 1e-6)
+  }
+
+  /// A proposal moves the anchor, and has to be worth it.
+  var keptFactor: Double { 0.5 }
+
+  func jump() {
+    setAnchor()
+    clock.begin()
   }
 
   func resume(_ reason: Resumption) -> Bool {

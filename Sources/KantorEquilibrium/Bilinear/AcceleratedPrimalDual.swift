@@ -47,7 +47,8 @@ public enum AcceleratedPrimalDual {
         .unsupported, "'\(spec.name)' needs field 'mu' > 0; primal_dual_hybrid_gradient does not")
     }
     let loop = try AcceleratedLoop(problem, run)
-    return try BilinearResult.make(spec, problem, try loop.solve(), run)
+    let point = try loop.solve()
+    return try BilinearResult.make(spec, problem, point, run, claim: loop.rays.claim)
   }
 }
 
@@ -67,6 +68,8 @@ private final class AcceleratedLoop {
   /// K'x and K'x-.
   private var image: Buffer<Double>
   private var imageBefore: Buffer<Double>
+
+  let rays: RaySearch
 
   private static let period = 20
 
@@ -88,6 +91,7 @@ private final class AcceleratedLoop {
     slopeY = try Buffer(count: problem.m)
     image = try Buffer(count: problem.m)
     imageBefore = try Buffer(count: problem.m)
+    rays = try RaySearch(problem)
   }
 
   func solve() throws(KantorError) -> BilinearPoint {
@@ -106,7 +110,10 @@ private final class AcceleratedLoop {
       t += 1
       guard advance(Double(t)) else { break }
       let isCheck = t % Self.period == 0 || t < 4
-      if isCheck { measure() }
+      if isCheck {
+        measure()
+        if try rays.observe(t, x, y) { break }
+      }
       let stop = run.monitor.check(
         iteration: t, objective: isCheck ? bestMeasure.objective : .nan,
         residual: isCheck ? bestMeasure.worst : .nan, gap: isCheck ? bestMeasure.gap : .nan)

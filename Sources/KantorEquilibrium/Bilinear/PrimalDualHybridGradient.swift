@@ -17,7 +17,8 @@ import KantorNumerics
 ///    compared; a restart at the better one when e has fallen to a fifth, when it fell at all and
 ///    now rises, or after long. Then omega <- sqrt(omega |dy|/|dx|).
 ///
-/// **Stops when** gap and violations, all relative, are at most the tolerance; limits.
+/// **Stops when** gap and violations, all relative, are at most the tolerance; the way of the
+/// iterates proves that there is no saddle point; limits.
 ///
 /// **Guarantee** The gap of averages falls like 1/k; with sharpness the errors fall linearly.
 ///
@@ -44,7 +45,8 @@ public enum PrimalDualHybridGradient {
     let loop = try PrimalDualLoop(try BilinearForm(problem, seed: run.seed), run)
     try loop.start(x: "x", y: "y")
     let point = try loop.solve()
-    return try BilinearResult.make(spec, problem, point, run, restarts: loop.restarts)
+    return try BilinearResult.make(
+      spec, problem, point, run, claim: loop.rays.claim, restarts: loop.restarts)
   }
 }
 
@@ -59,6 +61,7 @@ final class PrimalDualLoop {
   private let best: BilinearPoint
   private var bestMeasure = BilinearMeasure()
   private(set) var restarts = 0
+  let rays: RaySearch
   private var omega = 1.0
   private var length = 0
   /// Errors at the last restart and at the last check.
@@ -75,6 +78,7 @@ final class PrimalDualLoop {
     average = try BilinearPoint(form.problem)
     origin = try BilinearPoint(form.problem)
     best = try BilinearPoint(form.problem)
+    rays = try RaySearch(form.problem)
   }
 
   /// Where the caller asks to start, moved into the domains.
@@ -107,7 +111,10 @@ final class PrimalDualLoop {
       length += 1
       average.move(to: point, 1 / Double(length))
       let isCheck = iteration % Self.period == 0 || iteration < 4
-      if isCheck { judge(iteration) }
+      if isCheck {
+        judge(iteration)
+        if try rays.observe(iteration, point.x, point.y) { break }
+      }
       let stop = run.monitor.check(
         iteration: iteration, objective: isCheck ? bestMeasure.objective : .nan,
         residual: isCheck ? bestMeasure.worst : .nan, gap: isCheck ? bestMeasure.gap : .nan)

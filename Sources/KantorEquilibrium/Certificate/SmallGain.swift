@@ -13,7 +13,8 @@ import KantorNumerics
 /// vectors of N; alpha margin, beta Lipschitz constant in the metric.
 ///
 /// **Iteration**
-/// 1. mu and l from the caller, from constant derivatives, or from derivatives at random points.
+/// 1. mu and l from the caller, from constant derivatives, or from derivatives at random points,
+///    which may be differences of gradients.
 /// 2. v and u by Noda's inverse iteration on N, with a small positive matrix added where N is not
 ///    irreducible; several sizes of it are tried.
 /// 3. w_i = u_i/v_i: then the symmetric part of W^(1/2) N W^(-1/2) has the vector sqrt(u v) for
@@ -26,7 +27,8 @@ import KantorNumerics
 /// v >= 0 with Mv <= 0 proves it. Bounds from samples hold on all but a part of the region, with
 /// the confidence asked for; outside of it nothing is proven.
 ///
-/// **Cost** Some ten solutions of N x N systems; with sampling one derivative for each sample.
+/// **Cost** Some ten solutions of N x N systems; with sampling one derivative for each sample, or
+/// 2n gradients.
 ///
 /// **Reference** sharma2026smallgain; noda1971note.
 ///
@@ -43,14 +45,14 @@ public enum SmallGain {
     options: [
       OptionSpec(
         "samples", .int(1000, min: 1, max: 100_000_000),
-        "Points of the region at which 'jacobian' is called."),
+        "Points of the region at which derivatives are taken."),
       OptionSpec(
         "confidence", .real(0.99, min: 0, max: 0.999_999_999),
         "Probability with which bounds from samples hold on all but the part 'uncovered' of the "
           + "region."),
       OptionSpec(
         "max_evaluations", .int(.max, min: 1, max: .max),
-        "Calls of 'jacobian' after which the solve stops."),
+        "Calls of 'jacobian' or 'map' after which the solve stops."),
     ], outputs: SmallGainOutputs.fields, usesWarmStart: false, hasDerivatives: false)
 
   public static let entry = MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
@@ -68,39 +70,30 @@ public enum SmallGain {
       let check = SmallGainCheck(
         bounds, matrices: (values: values, count: count, players: problem.players))
       return try judge(bounds, check, run, samples: nil, complaint: nil)
-    case .region(let functions, let lower, let upper):
-      return try sample(problem, functions, lower, upper, run)
+    case .region(let region):
+      return try sample(problem.players, region, run)
     }
   }
 
   private static func sample(
-    _ problem: GameCertificateProblem, _ functions: Functions, _ lower: Buffer<Double>,
-    _ upper: Buffer<Double>, _ run: Run
+    _ players: [Int], _ region: GameRegion, _ run: Run
   ) throws(KantorError) -> Result {
-    let n = lower.count
-    let size = try checkedProduct(n, n, of: "jacobian")
-    let evaluator = try Evaluator(
-      functions, variables: n, rows: n, monitor: run.monitor,
-      limit: run.options.int("max_evaluations"), limited: [.jacobian])
-    let (x, jacobian) = (try Buffer<Double>(count: n), try Buffer<Double>(count: size))
-    let derivatives = try GameDerivatives(players: problem.players)
-    var stream = RandomStream(seed: run.seed)
+    let sampler = try DerivativeSampler(region, run)
+    let derivatives = try GameDerivatives(players: players)
     var taken = 0
     var failed = false
     for k in 0..<run.options.int("samples") {
-      for i in 0..<n { x[i] = lower[i] + (upper[i] - lower[i]) * stream.uniform() }
-      let outcome = try evaluator.call(
-        .jacobian, functions.jacobian, at: x.pointer, into: jacobian.pointer, count: size)
+      let outcome = try sampler.next()
       if case .undefined = outcome { failed = true }
       guard case .fine = outcome else { break }
-      try derivatives.add(jacobian.pointer)
+      try derivatives.add(sampler.jacobian.pointer)
       taken = k + 1
       if run.monitor.check(iteration: taken) != nil { break }
     }
     if failed { run.monitor.end(.callbackError) }
     let bounds = derivatives.bounds
     return try judge(
-      bounds, SmallGainCheck(bounds), run, samples: taken, complaint: evaluator.complaint)
+      bounds, SmallGainCheck(bounds), run, samples: taken, complaint: sampler.complaint)
   }
 
   private static func judge(

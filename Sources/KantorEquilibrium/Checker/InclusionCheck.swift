@@ -12,12 +12,21 @@ struct InclusionCertificate {
   /// Parts of the residual of each player, and of the gap of each part of the term.
   var playerResiduals: [Double] = []
   var blockGaps: [Double?] = []
+  /// Distance from the start below which there is no solution, if F is monotone; and the element of
+  /// (F + dg)(p) at a point p that says so.
+  var solutionDistance: Double?
+  var displacement: Buffer<Double>?
   /// Whether x was said to be a local minimax point, and what is known of it.
   var claimsMinimax = false
   var curvatures: MinimaxCheck.Curvatures?
   /// F(x).
   var image: Buffer<Double>?
   var complaint: String?
+}
+
+extension InclusionCertificate {
+  /// Small residuals are no inaccurate solutions where the next solution is far away.
+  var excludesNearby: Bool { (solutionDistance ?? 0) >= 1e6 }
 }
 
 extension Status {
@@ -34,7 +43,7 @@ extension Status {
     if worst <= tolerance * (1 + 1e-6), isRightKind { return .solved }
     if let stop { return stop }
     if worst.isNaN { return certificate.complaint == nil ? .numericalError : .callbackError }
-    guard isRightKind else { return .stalled }
+    guard isRightKind, !certificate.excludesNearby else { return .stalled }
     return worst <= max(1e3 * tolerance, InclusionCheck.inaccurate) ? .solvedInaccurate : .stalled
   }
 }
@@ -49,7 +58,7 @@ struct InclusionCheck {
   let problem: InclusionProblem
 
   func certify(
-    _ x: Buffer<Double>, claimsMinimax: Bool = false
+    _ x: Buffer<Double>, claimsMinimax: Bool = false, farPoint: Buffer<Double>? = nil
   ) throws(KantorError) -> InclusionCertificate {
     let n = problem.n
     var certificate = InclusionCertificate()
@@ -88,7 +97,34 @@ struct InclusionCheck {
     let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
     certificate.relativeResidual = certificate.residual / (1 + size)
     addClosedForms(&certificate, x, f, projection)
+    if let farPoint { try addDistance(&certificate, farPoint, evaluator, projection) }
     return certificate
+  }
+
+  /// With p = prox(u - F(u)) and w = F(p) + u - F(u) - p in (F + dg)(p), monotonicity says that
+  /// <w, x> <= <w, p> for each solution x.
+  private func addDistance(
+    _ certificate: inout InclusionCertificate, _ u: Buffer<Double>, _ evaluator: Evaluator,
+    _ projection: SetProjection
+  ) throws(KantorError) {
+    let n = problem.n
+    let (p, w, f) = (
+      try Buffer<Double>(count: n), try Buffer<Double>(count: n), try Buffer<Double>(count: n)
+    )
+    guard try value(evaluator, u, f) else { return }
+    for i in 0..<n { p.pointer[i] = u.pointer[i] - f.pointer[i] }
+    guard case .fine = try projection.apply(p.pointer, host: evaluator) else { return }
+    for i in 0..<n { w.pointer[i] = u.pointer[i] - f.pointer[i] - p.pointer[i] }
+    guard try value(evaluator, p, f) else { return }
+    var inner = 0.0
+    for i in 0..<n {
+      w.pointer[i] += f.pointer[i]
+      inner += w.pointer[i] * (problem.start.pointer[i] - p.pointer[i])
+    }
+    let distance = inner / norm(w.pointer, n)
+    guard distance.isFinite else { return }
+    certificate.solutionDistance = distance
+    certificate.displacement = w
   }
 
   /// phi at x; NaN where it is not defined.

@@ -40,17 +40,11 @@ public enum Extragradient: InclusionMethod {
         "update", .real(0, min: 0, max: 1),
         "Second step over the first; 0 takes 1, or what weakly nonmonotone F allow."),
       CommonChoices.force,
-      OptionSpec(
-        "acceleration", .text("none", choices: ["none", "anderson"]),
-        "Anderson's extrapolation of the last steps, kept when it does not raise the residual."),
-      OptionSpec(
-        "memory", .int(5, min: 1, max: 50), "Differences that the extrapolation uses.",
-        advanced: true),
-    ],
+    ] + CommonChoices.acceleration(),
     outputs: [
       CommonChoices.stepOutput,
       FieldSpec("update", .real, .output, "Second step over the first."),
-      FieldSpec("extrapolations", .int, .output, "Extrapolations that were kept."),
+      CommonChoices.extrapolations,
     ])
 
   public static func propose(
@@ -59,14 +53,12 @@ public enum Extragradient: InclusionMethod {
     let plan = try ExtragradientPlan(problem, run)
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
-    let accelerates = run.options.text("acceleration") == "anderson"
-    let steps = try ExtragradientSteps(
-      oracle, track, plan, memory: accelerates ? run.options.int("memory") : 0)
-    try steps.solve(track, run)
+    let steps = try ExtragradientSteps(oracle, plan)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
     figures.add("update", plan.update)
-    figures.add("extrapolations", steps.extrapolations)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }

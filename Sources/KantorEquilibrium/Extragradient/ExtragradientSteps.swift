@@ -1,18 +1,15 @@
 import KantorBlocks
-import KantorCone
 import KantorCore
 
 /// The iteration of `Extragradient`.
-final class ExtragradientSteps: Iteration {
+final class ExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
-  private(set) var extrapolations = 0
   private var nextEta = 0.0
   private let isFixed: Bool
   private let update: Double
   private let oracle: Oracle
-  private let track: Track
   private let n: Int
   /// z, where it differs from the point that is judged: with alpha < 1 it may lie outside the set.
   private let z: Buffer<Double>
@@ -20,18 +17,11 @@ final class ExtragradientSteps: Iteration {
   private let middle: Buffer<Double>
   private let middleValue: Buffer<Double>
   private let next: Buffer<Double>
-  private let anderson: SplittingExtrapolation?
-  private let ones: Buffer<Double>
-  private let proposal: Buffer<Double>
-  private let proposalValue: Buffer<Double>
 
   private static let contraction = 0.9
 
-  init(
-    _ oracle: Oracle, _ track: Track, _ plan: ExtragradientPlan, memory: Int
-  ) throws(KantorError) {
+  init(_ oracle: Oracle, _ plan: ExtragradientPlan) throws(KantorError) {
     self.oracle = oracle
-    self.track = track
     n = oracle.n
     update = plan.update
     eta = plan.step
@@ -43,11 +33,6 @@ final class ExtragradientSteps: Iteration {
     middle = try Buffer(count: n)
     middleValue = try Buffer(count: n)
     next = try Buffer(count: n)
-    let extra = memory > 0 ? n : 0
-    anderson = memory > 0 ? try SplittingExtrapolation(size: n, memory: memory) : nil
-    ones = try Buffer(count: extra, repeating: 1)
-    proposal = try Buffer(count: extra)
-    proposalValue = try Buffer(count: extra)
   }
 
   func begin() throws(KantorError) -> Bool {
@@ -81,8 +66,6 @@ final class ExtragradientSteps: Iteration {
     guard case .fine = outcome else { return outcome }
     outcome = try oracle.value(at: w, into: g)
     guard case .fine = outcome else { return outcome }
-    outcome = try extrapolate()
-    guard case .fine = outcome else { return outcome }
     x.update(from: w, count: n)
     v.update(from: g, count: n)
     point.pointer.update(from: w, count: n)
@@ -111,28 +94,10 @@ final class ExtragradientSteps: Iteration {
     }
   }
 
-  /// Replaces `next` by Anderson's proposal where that has no larger residual.
-  private func extrapolate() throws(KantorError) -> Evaluation {
-    guard let anderson else { return .fine }
-    let (x, w, g, p) = (z.pointer, next.pointer, middleValue.pointer, proposal.pointer)
-    guard anderson.extrapolate(x, w, metric: ones.pointer, into: p) else { return .fine }
-    guard case .fine = try oracle.prox(p, step: eta) else { return .fine }
-    let outcome = try oracle.value(at: p, into: proposalValue.pointer)
-    guard case .fine = outcome else {
-      if case .stop = outcome { return .stop }
-      return .fine
-    }
-    let plain = try track.residual(next, middleValue)
-    guard try track.residual(proposal, proposalValue) <= plain else { return .fine }
-    extrapolations += 1
-    w.update(from: p, count: n)
-    g.update(from: proposalValue.pointer, count: n)
-    return .fine
-  }
+  func jump() { copyIn() }
 
   func resume(_ reason: Resumption) -> Bool {
     copyIn()
-    anderson?.clear()
     if case .diverging = reason, isFixed { return false }
     eta *= 0.5
     nextEta = eta

@@ -25,8 +25,9 @@ public enum ForwardReflectedBackward: InclusionMethod {
     source: "Y. Malitsky and M. K. Tam, A forward-backward splitting method for monotone "
       + "inclusions without cocoercivity (2020)",
     guarantee: CommonChoices.residualGuarantee,
-    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force],
-    outputs: [CommonChoices.stepOutput])
+    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
+      + CommonChoices.acceleration(),
+    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -36,14 +37,15 @@ public enum ForwardReflectedBackward: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try ForwardReflectedSteps(oracle, step: eta, isFixed: proven.isFixed)
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class ForwardReflectedSteps: Iteration {
+final class ForwardReflectedSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -104,6 +106,8 @@ final class ForwardReflectedSteps: Iteration {
     f.update(from: nextValue.pointer, count: n)
     return .fine
   }
+
+  func jump() { oldValue.pointer.update(from: value.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     oldValue.pointer.update(from: value.pointer, count: n)

@@ -4,7 +4,7 @@ import KantorCore
 /// **Solves** 0 in F(x) + dg(x), F monotone and locally Lipschitz; no constant is needed.
 ///
 /// **Method** The adaptive golden ratio algorithm: steps from the local curvature of F, one call of
-/// F and one prox per step, no line search.
+/// F and one prox per step, no line search; Anderson's extrapolation between them.
 ///
 /// **Symbols** phi = 1.5, rho = 1/phi + 1/phi^2, eta the step, eta' the one before, theta = phi
 /// eta/eta'; m the mean of past points.
@@ -18,20 +18,21 @@ import KantorCore
 ///
 /// **Guarantee** Converges for every monotone and locally Lipschitz F with a solution.
 ///
-/// **Cost** One call of F and one prox per step, one more prox to judge.
+/// **Cost** One call of F and one prox per step, one more prox to judge; the same and one more prox
+/// for an extrapolation.
 ///
-/// **Reference** malitsky2020golden.
+/// **Reference** malitsky2020golden; walker2011anderson.
 public enum GoldenRatio: InclusionMethod {
   public static let template = MethodTemplate(
     name: "golden_ratio",
-    summary: "Adaptive steps from the local slope of the operator; one call per step.",
+    summary: "Steps from the local slope of the operator, with extrapolation; the default.",
     source: "Y. Malitsky, Golden ratio algorithms for variational inequalities (2020)",
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [
       OptionSpec(
         "largest_step", .real(1e6, min: 1e-12, max: 1e12), "No step is longer.", advanced: true)
-    ],
-    outputs: [CommonChoices.stepOutput])
+    ] + CommonChoices.acceleration("anderson"),
+    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -39,14 +40,15 @@ public enum GoldenRatio: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try GoldenRatioSteps(oracle, largest: run.options.real("largest_step"))
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class GoldenRatioSteps: Iteration {
+final class GoldenRatioSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta = 1.0
@@ -108,6 +110,8 @@ final class GoldenRatioSteps: Iteration {
     guard case .fine = outcome else { return outcome }
     return try oracle.value(at: z, into: f)
   }
+
+  func jump() { mean.pointer.update(from: point.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     mean.pointer.update(from: point.pointer, count: n)

@@ -30,8 +30,9 @@ public enum PastExtragradient: InclusionMethod {
     source: "L. D. Popov, A modification of the Arrow-Hurwicz method for search of saddle points "
       + "(1980)",
     guarantee: CommonChoices.residualGuarantee,
-    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force],
-    outputs: [CommonChoices.stepOutput])
+    options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
+      + CommonChoices.acceleration(),
+    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -42,14 +43,15 @@ public enum PastExtragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try PastExtragradientSteps(oracle, step: eta, isFixed: proven.isFixed)
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
+    figures.add("extrapolations", extrapolations)
     return try track.proposal(figures)
   }
 }
 
-final class PastExtragradientSteps: Iteration {
+final class PastExtragradientSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var eta: Double
@@ -105,6 +107,8 @@ final class PastExtragradientSteps: Iteration {
     guard length > 1e-11 * (1 + Vectors.norm(next.pointer, n)), change > 0 else { return }
     eta = min(eta, Self.contraction * length / change)
   }
+
+  func jump() { z.pointer.update(from: point.pointer, count: n) }
 
   func resume(_ reason: Resumption) -> Bool {
     z.pointer.update(from: point.pointer, count: n)

@@ -19,6 +19,9 @@ struct AnchorClock {
     first = .nan
   }
 
+  /// Now and then within a long stage, to look at what it has shown.
+  var isMilestone: Bool { restartsAtAll && k >= 8 && k & (k - 1) == 0 }
+
   /// After a step: true when the anchor is to be moved to the new point; it then was begun.
   mutating func step(residual: Double) -> Bool {
     k += 1

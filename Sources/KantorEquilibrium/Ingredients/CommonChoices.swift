@@ -19,6 +19,17 @@ enum CommonChoices {
     "force", .flag(false), "Takes step sizes for which convergence is not proven.",
     advanced: true)
   static let stops: [OptionSpec] = [tolerance, iterations, evaluations]
+  /// Read by `MovableIteration.solve`.
+  static func acceleration(_ standard: String = "none") -> [OptionSpec] {
+    [
+      OptionSpec(
+        "acceleration", .text(standard, choices: ["none", "anderson"]),
+        "Anderson's extrapolation of the last points, kept when it lowers the residual."),
+      OptionSpec(
+        "memory", .int(10, min: 1, max: 50), "Differences that the extrapolation uses.",
+        advanced: true),
+    ]
+  }
 
   static let counts: [FieldSpec] = [
     FieldSpec("evaluations", .int, .output, "Evaluations of the whole F."),
@@ -27,6 +38,8 @@ enum CommonChoices {
       "Evaluations of single components of a finite sum, those of the whole F included."),
     FieldSpec("prox_evaluations", .int, .output, "Evaluations of prox."),
   ]
+  static let extrapolations = FieldSpec(
+    "extrapolations", .int, .output, "Extrapolations that were kept.")
   static let stepOutput = FieldSpec("step", .real, .output, "The last step size.")
 
   static let residualGuarantee =

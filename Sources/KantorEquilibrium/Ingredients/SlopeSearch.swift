@@ -52,6 +52,14 @@ struct SlopeSearch {
     stageSlope = 0
   }
 
+  /// Within a stage whose slopes were far below L: a smaller L, for a new stage. False when L is
+  /// about right.
+  mutating func loosen() -> Bool {
+    guard stageSlope > 0, 1.05 * stageSlope < 0.5 * lipschitz else { return false }
+    relax()
+    return true
+  }
+
   /// The residual grows in spite of the bounds: they are taken to be wrong.
   mutating func distrust() {
     lipschitz *= 2

@@ -20,6 +20,7 @@ final class Track {
   private(set) var target = Double.infinity
   private(set) var evidence: String?
   private let scratch: Buffer<Double>
+  private let drift: Drift
   private let n: Int
   private var bestIteration = 0
   private var patience: Int
@@ -36,6 +37,7 @@ final class Track {
     best = try Buffer(copying: oracle.problem.start.pointer, count: n)
     scratch = try Buffer(count: n)
     patience = Self.firstPatience
+    drift = try Drift(start: oracle.problem.start)
   }
 
   /// The point to start from, and the size of F at the problem's start, which residuals are
@@ -66,8 +68,12 @@ final class Track {
   func observe(
     _ iteration: Int, _ z: Buffer<Double>, _ f: Buffer<Double>
   ) throws(KantorError) -> Verdict {
-    let residual = try residual(z, f)
-    return observe(iteration, z, residual: residual)
+    let verdict = observe(iteration, z, residual: try residual(z, f))
+    guard case .proceed = verdict,
+      try drift.observe(iteration, z, bestResidual: bestResidual, oracle)
+    else { return verdict }
+    evidence = "the residual has settled and the iterates run away: there seems to be no solution"
+    return .end
   }
 
   func observe(_ iteration: Int, _ z: Buffer<Double>, residual: Double) -> Verdict {
@@ -120,7 +126,7 @@ final class Track {
     all.append(figures)
     return InclusionProposal(
       x: best, figures: all, tolerance: tolerance, evidence: evidence,
-      complaint: oracle.complaint,
+      complaint: oracle.complaint, farPoint: drift.farPoint,
       hostEnded: oracle.monitor.stop == .stoppedByCallback && oracle.complaint != nil)
   }
 }

@@ -27,8 +27,10 @@ public enum GameCertificateKind {
       "In place of the bounds: the derivative of all players' gradients where it is constant, or k "
         + "matrices of whose averages it is one everywhere."),
     FieldSpec(
-      "functions", .functions, .input, choices: [Functions.Member.jacobian.rawValue],
-      "In place of the bounds: 'jacobian', the derivative (n, n) at x, which is sampled."),
+      "functions", .functions, .input,
+      choices: [Functions.Member.jacobian, .map].map(\.rawValue),
+      "In place of the bounds: 'jacobian', the derivative (n, n) at x, which is sampled; or 'map', "
+        + "all players' gradients one after the other, whose differences are."),
     FieldSpec(
       "players", .array, .input, shape: "() or (players,)", ranks: [0, 1],
       "Number of variables of each player; one number if all have the same. For 'jacobian' and "
@@ -39,6 +41,9 @@ public enum GameCertificateKind {
     FieldSpec(
       "upper", .array, .input, shape: "(n,)", ranks: [1], "Upper ends of the region."),
   ]
+    + ProximalSlot("prox")
+    .fields("With 'functions': the players' sets, on which samples are projected")
+    .filter { $0.name != "prox_blocks" }
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     let given = ["curvature", "jacobian", "functions"].filter { fields.values[$0] != nil }
@@ -64,8 +69,10 @@ public enum GameCertificateKind {
         .matrices(values, count: tensor.rank == 3 ? tensor.shape[0] : 1),
         players: try players(fields, n))
     default:
-      guard let functions = fields.functions("functions"), functions.jacobian != nil else {
-        throw KantorError(.missing, "the functions do not offer 'jacobian'")
+      guard let functions = fields.functions("functions"),
+        functions.jacobian != nil || functions.map != nil
+      else {
+        throw KantorError(.missing, "the functions offer neither 'jacobian' nor 'map'")
       }
       guard let low = fields.tensor("lower"), let high = fields.tensor("upper") else {
         throw KantorError(.missing, "'functions' needs the fields 'lower' and 'upper'")
@@ -79,8 +86,11 @@ public enum GameCertificateKind {
         throw KantorError(
           .range, "lower[\(i)] is \(lower[i]) and upper[\(i)] is \(upper[i]): no region")
       }
-      return GameCertificateProblem(
-        .region(functions, lower: lower, upper: upper), players: try players(fields, lower.count))
+      let players = try players(fields, lower.count)
+      let term = try InclusionFields(fields: fields).term(
+        "prox", n: lower.count, sizes: players, hasHostProx: false)
+      let region = GameRegion(functions: functions, lower: lower, upper: upper, sets: term)
+      return GameCertificateProblem(.region(region), players: players)
     }
   }
 
@@ -179,13 +189,21 @@ package struct GameBounds: Sendable {
   }
 }
 
+/// Where a game's derivatives are sampled: in a box, and of it on the players' sets.
+package struct GameRegion: Sendable {
+  package let functions: Functions
+  package let lower: Buffer<Double>
+  package let upper: Buffer<Double>
+  package let sets: ProximalTerm
+}
+
 /// What is known of a game.
 public final class GameCertificateProblem: SealedProblem {
   package enum Source: Sendable {
     case bounds(GameBounds)
     /// `count` matrices, row-major.
     case matrices(Buffer<Double>, count: Int)
-    case region(Functions, lower: Buffer<Double>, upper: Buffer<Double>)
+    case region(GameRegion)
   }
 
   package let source: Source

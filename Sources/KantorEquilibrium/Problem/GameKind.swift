@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// The problem kind "game": a Nash equilibrium of N players, each with a convex cost in its own
@@ -6,7 +7,7 @@ public enum GameKind {
   public static let kind = ProblemKind(
     name: "game",
     summary: "Nash equilibria of N players by the gradients of their costs in their own variables.",
-    fields: fields, seal: seal, defaultMethod: { _ in "fast_extragradient" })
+    fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   static let fields: [FieldSpec] =
     [
@@ -25,9 +26,9 @@ public enum GameKind {
         "components", .int, .input,
         "Number of components of which the costs are means; needed with 'batch_map'."),
     ]
-    + TermParser.specs("prox", "The players' terms, each of its own variables").filter {
-      $0.name != "prox_blocks"
-    } + InclusionFields.shared
+    + ProximalSlot("prox")
+    .fields("The players' terms, each of its own variables", takesHost: true)
+    .filter { $0.name != "prox_blocks" } + InclusionFields.shared
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     let read = InclusionFields(fields: fields)

@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// The problem kind "inclusion": find x with 0 in F(x) + dg(x).
@@ -19,15 +20,15 @@ public enum InclusionKind {
       FieldSpec(
         "components", .int, .input,
         "Number of components of which F is the mean; needed with 'batch_map'."),
-    ] + TermParser.specs("prox", "The term g") + InclusionFields.shared
+    ] + ProximalSlot("prox").fields("The term g", takesHost: true) + InclusionFields.shared
 
-  /// Long sums that the host calls cocoercive pay for sampling; everything else goes by the method
-  /// with the best rate of its last iterate.
+  /// Long sums that the host calls cocoercive pay for sampling, and what it calls nonmonotone has
+  /// one method that is proven; everything else goes by the one that needs the fewest calls of F.
   static func defaultMethod(_ sealed: any SealedProblem) -> String {
-    guard let problem = sealed as? InclusionProblem, problem.components >= 1000,
-      (problem.comonotone ?? 0) > 0
-    else { return "fast_extragradient" }
-    return "variance_reduced_halpern"
+    guard let problem = sealed as? InclusionProblem else { return "golden_ratio" }
+    let r = problem.comonotone ?? 0
+    if r > 0, problem.components >= 1000 { return "variance_reduced_halpern" }
+    return r < 0 ? "fast_extragradient" : "golden_ratio"
   }
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {

@@ -11,6 +11,8 @@ public struct InclusionProposal: Sendable {
   package var evidence: String?
   /// What one of the host's functions did wrong.
   package var complaint: String?
+  /// A point that is said to show that solutions are far away, if there are any.
+  package var farPoint: Buffer<Double>?
   /// True when the host ended the solve from within a function, and is not to be called again.
   package var hostEnded = false
   /// True when x is said to be a local minimax point, which is then certified too.

@@ -19,6 +19,12 @@ enum InclusionOutputs {
     FieldSpec(
       "violation", .real, .certificate,
       "Distance of x from the set, or its largest violation of one of the set's conditions."),
+    FieldSpec(
+      "solution_distance", .real, .certificate,
+      "Where there seems to be no solution: if F is monotone, none is nearer to the start."),
+    FieldSpec(
+      "displacement", .array, .output, shape: "(n,)",
+      "The element of (F + dg)(p) at a far point p that says so; iterates run against it."),
   ]
 
   /// Those that depend on what the caller posed.

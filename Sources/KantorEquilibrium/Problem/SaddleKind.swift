@@ -1,3 +1,4 @@
+import KantorBlocks
 import KantorCore
 
 /// The problem kind "saddle": min over x, max over y of phi(x, y) + g(x) - h(y).
@@ -5,7 +6,7 @@ public enum SaddleKind {
   public static let kind = ProblemKind(
     name: "saddle",
     summary: "Saddle points: min over x, max over y of phi(x, y) + g(x) - h(y), by gradients.",
-    fields: fields, seal: seal, defaultMethod: { _ in "fast_extragradient" })
+    fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   private static let members: [Functions.Member] = [
     .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox,
@@ -25,7 +26,8 @@ public enum SaddleKind {
       FieldSpec(
         "components", .int, .input,
         "Number of components of which phi is the mean; needed with 'batch_gradient'."),
-    ] + TermParser.specs("prox_x", "The term g") + TermParser.specs("prox_y", "The term h")
+    ] + ProximalSlot("prox_x").fields("The term g", takesHost: true)
+    + ProximalSlot("prox_y").fields("The term h", takesHost: true)
     + InclusionFields.shared
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {

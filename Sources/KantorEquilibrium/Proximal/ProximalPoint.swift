@@ -35,9 +35,9 @@ public enum ProximalPoint: InclusionMethod {
       OptionSpec(
         "max_inner", .int(10_000, min: 1, max: .max), "Inner iterations of one step at most.",
         advanced: true),
-    ],
+    ] + CommonChoices.acceleration(),
     outputs: [
-      CommonChoices.stepOutput,
+      CommonChoices.stepOutput, CommonChoices.extrapolations,
       FieldSpec("inner_iterations", .int, .output, "Inner iterations of all steps."),
     ])
 
@@ -57,16 +57,17 @@ public enum ProximalPoint: InclusionMethod {
     let steps = try ProximalPointSteps(
       oracle, step: given, sigma: run.options.real("inner_tolerance"),
       most: run.options.int("max_inner"))
-    try steps.solve(track, run)
+    let extrapolations = try steps.solve(accelerated: run, track)
     if let evidence = steps.evidence { track.note(evidence) }
     var figures = ResultFields()
     figures.add("step", steps.gamma)
+    figures.add("extrapolations", extrapolations)
     figures.add("inner_iterations", steps.inner)
     return try track.proposal(figures)
   }
 }
 
-final class ProximalPointSteps: Iteration {
+final class ProximalPointSteps: MovableIteration {
   let point: Buffer<Double>
   let value: Buffer<Double>
   private(set) var gamma: Double
@@ -177,6 +178,11 @@ final class ProximalPointSteps: Iteration {
     }
     return sum.squareRoot()
   }
+
+  var eta: Double { gamma }
+
+  /// Nothing but the point is kept.
+  func jump() {}
 
   func resume(_ reason: Resumption) -> Bool {
     if case .diverging = reason, isFixed { return false }

@@ -5,8 +5,9 @@ import KantorNumerics
 enum BilinearResult {
   static func make(
     _ spec: MethodSpec, _ problem: BilinearProblem, _ point: BilinearPoint, _ run: Run,
-    restarts: Int? = nil
+    claim: (kind: RaySearch.Claim, ray: Buffer<Double>)? = nil, restarts: Int? = nil
   ) throws(KantorError) -> Result {
+    if let claim { return try ray(spec, problem, claim.kind, claim.ray, run, restarts) }
     let tolerance = run.options.real("tolerance")
     let found = try BilinearCheck(problem).certify(point.x, point.y)
     let status = Status.judge(
@@ -32,6 +33,35 @@ enum BilinearResult {
         + "\(shortText(tolerance)), \(run.monitor.iterations) iterations")
     fields.add("x", Tensor(point.x))
     fields.add("y", Tensor(point.y))
+    return Result(spec: spec, status: status, fields: fields)
+  }
+
+  /// Of a problem that is said to have no saddle point.
+  private static func ray(
+    _ spec: MethodSpec, _ problem: BilinearProblem, _ claim: RaySearch.Claim,
+    _ direction: Buffer<Double>, _ run: Run, _ restarts: Int?
+  ) throws(KantorError) -> Result {
+    let isDual = claim == .infeasible
+    let check = BilinearCheck(problem)
+    let found = try isDual ? check.infeasible(direction) : check.unbounded(direction)
+    let claimed: Status = isDual ? .infeasible : .unbounded
+    let status = found.holds ? claimed : run.monitor.stop ?? .numericalError
+    var fields = ResultFields()
+    fields.add(
+      "objective", found.holds ? (isDual ? Double.infinity : -Double.infinity) : .nan)
+    fields.certify("radius", found.radius)
+    fields.certify("advantage", found.advantage)
+    fields.add("iterations", run.monitor.iterations)
+    fields.add("seconds", run.monitor.seconds)
+    if let restarts { fields.add("restarts", restarts) }
+    fields.add(
+      "message",
+      isDual
+        ? "\(status.name): along ray_dual the payoff of y grows without end, for every x up to the "
+          + "size \(shortText(found.radius))"
+        : "\(status.name): along ray_primal the cost of x falls without end, for every y up to the "
+          + "size \(shortText(found.radius))")
+    fields.add(isDual ? "ray_dual" : "ray_primal", Tensor(found.ray ?? direction))
     return Result(spec: spec, status: status, fields: fields)
   }
 
@@ -90,6 +120,14 @@ enum BilinearOutputs {
     certificate + [
       FieldSpec("x", .array, .output, shape: "(n,)", "The minimising point."),
       FieldSpec("y", .array, .output, shape: "(m,)", "The maximising point."), restarts,
+      FieldSpec(
+        "ray_dual", .array, .output, shape: "(m,)",
+        "Infeasible problems: a direction of y along which the maximum grows without end for every "
+          + "x, by 1 each unit."),
+      FieldSpec(
+        "ray_primal", .array, .output, shape: "(n,)",
+        "Unbounded problems: a direction of x along which the minimum falls without end for every "
+          + "y, by 1 each unit."),
     ]
 
   static let certificate: [FieldSpec] = [
@@ -112,6 +150,13 @@ enum BilinearOutputs {
     FieldSpec(
       "relative_dual_violation", .real, .certificate,
       "The same over the largest term of the slopes, or 1."),
+    FieldSpec(
+      "radius", .real, .certificate,
+      "Infeasible or unbounded problems: the ray proves it for points of the other side up to this "
+        + "size."),
+    FieldSpec(
+      "advantage", .real, .certificate,
+      "radius over the size that the data suggest; 1e7 is needed for a claim."),
   ]
 
   static let game: [FieldSpec] = [

@@ -9,7 +9,8 @@ enum InclusionResult {
     var certificate = InclusionCertificate()
     if !proposal.hostEnded {
       certificate = try InclusionCheck(problem: problem)
-        .certify(proposal.x, claimsMinimax: proposal.claimsMinimax)
+        .certify(
+          proposal.x, claimsMinimax: proposal.claimsMinimax, farPoint: proposal.farPoint)
     }
     let status = Status.judge(
       certificate, tolerance: proposal.tolerance, stop: run.monitor.stop)
@@ -20,6 +21,9 @@ enum InclusionResult {
     if let tangent = certificate.tangentResidual { fields.certify("tangent_residual", tangent) }
     if let gap = certificate.gap { fields.certify("gap", gap) }
     if let violation = certificate.violation { fields.certify("violation", violation) }
+    if let distance = certificate.solutionDistance {
+      fields.certify("solution_distance", distance)
+    }
     if let curvatures = certificate.curvatures {
       fields.certify("curvature_y", curvatures.y)
       fields.certify("curvature_schur", curvatures.schur)
@@ -61,6 +65,9 @@ enum InclusionResult {
       let regrets = sizes.indices.map { isByPlayer ? certificate.blockGaps[$0] ?? .nan : .nan }
       fields.add("player_regrets", Tensor(try Buffer(regrets)))
     }
+    if let displacement = certificate.displacement {
+      fields.add("displacement", Tensor(displacement))
+    }
     if let image = certificate.image { fields.add("operator", Tensor(image)) }
   }
 
@@ -77,6 +84,10 @@ enum InclusionResult {
         + shortText(curvatures.schur)
     }
     if status != .solved, let evidence = proposal.evidence { text += "; " + evidence }
+    if status != .solved, let distance = certificate.solutionDistance {
+      text +=
+        "; if F is monotone, every solution is farther than \(shortText(distance)) from the start"
+    }
     if status != .solved, let complaint = proposal.complaint ?? certificate.complaint {
       text += "; " + complaint
     }

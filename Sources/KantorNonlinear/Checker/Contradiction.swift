@@ -9,7 +9,8 @@ package struct InfeasibilityCertificate: Sendable {
   /// How much the linearised rows contradict each other: the violation that the weights add up to.
   package var contradiction = Double.nan
   /// Largest entry of c''w that no bound takes up, over the largest term in it; or, where the
-  /// terms vanish, over what would undo the contradiction on the length of x.
+  /// terms vanish, over what would undo the contradiction on the length of x. An entry counts by
+  /// the room that its bound leaves, relative to that length.
   package var residual = Double.nan
   /// Smallest largest entry of a feasible point, if all rows with weights are affine.
   package var radius = 0.0
@@ -68,18 +69,17 @@ extension NonlinearCheck {
       if w.pointer[i] < 0 { sum += w.pointer[i] * (c.pointer[i] - low) }
     }
     // What bounds cannot take up: first near x, then for any x.
-    var (near, far, reach) = (0.0, 0.0, sum)
+    var (near, far, reach, length) = (0.0, 0.0, sum, 1.0)
+    for j in 0..<problem.n { length = max(length, abs(x[j])) }
     for j in 0..<problem.n {
       let g = reduced.pointer[j]
       let bound = g > 0 ? problem.lower.pointer[j] : problem.upper.pointer[j]
       let room = abs(x[j] - bound)
-      if room > 1e-6 * max(1, abs(x[j])) { near = max(near, abs(g)) }
+      near = max(near, abs(g) * min(1, room / length))
       if bound.isFinite { reach -= abs(g) * room } else { far += abs(g) }
       if !bound.isFinite { reach += g * -x[j] }
     }
     answer.contradiction = sum
-    var length = 1.0
-    for j in 0..<problem.n { length = max(length, abs(x[j])) }
     size = max(size, sum / length)
     answer.residual = size > 0 ? near / size : (near == 0 ? 0 : .infinity)
     if isLinear, reach > 0 { answer.radius = far == 0 ? .infinity : reach / far }

@@ -2,7 +2,7 @@ import KantorBlocks
 import KantorCore
 import KantorNumerics
 
-/// Certifies points of nonlinear programs by evaluations of its own, which no limit counts.
+/// Certifies points of nonlinear programs by evaluations of its own.
 /// Derivatives that the host does not offer are central differences here.
 package final class NonlinearCheck {
   /// What `solved_inaccurate` promises at the least.
@@ -18,9 +18,10 @@ package final class NonlinearCheck {
   let reduced: Buffer<Double>
   let rowSize: Buffer<Double>
 
-  package init(_ problem: NonlinearProblem) throws(KantorError) {
+  /// - Parameter limit: calls of value and value_gradient together.
+  package init(_ problem: NonlinearProblem, limit: Int = .max) throws(KantorError) {
     self.problem = problem
-    oracle = try NonlinearOracle(problem, monitor: Monitor(), scheme: .central)
+    oracle = try NonlinearOracle(problem, monitor: Monitor(), limit: limit, scheme: .central)
     c = try Buffer(count: problem.m)
     gradient = try Buffer(count: problem.n)
     reduced = try Buffer(count: problem.n)

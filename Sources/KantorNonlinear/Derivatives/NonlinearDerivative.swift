@@ -1,6 +1,5 @@
 import KantorBlocks
 import KantorCore
-import KantorNumerics
 
 /// Derivatives of x and y, and of the optimal value, with respect to the bounds and to parameters
 /// of the functions, at a solution.
@@ -11,15 +10,13 @@ import KantorNumerics
 ///     [J_AF   0   ] [dy_A] = [-(d_p c)_A dp + db_A - J_AB dx_B],   dx_B = db_B,
 ///
 /// F the free variables, B those at bounds, A the active rows. The matrix is symmetric, so that
-/// products with the transposed Jacobian solve the same system. It is dense here.
+/// products with the transposed Jacobian solve the same system.
 struct NonlinearDerivative: Sendable {
   let problem: NonlinearProblem
   let x: Buffer<Double>
   let y: Buffer<Double>
   let zLower: Buffer<Double>
   let zUpper: Buffer<Double>
-
-  static let mostUnknowns = 4000
 
   // MARK: Products with the transposed Jacobian
 
@@ -189,89 +186,6 @@ struct ActiveSides {
   /// Whether moving this bound moves x_j; of a fixed variable the lower one is taken to.
   func holds(_ j: Int, _ isLower: Bool) -> Bool {
     isLower ? bound[j] == -1 || bound[j] == 2 : bound[j] == 1
-  }
-}
-
-/// The system of the active set, factored.
-final class ActiveSystem {
-  private let oracle: NonlinearOracle
-  private let free: [Int]
-  private let rows: [Int]
-  private let factor: PivotedLDL
-  private let n: Int
-
-  init(_ d: NonlinearDerivative, _ sides: ActiveSides) throws(KantorError) {
-    let problem = d.problem
-    n = problem.n
-    free = (0..<problem.n).filter { sides.bound[$0] == 0 }
-    rows = (0..<problem.m).filter { sides.row[$0] != 0 }
-    let order = free.count + rows.count
-    guard order <= NonlinearDerivative.mostUnknowns else {
-      throw KantorError(
-        .unsupported,
-        "derivatives of a solution with \(order) free variables and active rows; up to "
-          + "\(NonlinearDerivative.mostUnknowns) are solved for")
-    }
-    oracle = try NonlinearOracle(problem, monitor: Monitor())
-    guard
-      case .fine = try oracle.jacobian(at: d.x.pointer),
-      case .fine = try oracle.hessian(at: d.x.pointer, sigma: 1, y: d.y.pointer)
-    else {
-      throw KantorError(
-        .unsupported,
-        "the functions cannot be evaluated at the solution: \(oracle.evaluator.complaint ?? "")")
-    }
-    factor = try PivotedLDL(order: order)
-    let hessian = try oracle.hessianMatrix()
-    let a = factor.entries
-    let row = try Buffer<Double>(count: n)
-    let unit = try Buffer<Double>(count: max(n, problem.m))
-    for (k, j) in free.enumerated() {
-      row.fill(0)
-      unit.pointer[j] = 1
-      hessian.multiply(unit.pointer, into: row.pointer)
-      unit.pointer[j] = 0
-      for (l, i) in free.enumerated() { a[k * order + l] = row.pointer[i] }
-    }
-    for (k, i) in rows.enumerated() {
-      row.fill(0)
-      unit.pointer[i] = 1
-      oracle.jacobianMatrix.multiplyTransposed(unit.pointer, into: row.pointer)
-      unit.pointer[i] = 0
-      for (l, j) in free.enumerated() { a[l * order + free.count + k] = row.pointer[j] }
-      for l in k..<rows.count { a[(free.count + k) * order + free.count + l] = 0 }
-    }
-    var size = 0.0
-    for k in 0..<order * order { size = max(size, abs(a[k])) }
-    factor.factor(threshold: 1e-12 * size)
-    guard factor.isFinite, factor.zero == 0 else {
-      throw KantorError(
-        .unsupported,
-        "the solution is not a differentiable function of the data: the system of its active "
-          + "constraints is singular")
-    }
-  }
-
-  /// Free variables and active rows are solved for in place; others become 0.
-  func solve(_ u: Buffer<Double>, _ v: Buffer<Double>) throws(KantorError) {
-    let b = try Buffer<Double>(count: free.count + rows.count)
-    for (k, j) in free.enumerated() { b.pointer[k] = u.pointer[j] }
-    for (k, i) in rows.enumerated() { b.pointer[free.count + k] = v.pointer[i] }
-    factor.solve(b.pointer)
-    u.fill(0)
-    v.fill(0)
-    for (k, j) in free.enumerated() { u.pointer[j] = b.pointer[k] }
-    for (k, i) in rows.enumerated() { v.pointer[i] = b.pointer[free.count + k] }
-  }
-
-  func multiplyHessian(_ u: Buffer<Double>, into out: Buffer<Double>, scale: Double) {
-    oracle.hessianStore?.multiply(u.pointer, into: out.pointer, scale: scale)
-  }
-  func multiplyJacobian(_ u: Buffer<Double>, into out: Buffer<Double>, scale: Double) {
-    oracle.jacobianMatrix.multiply(u.pointer, into: out.pointer, scale: scale)
-  }
-  func multiplyJacobianTransposed(_ v: Buffer<Double>, into out: Buffer<Double>, scale: Double) {
-    oracle.jacobianMatrix.multiplyTransposed(v.pointer, into: out.pointer, scale: scale)
   }
 }
 

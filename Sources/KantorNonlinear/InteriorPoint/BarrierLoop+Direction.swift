@@ -4,12 +4,8 @@ import KantorCore
 extension BarrierLoop {
   /// dv, dy, dzl and dzu of the Newton step, with a matrix of the right inertia.
   func direction() -> Advance {
-    updateBarrierTerms()
+    setRight()
     let (r, c) = (rightV.pointer, rightC.pointer)
-    for k in 0..<nv { r[k] = 0 }
-    form.addTransposed(y.pointer, into: r)
-    for k in 0..<nv { r[k] = -(r[k] + barrierGradient.pointer[k]) }
-    for i in 0..<m { c[i] = -residual.pointer[i] }
     let rowShift = 1e-8 * mu.squareRoot().squareRoot()
     var (w, shift) = (0.0, alwaysShiftsRows ? rowShift : 0)
     while true {
@@ -24,6 +20,7 @@ extension BarrierLoop {
           rowShifts += 1
           if rowShifts >= 3 { alwaysShiftsRows = true }
         }
+        if isFree, !probe() { return .failed }
         multiplierSteps()
         return .accepted
       case .stopped:

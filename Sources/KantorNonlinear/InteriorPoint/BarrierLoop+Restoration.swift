@@ -20,6 +20,11 @@ extension BarrierLoop {
         return nil
       }
     }
+    if isFree {
+      fixBarrier()
+      isAdaptive = false
+      return nil
+    }
     let out = violationLargest(residual)
     if out <= context.tolerance || m == 0 {
       feasibleStalls += 1
@@ -65,6 +70,13 @@ extension BarrierLoop {
     case .converged, .stuck, .infeasible, .undefinedStart, .unbounded:
       let now = inner.violationWithout(form)
       if outcome == .converged, now <= 100 * context.tolerance { return try resume(inner) }
+      // Stuck on the way, but nearer: from there on afresh.
+      if outcome == .stuck, now <= 0.5 * out {
+        filter.removeAll()
+        return try resume(inner)
+      }
+      // Without a stationary point of the violation nothing is known.
+      if outcome == .stuck, inner.barrierError(0) > 1e-2 { return .stuck }
       v.pointer.update(from: inner.v.pointer, count: nv)
       weights = inner.y
       return .infeasible

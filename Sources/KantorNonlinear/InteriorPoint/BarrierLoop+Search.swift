@@ -18,11 +18,17 @@ extension BarrierLoop {
       theta: violationSum(residual), phi: objective + barrierTerm(v.pointer), slope: slope)
     let full = longest(dv.pointer)
     alphaDual = longestDual()
-    let least = leastStep(base)
+    if watchdog == nil, shortened >= Watchdog.patience {
+      watchdog = Watchdog(try LoopPoint(self), base)
+    }
+    if let watchdog { return try search(full, watchdog) }
+    let isFlat = isFlat(base)
+    let least = isFlat ? full : leastStep(base)
     var a = full
     while a >= least {
       switch try attempt(dv.pointer, a, a, base) {
       case .accepted:
+        shortened = a < full ? shortened + 1 : 0
         return try finish(dv.pointer, dy.pointer, a) ? .accepted : .failed
       case .stopped: return .stopped
       case .failed: break
@@ -30,6 +36,7 @@ extension BarrierLoop {
       if a == full, lastTheta >= base.theta {
         switch try correct(a, base) {
         case .accepted:
+          shortened = 0
           return try finish(otherV.pointer, otherC.pointer, alphaPrimal) ? .accepted : .failed
         case .stopped: return .stopped
         case .failed: break
@@ -37,7 +44,7 @@ extension BarrierLoop {
       }
       a *= 0.5
     }
-    return .failed
+    return isFlat ? try soften() : .failed
   }
 
   private func leastStep(_ base: SearchBase) -> Double {
@@ -52,7 +59,7 @@ extension BarrierLoop {
   }
 
   /// Evaluates v + a step; `test` is the length that the tests take the step to have.
-  private func attempt(
+  func attempt(
     _ step: UnsafePointer<Double>, _ a: Double, _ test: Double, _ base: SearchBase
   ) throws(KantorError) -> Advance {
     let t = trial.pointer
@@ -68,11 +75,10 @@ extension BarrierLoop {
     let theta = violationSum(trialResidual)
     let phi = value + barrierTerm(t)
     lastTheta = theta
-    guard theta.isFinite, phi.isFinite, theta <= thetaMax else { return .failed }
-    guard isAcceptable(theta, phi, test, base) else { return .failed }
     trialObjective = value
     alphaPrimal = a
-    return .accepted
+    guard theta.isFinite, phi.isFinite, theta <= thetaMax else { return .failed }
+    return isAcceptable(theta, phi, test, base) ? .accepted : .failed
   }
 
   /// Rounding must not put a point on or past its bound.
@@ -87,7 +93,7 @@ extension BarrierLoop {
   private func isAcceptable(
     _ theta: Double, _ phi: Double, _ a: Double, _ base: SearchBase
   ) -> Bool {
-    let rounding = 10 * 2.2e-16 * abs(base.phi)
+    let rounding = 10 * 2.2e-16 * max(abs(base.phi), flatUnit)
     if phi - base.phi > 1 {
       let scale = abs(base.phi) > 10 ? decades(abs(base.phi)) : 1
       if decades(phi - base.phi) > 5 + scale { return false }
@@ -108,7 +114,7 @@ extension BarrierLoop {
 
   /// Second-order corrections of the full step: the rows' values at its end are taken into the
   /// right-hand side.
-  private func correct(_ a: Double, _ base: SearchBase) throws(KantorError) -> Advance {
+  func correct(_ a: Double, _ base: SearchBase) throws(KantorError) -> Advance {
     let (c, r) = (corrected.pointer, rightV.pointer)
     for i in 0..<m { c[i] = a * residual.pointer[i] + trialResidual.pointer[i] }
     var (length, before) = (a, lastTheta)
@@ -129,7 +135,7 @@ extension BarrierLoop {
   }
 
   /// Goes to the trial point, whose values are known. False when its derivatives are not defined.
-  private func finish(
+  func finish(
     _ step: UnsafePointer<Double>, _ stepY: UnsafePointer<Double>, _ a: Double
   ) throws(KantorError) -> Bool {
     for i in 0..<m { y.pointer[i] += a * stepY[i] }

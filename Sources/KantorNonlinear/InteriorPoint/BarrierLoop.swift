@@ -16,12 +16,16 @@ final class BarrierContext {
   let mayDifference: Bool
   /// Where analyses of sparse systems go on.
   var analysis: BarrierAnalysis?
+  /// Whether loops may choose mu at each step.
+  var isAdaptive: Bool
 
-  init(_ run: Run, tolerance: Double, hessian: HessianSource, mayDifference: Bool) {
+  init(_ run: Run, tolerance: Double, hessian: HessianSource, _ settings: BarrierSettings) {
     self.run = run
     self.tolerance = tolerance
     self.hessian = hessian
-    self.mayDifference = mayDifference
+    mayDifference = settings.hessian == "auto"
+    isAdaptive = settings.isAdaptive
+    iterations = settings.iterations
     interruption = Interruption(run.monitor)
   }
 }
@@ -84,6 +88,17 @@ final class BarrierLoop {
   var alwaysShiftsRows: Bool
   var quasi: (any CurvatureModel)?
   var tinySteps = 0
+  /// Steps in a row that had to be shortened, and what is gone back to if full ones do not help.
+  var shortened = 0
+  var watchdog: Watchdog?
+  /// Whether dv belongs to the point.
+  var hasDirection = false
+  /// Whether mu may be chosen at each step, and whether it is now.
+  var isAdaptive: Bool
+  var isFree = false
+  private var errors = ErrorHistory()
+  var fixes = 0
+  var fixedSteps = 0
   var feasibleStalls = 0
   /// Of the last trial: its violation (-1 where undefined), its objective, and what its acceptance
   /// adds to the filter.
@@ -129,6 +144,7 @@ final class BarrierLoop {
     otherC = try Buffer(count: m)
     rowWork = try Buffer(count: m)
     alwaysShiftsRows = form.m - form.slacks > form.nx
+    isAdaptive = context.isAdaptive && !form.isRestoration
     best = form.isRestoration ? nil : try BestPoint(nv, m)
     if context.hessian == .quasiNewton {
       if form.model.isSparse {
@@ -149,6 +165,8 @@ final class BarrierLoop {
     thetaMax = 1e4 * max(1, theta)
     thetaMin = 1e-4 * max(1, theta)
     tau = max(0.99, 1 - mu)
+    isAdaptive = isAdaptive && hasBounds
+    isFree = isAdaptive
     while true {
       var estimate = try assess()
       if estimate <= Self.nearAnswer, try sharpen() { estimate = try assess() }
@@ -161,6 +179,7 @@ final class BarrierLoop {
       if !form.isRestoration, try isUnbounded() { return .unbounded }
       if context.run.monitor.reachesIterationLimit(context.iterations) { return .stopped }
       if let best, best.isStale(mu <= floor(), estimate) { return .stuck }
+      if form.isRestoration, steps >= Self.mostRestorationSteps { return .stuck }
       updateBarrier()
       context.iterations += 1
       steps += 1
@@ -173,6 +192,8 @@ final class BarrierLoop {
       }
     }
   }
+
+  private static let mostRestorationSteps = 500
 
   /// Forward differences, with errors of 1e-8, do well enough up to here.
   private static let nearAnswer = 1e-5
@@ -207,6 +228,7 @@ final class BarrierLoop {
 
   /// One step, or the reason why there is none.
   private func advance() throws(KantorError) -> Advance {
+    hasDirection = false
     switch try loadHessian() {
     case .stop: return .stopped
     case .undefined: return .failed
@@ -217,11 +239,13 @@ final class BarrierLoop {
     case .failed: return .failed
     case .accepted: break
     }
+    hasDirection = true
     if isTiny() {
       tinySteps += 1
       if tinySteps >= 2 {
         tinySteps = 0
         guard mu > floor() else { return .failed }
+        (isFree, isAdaptive) = (false, false)
         lowerBarrier()
         return .accepted
       }
@@ -263,6 +287,21 @@ final class BarrierLoop {
   }
 
   private func updateBarrier() {
+    if isAdaptive, isFree || barrierError(mu) <= 10 * mu {
+      let error = barrierError(0)
+      if shortened < 3, errors.falls(error) {
+        errors.take(error)
+        isFree = true
+        return
+      }
+      if isFree {
+        fixBarrier()
+        // What goes wrong twice is left alone.
+        fixes += 1
+        if fixes >= 2 { isAdaptive = false }
+      }
+    }
+    if !isFree { raiseBarrierIfStuck() }
     let least = floor()
     while mu > least, barrierError(mu) <= 10 * mu { lowerBarrier() }
   }
@@ -271,6 +310,7 @@ final class BarrierLoop {
     mu = max(floor(), min(0.2 * mu, mu * mu.squareRoot()))
     tau = max(0.99, 1 - mu)
     filter.removeAll(keepingCapacity: true)
+    (watchdog, shortened) = (nil, 0)
   }
 
   /// The unit in which the checker measures stationarity.

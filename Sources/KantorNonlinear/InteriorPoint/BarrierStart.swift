@@ -10,12 +10,18 @@ struct BarrierStart {
   private let zLower: Buffer<Double>?
   private let zUpper: Buffer<Double>?
 
-  init(_ problem: NonlinearProblem, _ run: Run) throws(KantorError) {
+  private let settings: BarrierSettings
+
+  init(
+    _ problem: NonlinearProblem, _ run: Run, _ settings: BarrierSettings
+  ) throws(KantorError) {
+    self.settings = settings
     let (n, m) = (problem.n, problem.m)
-    let given = try run.start.vector("x", count: n)
-    y = try run.start.vector("y", count: m)
-    zLower = try run.start.vector("z_lower", count: n)
-    zUpper = try run.start.vector("z_upper", count: n)
+    let start = settings.isCold ? WarmStart() : run.start
+    let given = try start.vector("x", count: n)
+    y = try start.vector("y", count: m)
+    zLower = try start.vector("z_lower", count: n)
+    zUpper = try start.vector("z_upper", count: n)
     isWarm = given != nil && (y != nil || m == 0) && zLower != nil && zUpper != nil
     x = try (orMake(given) { () throws(KantorError) in problem.start }).copy()
     for j in 0..<n {
@@ -24,16 +30,16 @@ struct BarrierStart {
   }
 
   /// Puts the loop at its start: values, derivatives, scales, multipliers.
-  func begin(_ loop: BarrierLoop, _ run: Run) throws(KantorError) -> Evaluation {
+  func begin(_ loop: BarrierLoop) throws(KantorError) -> Evaluation {
     let form = loop.form
     let model = loop.model
-    loop.mu = run.options.real("initial_barrier")
-    let push = run.options.real("bound_push")
+    loop.mu = settings.initialBarrier
+    let push = settings.push
     for k in 0..<form.nx { loop.v.pointer[k] = x.pointer[Int(model.free.pointer[k])] }
     if !isWarm { pushInside(loop, 0..<form.nx, push) }
     var outcome = try evaluate(loop)
     guard case .fine = outcome else { return outcome }
-    if run.options.flag("scaling") {
+    if settings.scales {
       model.rescale()
       form.rescaled(relaxation: min(0.1 * loop.context.tolerance, 1e-8))
       // The scaled values follow from those at hand.
@@ -46,7 +52,7 @@ struct BarrierStart {
       pushInside(loop, form.nx..<form.nv, push)
       form.residuals(loop.v.pointer, form.lastRows.pointer, into: loop.residual.pointer)
       unitMultipliers(loop)
-      loop.leastSquaresMultipliers()
+      if !settings.startsAtZero { loop.leastSquaresMultipliers() }
       return .fine
     }
     takeMultipliers(loop)

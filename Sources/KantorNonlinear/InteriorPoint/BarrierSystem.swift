@@ -328,7 +328,7 @@ final class SparseCore: SystemCore {
     let (v, start, row) = (matrix.values.pointer, matrix.starts.pointer, matrix.indices.pointer)
     for j in 0..<n { v[start[j + 1] - 1] = hessianDiagonal.pointer[j] + diagonal[j] + w }
     for i in 0..<order - n { v[start[n + i + 1] - 1] = -rowTerm[i] }
-    equilibrate(scale)
+    equilibrate(matrix, scale, top.pointer)
     let out = scaled.pointer
     for j in 0..<order {
       for k in start[j]..<start[j &+ 1] { out[k] = v[k] * scale[j] * scale[Int(row[k])] }
@@ -342,24 +342,6 @@ final class SparseCore: SystemCore {
     return outcome.negative == order - n ? .good : .wrongInertia
   }
 
-  private func equilibrate(_ scale: UnsafeMutablePointer<Double>) {
-    let (v, start, row) = (matrix.values.pointer, matrix.starts.pointer, matrix.indices.pointer)
-    for j in 0..<order { scale[j] = 1 }
-    for _ in 0..<4 {
-      top.fill(0)
-      let t = top.pointer
-      for j in 0..<order {
-        for k in start[j]..<start[j &+ 1] {
-          let i = Int(row[k])
-          let x = abs(v[k]) * scale[j] * scale[i]
-          if x > t[j] { t[j] = x }
-          if x > t[i] { t[i] = x }
-        }
-      }
-      for j in 0..<order where t[j] > 0 { scale[j] /= t[j].squareRoot() }
-    }
-  }
-
   func solve(_ x: UnsafeMutablePointer<Double>) { factorisation?.solve(x) }
 
   func subtractProduct(
@@ -367,6 +349,29 @@ final class SparseCore: SystemCore {
     _ rowTerm: UnsafePointer<Double>
   ) {
     matrix.multiplySymmetric(x, into: r, scale: -1)
+  }
+}
+
+/// `scale` that makes the largest entries of all rows of a symmetric matrix alike, given by its
+/// upper triangle; `work` has as many numbers.
+func equilibrate(
+  _ matrix: SparseMatrix, _ scale: UnsafeMutablePointer<Double>,
+  _ work: UnsafeMutablePointer<Double>
+) {
+  let (v, start, row) = (matrix.values.pointer, matrix.starts.pointer, matrix.indices.pointer)
+  let order = matrix.columns
+  for j in 0..<order { scale[j] = 1 }
+  for _ in 0..<4 {
+    for j in 0..<order { work[j] = 0 }
+    for j in 0..<order {
+      for k in start[j]..<start[j &+ 1] {
+        let i = Int(row[k])
+        let x = abs(v[k]) * scale[j] * scale[i]
+        if x > work[j] { work[j] = x }
+        if x > work[i] { work[i] = x }
+      }
+    }
+    for j in 0..<order where work[j] > 0 { scale[j] /= work[j].squareRoot() }
   }
 }
 

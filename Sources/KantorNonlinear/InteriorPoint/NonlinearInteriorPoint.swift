@@ -13,12 +13,16 @@ import KantorNumerics
 /// multipliers of bounds; theta = |C|_1; phi the barrier function; W Hessian of the Lagrangian.
 ///
 /// **Iteration**
-/// 1. While the error of the barrier problem is at most 10 mu, mu falls to min(0.2 mu, mu^1.5).
+/// 1. mu = max((r/q)^3, min(0.01, E)) q, with q the mean of slack times multiplier, r what the step
+///    towards mu = 0 leaves of it, and E the largest scaled residual. When E is no smaller than four
+///    times before, mu stays 0.8 q until the error of its problem is at most 10 mu, and falls to
+///    min(0.2 mu, mu^1.5) then.
 /// 2. Factor [W + Sigma + w I, J'; J, -c I]; w and c rise until there are as many negative
 ///    eigenvalues as rows.
 /// 3. Newton step for the barrier problem; a_max is 1 - tau short of the boundary.
 /// 4. Backtrack until a trial point is acceptable to the filter: phi or theta fall enough. The full
-///    step gets up to four second-order corrections.
+///    step gets up to four second-order corrections. After ten shortened steps up to three full
+///    ones are tried for good; if none is acceptable from where they began, that is gone back to.
 /// 5. Without an acceptable step: minimise the violation (|p + q|_1 with C - p + q = 0, plus a
 ///    proximal term) by the same loop, until the filter accepts; if that converges first, the
 ///    problem is infeasible near there.
@@ -33,12 +37,14 @@ import KantorNumerics
 /// **Cost** One evaluation of all derivatives and one factorisation of order n + m for each
 /// iteration, some more factorisations where the problem is not convex.
 ///
-/// **Reference** waechter2006implementation.
+/// **Reference** waechter2006implementation; nocedal2009adaptive.
 ///
 /// Deviation: bounds of x are not relaxed, so that no function is evaluated outside them; those of
 /// rows are, by a tenth of the tolerance. Slacks are eliminated from the system. Without second
 /// derivatives W is a damped BFGS matrix, and differences of gradients when that gets stuck; in
-/// sparse systems the compact form of the last steps.
+/// sparse systems the compact form of the last steps. A solve that gets stuck far from everything
+/// starts once more with y = 0 and the second rule for mu alone. Where f is too flat for the
+/// filter, the residuals decide.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,
@@ -59,6 +65,10 @@ public enum NonlinearInteriorPoint: NonlinearMethod {
       "Second derivatives: the caller's; differences of the gradient of the Lagrangian; a damped "
         + "BFGS matrix; auto: the caller's, else differences where a sparse pattern is declared, "
         + "else BFGS."),
+    OptionSpec(
+      "barrier", .text("adaptive", choices: ["adaptive", "monotone"]),
+      "How the barrier parameter falls: chosen at each step while the residuals fall, or only "
+        + "when its problem is solved.", advanced: true),
     OptionSpec(
       "initial_barrier", .real(0.1, min: 1e-12, max: 1e6),
       "Barrier parameter at the start; a start with multipliers sets its own.", advanced: true),
@@ -81,7 +91,32 @@ public enum NonlinearInteriorPoint: NonlinearMethod {
   public static func propose(
     _ problem: NonlinearProblem, _ run: Run
   ) throws(KantorError) -> NonlinearProposal {
-    try BarrierSolve(problem, run).propose()
+    let oracle = try NonlinearOracle(problem, run, scheme: .forward)
+    return try BarrierSolve(problem, run, oracle, BarrierSettings(run.options)).propose()
+  }
+}
+
+/// What the options say; the defaults are those of another method that calls for help.
+struct BarrierSettings {
+  var hessian = "auto"
+  var initialBarrier = 0.1
+  var push = 0.01
+  var scales = true
+  /// Iterations that were made before.
+  var iterations = 0
+  /// Starts of the run do not count; multipliers of the rows start at 0.
+  var isCold = false
+  var startsAtZero = false
+  var isAdaptive = true
+
+  init() {}
+
+  init(_ options: OptionValues) {
+    hessian = options.text("hessian")
+    initialBarrier = options.real("initial_barrier")
+    push = options.real("bound_push")
+    scales = options.flag("scaling")
+    isAdaptive = options.text("barrier") == "adaptive"
   }
 }
 
@@ -90,18 +125,23 @@ struct BarrierSolve {
   private let problem: NonlinearProblem
   private let run: Run
   private let oracle: NonlinearOracle
+  private let settings: BarrierSettings
   private let tolerance: Double
 
-  init(_ problem: NonlinearProblem, _ run: Run) throws(KantorError) {
+  init(
+    _ problem: NonlinearProblem, _ run: Run, _ oracle: NonlinearOracle,
+    _ settings: BarrierSettings
+  ) throws(KantorError) {
     self.problem = problem
     self.run = run
+    self.oracle = oracle
+    self.settings = settings
     tolerance = run.options.real("tolerance")
-    oracle = try NonlinearOracle(problem, run, scheme: .forward)
   }
 
   private func source() throws(KantorError) -> HessianSource {
     let offers = oracle.offersHessian || oracle.offersHessianProduct
-    switch run.options.text("hessian") {
+    switch settings.hessian {
     case "exact":
       guard offers else {
         throw KantorError(
@@ -126,24 +166,42 @@ struct BarrierSolve {
 
   func propose() throws(KantorError) -> NonlinearProposal {
     let hessian = try source()
-    let context = BarrierContext(
-      run, tolerance: tolerance, hessian: hessian,
-      mayDifference: run.options.text("hessian") == "auto")
+    let context = BarrierContext(run, tolerance: tolerance, hessian: hessian, settings)
     context.analysis = (run.start.reusable as? BarrierReuse)?.analysis
-    let model = try ScaledModel(problem, oracle, hessian: hessian)
-    let start = try BarrierStart(problem, run)
-    guard model.count > 0 else { return try fixed(start) }
+    let start = try BarrierStart(problem, run, settings)
+    let isFree = (0..<problem.n).contains {
+      problem.lower.pointer[$0] < problem.upper.pointer[$0]
+    }
+    guard isFree else { return try fixed(start) }
+    let (loop, outcome) = try attempt(start, context)
+    guard let loop else { return try unfinished(start, isStart: outcome == .undefinedStart) }
+    guard outcome == .stuck, let best = loop.best, best.estimate > 1e-5 else {
+      return try finish(loop, outcome, context)
+    }
+    // Far from everything: once more, more carefully.
+    var other = settings
+    (other.isCold, other.isAdaptive, other.startsAtZero) = (true, false, true)
+    context.isAdaptive = false
+    let (second, end) = try attempt(try BarrierStart(problem, run, other), context)
+    guard let second, end == .converged || end == .infeasible || end == .unbounded else {
+      return try finish(loop, outcome, context)
+    }
+    return try finish(second, end, context)
+  }
+
+  /// A loop from a start, with a model of its own; no loop where it cannot begin.
+  private func attempt(
+    _ start: BarrierStart, _ context: BarrierContext
+  ) throws(KantorError) -> (BarrierLoop?, BarrierLoop.Outcome) {
+    let model = try ScaledModel(problem, oracle, hessian: context.hessian)
     let form = try BarrierForm(model, relaxation: min(0.1 * tolerance, 1e-8))
     let loop = try BarrierLoop(form, context)
-    guard loop.system.isUsable else { return try unfinished(start, isStart: false) }
-    let begun = try start.begin(loop, run)
-    switch begun {
-    case .fine: break
-    case .undefined: return try unfinished(start, isStart: true)
-    case .stop: return try unfinished(start, isStart: false)
+    guard loop.system.isUsable else { return (nil, .stopped) }
+    switch try start.begin(loop) {
+    case .fine: return (loop, try loop.run())
+    case .undefined: return (nil, .undefinedStart)
+    case .stop: return (nil, .stopped)
     }
-    let outcome = try loop.run()
-    return try finish(loop, outcome, context)
   }
 
   /// The start itself, when nothing could be done.
@@ -193,6 +251,7 @@ struct BarrierSolve {
       proposal.fallback = NonlinearPoint(
         x: best.x, y: best.y, zLower: best.zLower, zUpper: best.zUpper)
     }
+    proposal.isDone = outcome == .converged
     switch outcome {
     case .infeasible: proposal.claim = .infeasible
     case .unbounded: proposal.claim = .unbounded

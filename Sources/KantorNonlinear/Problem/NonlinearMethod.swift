@@ -29,6 +29,8 @@ public struct NonlinearProposal: Sendable {
   public var counts: NonlinearCounts
   /// What the evaluator complained about last.
   public var complaint: String?
+  /// The method saw residuals within the tolerance.
+  public var isDone = false
   /// The functions could not be evaluated at the start.
   public var failedAtStart = false
   /// A word or sentence on how the method ended, for the message; empty for none.
@@ -96,6 +98,8 @@ public struct NonlinearCounts: Sendable {
   public var hessians = 0
   public var hessianProducts = 0
   public var seconds = 0.0
+  /// Those that `max_evaluations` limits.
+  public var limited = 0
 
   public init(_ evaluator: Evaluator) {
     let joint = evaluator.count(.valueGradient)
@@ -108,6 +112,19 @@ public struct NonlinearCounts: Sendable {
     hessians = evaluator.count(.hessian)
     hessianProducts = evaluator.count(.hessianProduct)
     seconds = evaluator.hostSeconds
+    limited = evaluator.count(.value) + joint
+  }
+
+  static func += (a: inout NonlinearCounts, b: NonlinearCounts) {
+    a.values += b.values
+    a.gradients += b.gradients
+    a.constraints += b.constraints
+    a.jacobians += b.jacobians
+    a.jacobianProducts += b.jacobianProducts
+    a.hessians += b.hessians
+    a.hessianProducts += b.hessianProducts
+    a.seconds += b.seconds
+    a.limited += b.limited
   }
 }
 
@@ -126,7 +143,7 @@ public enum NonlinearOptions {
     "Largest scaled residual of the optimality conditions of a solved result.")
   public static let evaluations = OptionSpec(
     "max_evaluations", .int(.max, min: 1, max: .max),
-    "Most calls of value and value_gradient together; exact.")
+    "Most calls of value and value_gradient together, those of the checker included; exact.")
   public static let secondOrder = OptionSpec(
     "second_order", .flag(false),
     "Compute the least curvature on the active constraints (dense, n up to 1000).")

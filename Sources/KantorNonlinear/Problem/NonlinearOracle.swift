@@ -45,14 +45,25 @@ public final class NonlinearOracle {
     rowWork = try Buffer(count: problem.m)
   }
 
-  /// For a method: stops and the limit on evaluations are those of the run.
+  /// For a method: stops are those of the run, and the limit on evaluations is what it leaves when
+  /// the checker has had its own.
   convenience init(
     _ problem: NonlinearProblem, _ run: Run, scheme: Differences.Scheme = .central,
     matrixFree: Bool = false
   ) throws(KantorError) {
+    let most = run.options.int("max_evaluations")
+    let reserve = Self.evaluations(of: problem)
     try self.init(
-      problem, monitor: run.monitor, limit: run.options.int("max_evaluations"), scheme: scheme,
+      problem, monitor: run.monitor, limit: most > reserve ? most - reserve : most, scheme: scheme,
       matrixFree: matrixFree)
+  }
+
+  /// Calls of value and value_gradient that f and f' at one point may take, with central
+  /// differences.
+  static func evaluations(of problem: NonlinearProblem) -> Int {
+    let f = problem.functions
+    let isGiven = f.gradient != nil || f.valueGradient != nil || f.valueComplex != nil
+    return isGiven ? 1 : 1 + 2 * problem.n
   }
 
   // MARK: What there is

@@ -7,7 +7,13 @@ enum NonlinearResult {
   static func make(
     _ spec: MethodSpec, _ problem: NonlinearProblem, _ proposal: NonlinearProposal, _ run: Run
   ) throws(KantorError) -> Result {
-    let check = try NonlinearCheck(problem)
+    let left = run.options.int("max_evaluations") - proposal.counts.limited
+    let check = try NonlinearCheck(problem, limit: left)
+    // A claim that does not hold leaves a point to be looked at.
+    if proposal.claim != .point, left <= 2 * NonlinearOracle.evaluations(of: problem) {
+      run.monitor.end(.evaluationLimit)
+      return try point(spec, problem, proposal.withoutClaim(), run, check)
+    }
     switch proposal.claim {
     case .point: return try point(spec, problem, proposal, run, check)
     case .infeasible:
@@ -46,7 +52,7 @@ enum NonlinearResult {
     fields.add("z_lower", Tensor(zLower))
     fields.add("z_upper", Tensor(zUpper))
     fields.add("constraints", Tensor(check.c))
-    addFigures(&fields, problem, proposal, run)
+    addFigures(&fields, problem, proposal, run, check)
     guard spec.hasDerivatives, status == .solved || status == .solvedInaccurate else {
       return Result(spec: spec, status: status, fields: fields, reusable: proposal.reusable)
     }
@@ -82,11 +88,11 @@ enum NonlinearResult {
       message += "; the linearised constraints contradict each other there, residual "
         + shortText(evidence.residual)
     }
-    fields.add("message", message)
+    fields.add("message", message + movedText(problem))
     fields.add("x", Tensor(proposal.x))
     fields.add("constraints", Tensor(check.c))
     if let weights = evidence.weights { fields.add("weights", Tensor(weights)) }
-    addFigures(&fields, problem, proposal, run)
+    addFigures(&fields, problem, proposal, run, check)
     return Result(spec: spec, status: status, fields: fields)
   }
 
@@ -103,7 +109,7 @@ enum NonlinearResult {
         + "\(shortText(certificate.violation))")
     fields.add("x", Tensor(proposal.x))
     fields.add("constraints", Tensor(check.c))
-    addFigures(&fields, problem, proposal, run)
+    addFigures(&fields, problem, proposal, run, check)
     return Result(spec: spec, status: .unbounded, fields: fields)
   }
 
@@ -114,9 +120,10 @@ enum NonlinearResult {
 
   private static func addFigures(
     _ fields: inout ResultFields, _ problem: NonlinearProblem, _ proposal: NonlinearProposal,
-    _ run: Run
+    _ run: Run, _ check: NonlinearCheck
   ) {
-    let counts = proposal.counts
+    var counts = proposal.counts
+    counts += NonlinearCounts(check.oracle.evaluator)
     fields.add("evaluations", counts.values)
     fields.add("gradient_evaluations", counts.gradients)
     fields.add("constraint_evaluations", counts.constraints)
@@ -137,6 +144,11 @@ enum NonlinearResult {
     return place < problem.n ? "variable \(place)" : "row \(place - problem.n)"
   }
 
+  private static func movedText(_ problem: NonlinearProblem) -> String {
+    guard problem.projected > 0 else { return "" }
+    return "; \(problem.projected) entries of the start were moved inside the bounds"
+  }
+
   private static func message(
     _ status: Status, _ c: NonlinearCertificate, _ problem: NonlinearProblem,
     _ proposal: NonlinearProposal, _ run: Run
@@ -155,9 +167,7 @@ enum NonlinearResult {
     if status != .solved, c.violation > proposal.tolerance, c.worstPlace >= 0 {
       text += "; \(placeText(c.worstPlace, problem)) is violated most"
     }
-    if problem.projected > 0 {
-      text += "; \(problem.projected) entries of the start were moved inside the bounds"
-    }
+    text += movedText(problem)
     if status != .solved, let complaint = proposal.complaint ?? c.complaint {
       text += "; \(complaint)"
     }
@@ -218,7 +228,10 @@ public enum NonlinearOutputs {
     FieldSpec(
       "weights", .array, .output, shape: "(m,)",
       "Infeasible problems: weights of the rows whose linearisations contradict each other."),
-    FieldSpec("evaluations", .int, .output, "Calls of value, value_gradient and value_complex."),
+    FieldSpec(
+      "evaluations", .int, .output,
+      "Calls of value, value_gradient and value_complex, those of the checker included, as in all "
+        + "these counts."),
     FieldSpec("gradient_evaluations", .int, .output, "Calls of gradient and value_gradient."),
     FieldSpec("constraint_evaluations", .int, .output, "Calls of map and map_complex."),
     FieldSpec("jacobian_evaluations", .int, .output, "Calls of jacobian."),

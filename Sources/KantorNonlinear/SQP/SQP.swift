@@ -31,7 +31,8 @@ import KantorCore
 ///
 /// Deviation: W becomes positive definite by multiples of the working set's rows first, which
 /// leave the solution as it is, and by a diagonal only after that. Inconsistent programs lead to
-/// a phase that restores feasibility instead of one relaxed by a single variable.
+/// a phase that restores feasibility instead of one relaxed by a single variable. Where no step is
+/// left, and before a problem is called infeasible, the barrier method starts anew.
 public enum SQP: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "sqp", kind: NonlinearKind.kind.name,
@@ -50,6 +51,9 @@ public enum SQP: NonlinearMethod {
       "hessian", .text("auto", choices: ["auto", "exact", "bfgs"]),
       "The matrix of the programs: the functions' Hessian, or BFGS updates; auto takes the "
         + "Hessian if there is one."),
+    OptionSpec(
+      "rescue", .flag(true),
+      "Let the barrier method try from the start, within the same limits, where no step is left."),
   ]
 
   static let outputs: [FieldSpec] = [

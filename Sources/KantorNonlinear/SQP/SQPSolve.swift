@@ -35,6 +35,9 @@ final class SQPSolve {
   /// Violation that no point may exceed.
   var mostViolation = Double.infinity
   private var remark = ""
+  private var iteration = 0
+  /// The residuals are within the tolerance.
+  private var isDone = false
 
   init(_ problem: NonlinearProblem, _ run: Run) throws(KantorError) {
     self.problem = problem
@@ -62,7 +65,37 @@ final class SQPSolve {
     }
     mostViolation = 10 * max(1, totalViolation(space.c))
     resume()
-    return try proposal(try loop())
+    let claim = try loop()
+    return try orMake(rescued(claim)) { () throws(KantorError) in try proposal(claim) }
+  }
+
+  /// What the barrier method finds from the start where this method did not get there; nil where
+  /// it did, where nothing may be evaluated any more, or where that found no more.
+  private func rescued(
+    _ claim: NonlinearProposal.Claim
+  ) throws(KantorError) -> NonlinearProposal? {
+    guard claim != .unbounded, !isDone, run.options.flag("rescue"), run.monitor.stop == nil,
+      !run.monitor.reachesIterationLimit(iteration)
+    else { return nil }
+    var settings = BarrierSettings()
+    settings.isCold = true
+    settings.iterations = iteration
+    if !usesHessian, oracle.offersHessian { settings.hessian = "bfgs" }
+    let own = try proposal(claim)
+    var other = try BarrierSolve(problem, run, oracle, settings).propose()
+    let isBetter = other.claim != .point || other.isDone
+    guard isBetter, claim != .infeasible || other.claim != .infeasible else {
+      // What is told counts the calls of both.
+      (other.claim, other.x, other.y) = (own.claim, own.x, own.y)
+      (other.zLower, other.zUpper) = (own.zLower, own.zUpper)
+      (other.figures, other.fallback, other.reusable) = (own.figures, nil, own.reusable)
+      other.remark = remark
+      return other
+    }
+    other.figures = own.figures
+    other.reusable = nil
+    other.remark = "found by the barrier method, after no step was left"
+    return other
   }
 
   // MARK: Start and end
@@ -209,9 +242,10 @@ final class SQPSolve {
   // MARK: Iterations
 
   private enum Direction { case found, none }
+  private static let patience = 100
 
   private func loop() throws(KantorError) -> NonlinearProposal.Claim {
-    var iteration = 0
+    var (best, age) = (Double.infinity, 0)
     while true {
       guard case .found = try direction() else { return .point }
       let worst = residual()
@@ -226,7 +260,18 @@ final class SQPSolve {
         continue
       }
       let isOptimal = sigma != 0 && worst <= tolerance
-      if isOptimal, isSettled() { return .point }
+      if isOptimal, isSettled() {
+        isDone = true
+        return .point
+      }
+      // Residuals that do not fall for so long do not fall.
+      age = worst < 0.9 * best ? 0 : age + 1
+      best = min(best, worst)
+      if age >= Self.patience {
+        isDone = isOptimal
+        remark = "the residuals do not fall any more"
+        return .point
+      }
       if sigma == 0, worst <= Self.restored {
         guard try escape() else { return .infeasible }
         continue
@@ -237,7 +282,10 @@ final class SQPSolve {
       case .accepted: hasRestarted = false
       case .stopped: return .point
       case .failed:
-        if isOptimal { return .point }
+        if isOptimal {
+          isDone = true
+          return .point
+        }
         guard try remedy() else { return sigma == 0 ? .infeasible : .point }
       }
       iteration += 1

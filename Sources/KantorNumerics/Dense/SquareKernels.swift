@@ -1,9 +1,10 @@
 import COpenBLAS
 import KantorCore
 
-/// Products, Cholesky factors, singular values and least eigenvalues of square matrices of one
-/// order, by columns, again and again: plain loops for small ones, OpenBLAS for the others. All
-/// memory is taken at the start, where the library is opened if it is needed.
+/// Products, Cholesky factors, singular values, eigenvectors and least eigenvalues of square
+/// matrices of one order, by columns, again and again: plain loops for small ones; for the others
+/// our own products, and LAPACK from OpenBLAS for the rest. All memory is taken at the start,
+/// where the library is opened if it is needed.
 ///
 /// Source: G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed. (2013), sections 4.2 and
 /// 8.6.3 (one-sided Jacobi).
@@ -15,6 +16,7 @@ public final class SquareKernels {
   private let integers: Buffer<Int32>
   private let values: Buffer<Double>
   private let side: Int32
+  private let product: MatrixProduct?
 
   /// Largest order that is left to plain loops.
   public static let smallOrder = 16
@@ -26,7 +28,7 @@ public final class SquareKernels {
     values = try Buffer(count: n)
     side = try DenseLibrary.int32(n, "order")
     guard n > Self.smallOrder else {
-      library = nil
+      (library, product) = (nil, nil)
       spectrum = try SymmetricSpectrum(order: n)
       work = try Buffer(count: size)
       integers = try Buffer(count: 0)
@@ -35,8 +37,7 @@ public final class SquareKernels {
     spectrum = nil
     let functions = try DenseLibrary.functions(for: what)
     library = functions
-    let count = try checkedProduct(8, n, of: what)
-    integers = try Buffer(count: count)
+    integers = try Buffer(count: try checkedProduct(8, n, of: what) + 3)
     let scratch = try Buffer<Double>(count: 1)
     var (length, info, answer, second) = (Int32(-1), Int32(0), 0.0, Int32(0))
     var order32 = side
@@ -45,10 +46,20 @@ public final class SquareKernels {
       &order32, scratch.pointer, &order32, &answer, &length, integers.pointer, &info, 1)
     var most = try DenseLibrary.workSize(answer, what)
     functions.dsyevd(
-      "N", "L", &order32, scratch.pointer, &order32, scratch.pointer, &answer, &length, &second,
+      "V", "L", &order32, scratch.pointer, &order32, scratch.pointer, &answer, &length, &second,
       &length, &info, 1, 1)
-    most = max(most, try DenseLibrary.workSize(answer, what), 2 * n + 1)
+    // Some versions answer a little too little; the documented size is the least.
+    let documented = try checkedProduct(n, 6 + 2 * n, of: what) + 1
+    most = max(most, try DenseLibrary.workSize(answer, what), documented)
+    _ = try DenseLibrary.int32(most, "\(what): work memory")
     work = try Buffer(count: most)
+    // The first product takes the memory for packing.
+    let product = try MatrixProduct()
+    self.product = product
+    let square = try Buffer<Double>(count: size)
+    try product.multiply(
+      MatrixView(square.pointer, rows: n, columns: n),
+      MatrixView(square.pointer, rows: n, columns: n), into: work.pointer)
   }
 
   /// c = op(a) op(b), op the transpose where it is turned.
@@ -57,10 +68,13 @@ public final class SquareKernels {
     turnedRight tb: Bool = false, into c: UnsafeMutablePointer<Double>
   ) {
     let n = order
-    if let library {
-      var (m, one, zero) = (side, 1.0, 0.0)
-      library.dgemm(
-        ta ? "T" : "N", tb ? "T" : "N", &m, &m, &m, &one, a, &m, b, &m, &zero, c, &m, 1, 1)
+    if let product {
+      // By rows the memory holds transposes: c' = op(b)' op(a)'.
+      let left = MatrixView(b, rows: n, columns: n)
+      let right = MatrixView(a, rows: n, columns: n)
+      // Nothing is allocated after the start, so nothing is thrown.
+      _ = try? product.multiply(
+        tb ? left.transposed : left, ta ? right.transposed : right, into: c)
       return
     }
     for j in 0..<n {
@@ -163,6 +177,20 @@ public final class SquareKernels {
       for i in 0..<n { u[k * n + i] = a[k * n + i] / s[k] }
     }
     return true
+  }
+
+  /// Eigenvalues of a symmetric matrix of which the lower triangle is read, ascending, and its
+  /// eigenvectors, which replace it by columns; for orders above `smallOrder`.
+  public func eigenvectors(
+    _ a: UnsafeMutablePointer<Double>, values l: UnsafeMutablePointer<Double>
+  ) -> Bool {
+    guard let library else { return false }
+    for e in 0..<(order * order) where !a[e].isFinite { return false }
+    var (m, info, length) = (side, Int32(0), Int32(truncatingIfNeeded: work.count))
+    var second = Int32(truncatingIfNeeded: integers.count)
+    library.dsyevd(
+      "V", "L", &m, a, &m, l, work.pointer, &length, integers.pointer, &second, &info, 1, 1)
+    return info == 0
   }
 
   /// The least eigenvalue of a symmetric matrix of which the lower triangle is read; NaN when it

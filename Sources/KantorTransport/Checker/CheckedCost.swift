@@ -91,26 +91,32 @@ package struct CheckedCost: @unchecked Sendable {
   ) {
     guard let x, let y = yByCoordinate else { return }
     let point = x + i &* dimension
-    for j in 0..<m { out[j] = 0 }
-    switch metric {
-    case .l1:
-      for k in 0..<dimension {
-        let (p, q) = (point[k], y + k &* m)
-        for j in 0..<m { out[j] += abs(p - q[j]) }
-      }
-    case .cosine:
+    if metric == .cosine {
       cosineRow(point, y, out)
-    case .sqeuclidean, .euclidean, .power:
-      for k in 0..<dimension {
-        let (p, q) = (point[k], y + k &* m)
-        for j in 0..<m {
+    } else {
+      Self.row(point, y, stride: m, count: m, dimension: dimension, metric, power, out)
+    }
+  }
+
+  /// Costs of one point to others that are given by coordinates, `stride` apart; not for cosines.
+  package static func row(
+    _ point: UnsafePointer<Double>, _ y: UnsafePointer<Double>, stride: Int, count: Int,
+    dimension: Int, _ metric: Metric, _ power: Double, _ out: UnsafeMutablePointer<Double>
+  ) {
+    for j in 0..<count { out[j] = 0 }
+    for k in 0..<dimension {
+      let (p, q) = (point[k], y + k &* stride)
+      if metric == .l1 {
+        for j in 0..<count { out[j] += abs(p - q[j]) }
+      } else {
+        for j in 0..<count {
           let difference = p - q[j]
           out[j] += difference * difference
         }
       }
-      if metric == .euclidean { for j in 0..<m { out[j].formSquareRoot() } }
-      if metric == .power { for j in 0..<m { out[j] = pow(out[j], power / 2) } }
     }
+    if metric == .euclidean { for j in 0..<count { out[j].formSquareRoot() } }
+    if metric == .power { for j in 0..<count { out[j] = pow(out[j], power / 2) } }
   }
 
   /// 1 - x.y / (|x| |y|); a point at the origin has the cosine 0 with everything.
@@ -118,7 +124,10 @@ package struct CheckedCost: @unchecked Sendable {
     _ point: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
   ) {
     let squares = out + m
-    for j in 0..<m { squares[j] = 0 }
+    for j in 0..<m {
+      out[j] = 0
+      squares[j] = 0
+    }
     var own = 0.0
     for k in 0..<dimension {
       let (p, q) = (point[k], y + k &* m)

@@ -58,7 +58,7 @@ package struct EntropicCheck {
 
   package struct Answer {
     package var certificate: TransportCertificate
-    package var rounding: Rounding?
+    package var rounding: Rounding? = nil
   }
 
   package func certify(isInterrupted: Bool) throws(KantorError) -> Answer {
@@ -222,7 +222,7 @@ package struct EntropicCheck {
         let p = scratch.plan(part)
         planRow(i, c, p)
         for j in 0..<m { p[j] *= y.pointer[j] }
-        let sums = sumRow(p, c)
+        let sums = rowSums(p, c, cost.m)
         rows.pointer[i] = x.pointer[i] * sums.mass
         costs.pointer[i] = x.pointer[i] * sums.cost
       }
@@ -253,32 +253,7 @@ package struct EntropicCheck {
     _ p: UnsafePointer<Double>, _ c: UnsafePointer<Double>, _ column: UnsafeMutablePointer<Double>
   ) -> (mass: Double, cost: Double) {
     for j in 0..<cost.m { column[j] += p[j] }
-    return sumRow(p, c)
-  }
-
-  /// sum_j p_j and sum_j p_j c_j, where 0 times a forbidden cost is 0.
-  @inline(__always)
-  private func sumRow(
-    _ p: UnsafePointer<Double>, _ c: UnsafePointer<Double>
-  ) -> (mass: Double, cost: Double) {
-    typealias Lanes = SIMD8<Double>
-    var (mass, value) = (Lanes.zero, Lanes.zero)
-    var j = 0
-    while j &+ 8 <= cost.m {
-      let q = UnsafeRawPointer(p + j).loadUnaligned(as: Lanes.self)
-      var d = UnsafeRawPointer(c + j).loadUnaligned(as: Lanes.self)
-      d.replace(with: 0, where: q .== 0)
-      mass += q
-      value += q * d
-      j &+= 8
-    }
-    var (massSum, valueSum) = (mass.sum(), value.sum())
-    while j < cost.m {
-      massSum += p[j]
-      if p[j] != 0 { valueSum += p[j] * c[j] }
-      j &+= 1
-    }
-    return (massSum, valueSum)
+    return rowSums(p, c, cost.m)
   }
 
   /// The largest finite cost of a row, and whether a pair of masses is forbidden. Where none is,
@@ -334,6 +309,31 @@ package struct EntropicCheck {
       room.pointer + part * step + costRoom
     }
   }
+}
+
+/// sum_j p_j and sum_j p_j c_j, where 0 times a forbidden cost is 0.
+@inline(__always)
+func rowSums(
+  _ p: UnsafePointer<Double>, _ c: UnsafePointer<Double>, _ count: Int
+) -> (mass: Double, cost: Double) {
+  typealias Lanes = SIMD8<Double>
+  var (mass, value) = (Lanes.zero, Lanes.zero)
+  var j = 0
+  while j &+ 8 <= count {
+    let q = UnsafeRawPointer(p + j).loadUnaligned(as: Lanes.self)
+    var d = UnsafeRawPointer(c + j).loadUnaligned(as: Lanes.self)
+    d.replace(with: 0, where: q .== 0)
+    mass += q
+    value += q * d
+    j &+= 8
+  }
+  var (massSum, valueSum) = (mass.sum(), value.sum())
+  while j < count {
+    massSum += p[j]
+    if p[j] != 0 { valueSum += p[j] * c[j] }
+    j &+= 1
+  }
+  return (massSum, valueSum)
 }
 
 extension SIMD where Scalar == Double {

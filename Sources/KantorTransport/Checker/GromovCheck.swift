@@ -35,7 +35,7 @@ package struct GromovCertificate: Sendable {
 package struct GromovCheck {
   let problem: GromovProblem
   let model: GromovProposal.Model
-  private let kept: Buffer<Double>
+  let kept: Buffer<Double>
   let parallel: Parallel
   /// h2(D), the second factor of the loss.
   let h2: Buffer<Double>
@@ -76,10 +76,16 @@ package struct GromovCheck {
   package func certify(g given: Buffer<Double>) throws(KantorError) -> GromovCertificate {
     var certificate = GromovCertificate(f: try Buffer(count: n), g: try given.copy())
     measureMarginals(&certificate)
-    let product = try crossProduct()
-    let gradient = try gradient(product, &certificate)
+    let gradient = try linearise(&certificate)
     boundLinearised(gradient, &certificate)
     return certificate
+  }
+
+  /// The gradient at the plan, entropy left out; writes values and scale.
+  package func linearise(
+    _ certificate: inout GromovCertificate
+  ) throws(KantorError) -> Buffer<Double> {
+    try gradient(try crossProduct(), &certificate)
   }
 
   private var epsilon: Double {

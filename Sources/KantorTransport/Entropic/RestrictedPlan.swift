@@ -24,7 +24,8 @@ final class RestrictedPlan: EntropicPass {
   private let chosenG: Buffer<Double>
   private let slack: Double
 
-  private init(
+  /// Entries that were chosen by the caller: `cut` bounds the exponents of all others.
+  init(
     _ state: EntropicState, cut: Double, rowStart: Buffer<Int64>, column: Buffer<Int32>,
     entryCost: Buffer<Double>, threads: Int
   ) throws(KantorError) {

@@ -23,6 +23,11 @@ final class ConditionalGradient {
   private static let leastCurvature = 1e-11
   private let product: Buffer<Double>
   private let vertexProduct: Buffer<Double>
+  /// Short steps in a row, and what pairwise steps work on after so many of them.
+  private var shortSteps = 0
+  private var atoms: AtomList?
+  private static let patience = 5
+  private static let shortStep = 0.1
 
   init(
     _ model: GromovModel, _ run: Run, _ settings: Settings, plan: Buffer<Double>,
@@ -43,6 +48,7 @@ final class ConditionalGradient {
     plan = other
     value = .infinity
     isAtVertex = false
+    (shortSteps, atoms) = (0, nil)
     step.expect(near: false)
   }
 
@@ -69,7 +75,14 @@ final class ConditionalGradient {
       // Stationary inside the polytope may be a maximum, such as the product of the weights of two
       // spaces that look the same from each of their points: there the vertex is lower.
       if isStationary, !(curvature < -Self.leastCurvature * size) { return true }
-      let decrease = move(to: vertex, gap: gap, curvature)
+      let isShort = curvature > 0 && gap < 2 * Self.shortStep * curvature
+      shortSteps = isShort ? shortSteps + 1 : 0
+      if shortSteps >= Self.patience && atoms == nil || atoms?.isFull ?? false {
+        atoms = try AtomList(plan: plan, product: product)
+      }
+      let decrease = atoms == nil
+        ? move(to: vertex, gap: gap, curvature) : try movePair(to: vertex)
+      guard let decrease else { return false }
       if !isAtVertex, !(decrease > settings.decreaseTolerance * abs(value)) { return true }
     }
   }
@@ -103,6 +116,25 @@ final class ConditionalGradient {
     -model.problem.alpha
       * (model.inner(vertexProduct, vertex) - 2 * model.inner(product, vertex)
         + GromovModel.inner(product, plan))
+  }
+
+  /// Exact line search that moves the mass of the worst plan P is made of to the vertex X; the
+  /// decrease of F, nil when the solve is to stop.
+  private func movePair(to vertex: SparsePlan) throws(KantorError) -> Double? {
+    guard var list = atoms else { return nil }
+    let away = list.worst(model, step.gradient)
+    let descent = away.slope - model.inner(step.gradient, vertex)
+    guard try list.difference(model, from: away.place, vertexProduct) else { return nil }
+    let curvature =
+      -model.problem.alpha * list.curvature(model, from: away.place, to: vertex)
+    let t = curvature > 0 ? min(away.weight, descent / (2 * curvature)) : away.weight
+    atoms = nil  // one reference, so that the list is changed in place
+    list.move(plan, model.m, from: away.place, to: vertex, t)
+    atoms = list
+    for e in 0..<product.count { product.pointer[e] += t * list.product.pointer[e] }
+    step.expect(near: true)
+    isAtVertex = false
+    return t * descent - t * t * curvature
   }
 
   /// Exact line search between P and the vertex X: F(P + t D) = F(P) - t gap + t^2 q. Returns the

@@ -16,6 +16,8 @@ import KantorNumerics
 /// 2. X = argmin <G, X> over couplings (`network_simplex`; `assignment` for matchings).
 /// 3. K(X) by one product of matrices, since X has at most n + m - 1 entries.
 /// 4. t = 1 where q <= 0, else min(1, gap / (2 q)); P and K move by t.
+/// 5. After five short steps (t < 0.1) pairwise ones: P is kept as the mean of a plan and of
+///    vertices; the mass of the one with the largest <G, .> moves to X, as far as is best.
 ///
 /// **Stops when** gap <= tolerance times the size of its terms (at a vertex: when it is rounding),
 /// or F decreases by less than decrease_tolerance relative to F.
@@ -23,13 +25,14 @@ import KantorNumerics
 /// **Guarantee** F decreases monotonically; every limit point is stationary. The problem is not
 /// convex: the value is that of a local optimum, and depends on the start. For conditionally
 /// negative definite structures (squared or plain Euclidean distances) F is concave in P, t is
-/// always 1, and the end is a vertex, reached after finitely many steps. Where the end lies inside
-/// a face, the gap falls like 1/k only.
+/// always 1, and the end is a vertex, reached after finitely many steps. Ends inside a face, which
+/// plain steps approach like 1/k, are reached by pairwise ones, linearly where F is convex there.
 ///
-/// **Cost** 2 n m min(n, m) operations and one exact transport per step; memory for
-/// five n x m matrices.
+/// **Cost** 2 n m min(n, m) operations and one exact transport per step, twice that per pairwise
+/// step; memory for five n x m matrices, eight with pairwise steps.
 ///
-/// **Reference** vayer2020fused, section 4; peyre2016gromov, proposition 1; frank1956algorithm.
+/// **Reference** vayer2020fused, section 4; peyre2016gromov, proposition 1; frank1956algorithm;
+/// lacostejulien2015global (pairwise steps).
 /// Deviation: K is kept along the iteration and moved with P, so a step needs one product of
 /// matrices where the textbook form needs two to four.
 public enum GromovConditionalGradient: GromovMethod {

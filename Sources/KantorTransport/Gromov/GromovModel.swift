@@ -8,7 +8,7 @@ import KantorNumerics
 ///     grad F(P) = (1 - alpha) M + alpha (r 1^T + 1 c^T - 2 K(P))
 ///
 /// with K(P) = (h1(C) P h2(D)^T + h1(C)^T P h2(D)) / 2, one product of each kind where both
-/// structures are symmetric. r belongs to the sources' marginal and is fixed, c to the targets'.
+/// structures are symmetric. r belongs to the sources' marginal, c to the targets'.
 ///
 /// Source: Peyre, Cuturi, Solomon, "Gromov-Wasserstein averaging of kernel and distance matrices"
 /// (2016), proposition 1.
@@ -90,7 +90,12 @@ final class GromovModel {
     }
   }
 
-  /// The targets' part for another marginal, for semi-relaxed problems.
+  /// The sources' part for another marginal, for partial and unbalanced problems.
+  func setRowPart(_ marginal: Buffer<Double>) throws(KantorError) {
+    try Self.addOwnPart(problem, ofSource: true, marginal, into: rowPart)
+  }
+
+  /// The targets' part for another marginal, for semi-relaxed problems and those.
   func setColumnPart(_ marginal: Buffer<Double>) throws(KantorError) {
     try Self.addOwnPart(problem, ofSource: false, marginal, into: columnPart)
   }

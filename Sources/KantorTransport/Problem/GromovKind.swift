@@ -38,6 +38,13 @@ public enum GromovKind {
   private static let largest = 1e100
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
+    try spaces(fields, keepsMasses: false)
+  }
+
+  /// The two spaces, with masses that have to agree or may differ.
+  static func spaces(
+    _ fields: ProblemFields, keepsMasses: Bool
+  ) throws(KantorError) -> GromovProblem {
     let loss = StructureLoss(rawValue: fields.text("loss") ?? "square") ?? .square
     let (source, n) = try structure(fields, "structure_source", loss)
     let (target, m) = try structure(fields, "structure_target", loss)
@@ -56,7 +63,7 @@ public enum GromovKind {
     return try GromovProblem(
       source: source, n: n, target: target, m: m, cost: cost, alpha: alpha, loss: loss,
       a: try weights(fields, "weights_source", n), b: try weights(fields, "weights_target", m),
-      massTolerance: tolerance)
+      massTolerance: tolerance, keepsMasses: keepsMasses)
   }
 
   private static func structure(

@@ -25,7 +25,7 @@ public final class GromovProblem: SealedProblem {
   public let cost: Buffer<Double>?
   public let alpha: Double
   public let loss: StructureLoss
-  /// Weights with their masses made equal; its costs mean nothing.
+  /// Weights, their masses made equal unless they are to be kept; its costs mean nothing.
   public let marginals: TransportProblem
   /// Both structures are symmetric up to rounding, so that one product serves for two.
   public let isSymmetric: Bool
@@ -42,7 +42,7 @@ public final class GromovProblem: SealedProblem {
   public init(
     source: Buffer<Double>, n: Int, target: Buffer<Double>, m: Int, cost: Buffer<Double>? = nil,
     alpha: Double = 1, loss: StructureLoss = .square, a: Buffer<Double>? = nil,
-    b: Buffer<Double>? = nil, massTolerance: Double = 1e-9
+    b: Buffer<Double>? = nil, massTolerance: Double = 1e-9, keepsMasses: Bool = false
   ) throws(KantorError) {
     _ = try checkedProduct(n, m, of: "plan")
     self.source = source
@@ -50,8 +50,11 @@ public final class GromovProblem: SealedProblem {
     self.cost = cost
     self.alpha = alpha
     self.loss = loss
-    marginals = try TransportProblem(
-      geometry: .dense(try Self.oneRow(n, m)), a: a, b: b, massTolerance: massTolerance)
+    let geometry = Geometry.dense(try Self.oneRow(n, m))
+    marginals = keepsMasses
+      ? try TransportProblem(
+        keepingMasses: geometry, a: a, b: b, isFlat: (source: false, target: false))
+      : try TransportProblem(geometry: geometry, a: a, b: b, massTolerance: massTolerance)
     isSymmetric = Self.isSymmetric(source, n) && Self.isSymmetric(target, m)
   }
 

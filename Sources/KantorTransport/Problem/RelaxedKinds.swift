@@ -41,7 +41,7 @@ public enum UnbalancedKind {
         target: MarginalPenalty(fixed == "target" ? .fixed : form, strength: target)))
   }
 
-  private static func strength(_ value: Double, _ name: String) throws(KantorError) -> Double {
+  static func strength(_ value: Double, _ name: String) throws(KantorError) -> Double {
     guard value > 0, value < 1e100 else {
       throw KantorError(.range, "field '\(name)' is \(value); a strength in (0, 1e100) is needed")
     }
@@ -73,7 +73,16 @@ public enum PartialKind {
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     let base = try RelaxedFields.base(fields)
-    let most = min(base.mass, RelaxedProblem.total(base.b))
+    let total = try total(fields, a: base.a, b: base.b)
+    let cap = MarginalPenalty(.cap, strength: .infinity)
+    return RelaxedProblem(base, RelaxedTerms(source: cap, target: cap, total: total))
+  }
+
+  /// The mass to move between two measures.
+  static func total(
+    _ fields: ProblemFields, a: Buffer<Double>, b: Buffer<Double>
+  ) throws(KantorError) -> Double {
+    let most = min(RelaxedProblem.total(a), RelaxedProblem.total(b))
     let total = fields.real("mass") ?? most
     // Sums of weights are known up to rounding, and so is "all of it".
     guard total > 0, total <= most * (1 + 1e-9) else {
@@ -81,8 +90,7 @@ public enum PartialKind {
         .range, "field 'mass' is \(total); more than 0 and at most \(most), the smaller total of "
           + "the weights, can be moved")
     }
-    let cap = MarginalPenalty(.cap, strength: .infinity)
-    return RelaxedProblem(base, RelaxedTerms(source: cap, target: cap, total: min(total, most)))
+    return min(total, most)
   }
 }
 

@@ -60,7 +60,7 @@ public enum SemiDiscreteKind {
       targetShape: t.shape)
   }
 
-  private static func targets(
+  static func targets(
     _ fields: ProblemFields, _ m: Int
   ) throws(KantorError) -> Buffer<Double> {
     guard let b = try TransportKind.weights(fields, "weights_target", m) else {
@@ -164,7 +164,7 @@ public enum SemiDiscreteKind {
     return (x, w)
   }
 
-  private static func corners(
+  static func corners(
     _ fields: ProblemFields, _ d: Int
   ) throws(KantorError) -> (low: [Double], high: [Double]) {
     guard let box = fields.tensor("box") else {

@@ -41,7 +41,7 @@ enum GromovResult {
       ).products)
   }
 
-  private static func addEntries(
+  static func addEntries(
     _ fields: inout ResultFields, _ plan: Buffer<Double>, _ m: Int
   ) {
     @Sendable func entries(

@@ -109,33 +109,35 @@ enum SemiDiscreteOutputs {
     fields.add("cell_means", Tensor(means, shape: [m, d]))
     return Result(
       spec: spec, status: status, fields: fields,
-      derivative: derivative(problem, g, cells.masses, means, certificate.dual))
+      derivative: derivative(
+        problem.y, shape: problem.targetShape, mass: problem.mass, g, cells.masses, means,
+        certificate.dual))
   }
 
   /// Envelope theorem at the potential: d/dy_j = 2 q_j (y_j - cell mean), and d/db_j = g_j plus
   /// the mean transform of the samples, whose mass follows that of the points.
-  private static func derivative(
-    _ problem: SemiDiscreteProblem, _ g: Buffer<Double>, _ masses: Buffer<Double>,
-    _ means: Buffer<Double>, _ dual: Double
+  static func derivative(
+    _ y: Buffer<Double>, shape: [Int], mass: Double, _ g: Buffer<Double>,
+    _ masses: Buffer<Double>, _ means: Buffer<Double>, _ dual: Double
   ) -> Result.Derivative {
     { (cotangents, wanted) throws(KantorError) in
       let scale = try EnvelopeCotangent.scalar(cotangents)
       var answer: [String: Tensor] = [:]
-      let d = problem.dimension
+      let d = y.count / g.count
       for name in wanted {
         switch name {
         case "points_target":
           let out = try Buffer<Double>(count: means.count)
           for k in 0..<out.count {
-            let step = problem.y.pointer[k] - means.pointer[k]
+            let step = y.pointer[k] - means.pointer[k]
             out.pointer[k] = 2 * scale * masses.pointer[k / d] * step
           }
-          answer[name] = Tensor(out, shape: problem.targetShape)
+          answer[name] = Tensor(out, shape: shape)
         case "weights_target":
           // The potential has the mean 0, so all of the dual value is that of the transform.
           let out = try Buffer<Double>(count: g.count)
           for j in 0..<g.count {
-            out.pointer[j] = scale * (g.pointer[j] + dual / problem.mass)
+            out.pointer[j] = scale * (g.pointer[j] + dual / mass)
           }
           answer[name] = Tensor(out)
         default:

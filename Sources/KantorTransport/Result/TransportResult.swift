@@ -53,16 +53,9 @@ enum TransportResult {
     _ spec: MethodSpec, _ problem: TransportProblem, _ proposal: TransportProposal,
     _ epsilon: Double, _ run: Run
   ) throws(KantorError) -> Result {
-    let check = try EntropicCheck(
-      problem, epsilon: epsilon, f: proposal.f, g: proposal.g,
-      parallel: Parallel(threads: run.threads))
     let interrupted = run.monitor.stop.map { $0 != .iterationLimit } ?? false
-    let answer = try check.certify(isInterrupted: interrupted)
-    var certificate = answer.certificate
-    if let g = proposal.boundG, !interrupted { try check.improveBound(of: &certificate, with: g) }
-    if proposal.rounds, let rounding = answer.rounding {
-      (certificate.transportCost, certificate.objective) = try check.value(of: rounding)
-    }
+    let answer = try certifyEntropic(problem, proposal, epsilon, run, interrupted)
+    let certificate = answer.certificate
     // The gap that was asked for, if any: that of the entropic problem, or of the bounds.
     let asksBounds = proposal.boundTolerance > 0
     let asked = asksBounds ? proposal.boundTolerance : proposal.gapTolerance
@@ -86,6 +79,32 @@ enum TransportResult {
       spec: spec, status: status, fields: fields,
       derivative: TransportDerivative.entropic(
         problem, epsilon: epsilon, f: proposal.f, g: proposal.g))
+  }
+
+  /// Passes over all pairs or, for large clouds, over those that can matter; what needs the rounded
+  /// plan or another bound needs all pairs.
+  private static func certifyEntropic(
+    _ problem: TransportProblem, _ proposal: TransportProposal, _ epsilon: Double, _ run: Run,
+    _ interrupted: Bool
+  ) throws(KantorError) -> EntropicCheck.Answer {
+    let parallel = Parallel(threads: run.threads)
+    if CloudCheck.fits(problem), !proposal.rounds, proposal.boundG == nil {
+      let check = try CloudCheck(
+        problem, epsilon: epsilon, f: proposal.f, g: proposal.g, tolerance: proposal.tolerance,
+        parallel: parallel)
+      return EntropicCheck.Answer(certificate: try check.certify(isInterrupted: interrupted))
+    }
+    let check = try EntropicCheck(
+      problem, epsilon: epsilon, f: proposal.f, g: proposal.g, parallel: parallel)
+    var answer = try check.certify(isInterrupted: interrupted)
+    if let g = proposal.boundG, !interrupted {
+      try check.improveBound(of: &answer.certificate, with: g)
+    }
+    if proposal.rounds, let rounding = answer.rounding {
+      (answer.certificate.transportCost, answer.certificate.objective) =
+        try check.value(of: rounding)
+    }
+    return answer
   }
 
   static func infeasible(

@@ -42,16 +42,18 @@ struct BilevelCase: Sendable, CustomStringConvertible {
 
   var description: String { id }
 
-  private static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .appendingPathComponent("bilevel_cases.json")
-
-  static let all: [BilevelCase] = {
+  /// The cases of a file beside this one.
+  static func read(_ name: String) -> [BilevelCase] {
+    let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent(name)
     guard let data = try? Data(contentsOf: path),
       let file = try? JSONSerialization.jsonObject(with: data) as? [String: Any],
       let list = file["cases"] as? [[String: Any]]
     else { return [] }
     return list.compactMap { try? BilevelCase($0) }
-  }()
+  }
+
+  static let all = read("bilevel_cases.json")
 
   static func named(_ id: String) throws -> BilevelCase {
     guard let found = all.first(where: { $0.id == id }) else {

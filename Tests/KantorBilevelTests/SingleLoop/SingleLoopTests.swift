@@ -106,18 +106,21 @@ import Testing
   /// Without the aggregate the steps end at another lower solution; with it, falling as 1 / t, they
   /// come to the right one, x = 1, slowly with T.
   @Test func publishedSchedule() throws {
-    func x(_ aggregation: Double, _ steps: Int64) throws -> Double {
+    func x(_ aggregation: Double, _ steps: Int64, step: Double = 0.5) throws -> Double {
       try solve(
         "bda_counterexample",
         [
           "variant": .text("published"), "aggregation": .real(aggregation),
-          "steps": .int(steps), "max_iterations": .int(400), "lower_step": .real(0.5),
+          "steps": .int(steps), "max_iterations": .int(400), "lower_step": .real(step),
           "x_step": .real(0.5),
         ]
       ).array("x").list()[0]
     }
     #expect(abs(try x(0, 64) - 0.505) < 0.01)
     let ladder = [try x(0.5, 16), try x(0.5, 64), try x(0.5, 256)]
+    // y_T is affine in x here, with these minimisers of F(x, y_T(x)).
+    for (found, exact) in zip(ladder, [0.850, 0.922, 0.960]) { #expect(abs(found - exact) < 0.01) }
+    #expect(abs(try x(0.5, 256, step: 0.1) - 0.649) < 0.01)
     #expect(ladder[0] > 0.52 && ladder[0] < ladder[1] && ladder[1] < ladder[2], "\(ladder)")
     #expect(ladder[2] < 0.99)
   }

@@ -170,7 +170,7 @@ import Testing
     #expect(try choice.make().value([0.5, 0.25, 1, 1, 1]).violation == 0.25)
     #expect(try choice.make().conjugate([5, 0, 1, 2, 1]).value == 11)
     let zero = try read { (_, _) in }
-    #expect(zero.entry.name == "zero")
+    #expect(zero.parts.map { $0.entry?.name } == ["zero"])
     let shared = try read { (fields, kind) in
       try fields.set("prox", .text("l1"), of: kind)
       try fields.set("prox_blocks", .array(Tensor(try Buffer([1.0, 4.0]))), of: kind)
@@ -178,6 +178,22 @@ import Testing
     }
     #expect(try shared.make().apply([9, 9, 9, 9, 9], step: 1, into: &out))
     #expect(out == [8, 7, 6, 5, 4])
+  }
+
+  /// Texts with numbers, one entry for each part; arrays for what has no number in the text.
+  @Test func slotsReadNumbersInTheirText() throws {
+    let choice = try read { (fields, kind) in
+      try fields.set("prox", .text("simplex 2, box 0 upper=1"), of: kind)
+      try fields.set("prox_blocks", .array(Tensor(try Buffer([2.0, 3.0]))), of: kind)
+    }
+    var out = [Double](repeating: 0, count: 5)
+    #expect(try choice.make().apply([5, 0, -1, 0.5, 2], step: 1, into: &out))
+    #expect(isNear(out, [2, 0, 0, 0.5, 1]))
+    let l1 = try read { (fields, kind) in
+      try fields.set("prox", .text("l1 2"), of: kind)
+    }
+    #expect(try l1.make().apply([3, -3, 1, 0, 9], step: 1, into: &out))
+    #expect(isNear(out, [1, -1, 0, 0, 7]))
   }
 
   @Test func slotsNameTheirField() throws {
@@ -195,6 +211,16 @@ import Testing
     }
     check("field 'prox_blocks'") { (fields, kind) in
       try fields.set("prox_blocks", .array(Tensor(try Buffer([2.0, 2.0]))), of: kind)
+    }
+    check("no place for '3'") { (fields, kind) in
+      try fields.set("prox", .text("simplex 1 3"), of: kind)
+    }
+    check("2 entries") { (fields, kind) in
+      try fields.set("prox", .text("simplex 1, zero"), of: kind)
+    }
+    check("no map named here has a parameter 'radius'") { (fields, kind) in
+      try fields.set("prox", .text("l1 1"), of: kind)
+      try fields.set("prox_radius", .array(Tensor(try Buffer([1.0]), shape: [])), of: kind)
     }
     check("mirror_simplex") { (fields, kind) in
       try fields.set("prox", .text("mirror_simplex"), of: kind)

@@ -330,3 +330,63 @@ private func list(_ answers: [String: Tensor]) throws -> [Double] {
     }
   }
 }
+
+/// How near the derivatives are to a jump.
+@Suite struct DerivativeQualityTests {
+  private func quality(_ sample: ConeSample) throws -> Double {
+    try sample.solve().array("derivative_quality").list()[0]
+  }
+
+  @Test func marginsOfHalfLines() throws {
+    // min 1/2 x^2 - t x with x <= 1: s = 1 - t and z = 0, or s = 0 and z = t - 1.
+    func bounded(_ t: Double) -> ConeSample {
+      ConeSample(p: [[1]], q: [-t], a: [[1]], b: [1], cones: "nonnegative 1")
+    }
+    #expect(abs(try quality(bounded(0.75)) - 0.25) < 1e-6)
+    #expect(abs(try quality(bounded(1.125)) - 0.125) < 1e-6)
+    #expect(try quality(bounded(1)) < 1e-3)
+    // The same bound as the side of a box.
+    let box = ConeSample(
+      p: [[1]], q: [-1.125], a: [[-1]], b: [0], cones: "box 1", lower: [-5], upper: [1])
+    #expect(abs(try quality(box) - 0.125) < 1e-6)
+  }
+
+  @Test func marginsOfOtherCones() throws {
+    // The point of the cone nearest to (t, 1, 0): its spectral values are t + 1 and t - 1.
+    func nearest(_ t: Double) -> ConeSample {
+      ConeSample(
+        p: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], q: [-t, -1, 0],
+        a: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]], b: [0, 0, 0], cones: "second_order 3")
+    }
+    #expect(try quality(nearest(0.2)) > 0.3)
+    #expect(try quality(nearest(1)) < 1e-3)
+    // The psd matrix nearest to diag(1, t).
+    func psd(_ t: Double) -> ConeSample {
+      ConeSample(
+        p: [[1, 0, 0], [0, 1, 0], [0, 0, 1]], q: [-1, 0, -t],
+        a: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]], b: [0, 0, 0], cones: "psd 2")
+    }
+    #expect(abs(try quality(psd(-0.5)) - 0.5) < 1e-5)
+    #expect(try quality(psd(0)) < 1e-3)
+    let exponential = ConeSample(
+      q: [1], a: [[0], [0], [-1]], b: [0, 1, 0], cones: "exponential")
+    #expect(try quality(exponential).isNaN)
+  }
+
+  /// Later products come from the factor of the first.
+  @Test func productsShareTheFactor() throws {
+    let sample = Program("nonnegative 4", rows: 4, seed: 3).sample
+    let result = try sample.solve()
+    let g = Tensor(try Buffer(sample.q.map { $0 + 1 }))
+    let first = try result.vjp(cotangents: ["x": g], wanted: ["q", "b"])
+    let forward = try result.jvp(tangents: ["q": g], wanted: ["x"])
+    let again = try result.vjp(cotangents: ["x": g], wanted: ["q", "b"])
+    for name in ["q", "b"] {
+      #expect(try first[name]?.list() == again[name]?.list())
+    }
+    // <g, J g> the one way and the other.
+    let left = zip(try g.list(), try forward["x"]?.list() ?? []).reduce(0) { $0 + $1.0 * $1.1 }
+    let right = zip(try g.list(), try first["q"]?.list() ?? []).reduce(0) { $0 + $1.0 * $1.1 }
+    #expect(abs(left - right) < 1e-9 * abs(left))
+  }
+}

@@ -62,6 +62,31 @@ import Testing
     _ = try solved(projection, 0.5 * radius * radius - radius * size)
   }
 
+  // MARK: Exponential cones to many digits
+
+  /// max sum log x_i with a'x <= 1: x_i = 1 / (n a_i). The scaling keeps its digits near the
+  /// boundary, so that the last iterations are no shorter than the first.
+  @Test(arguments: [1e-8, 1e-11]) func logarithms(tolerance: Double) throws {
+    let n = 12
+    let weights = (0..<n).map { 0.1 + 3 * Double($0) }
+    var rows: [[Double]] = [[Double](repeating: 0, count: n) + weights]
+    var b = [1.0]
+    for i in 0..<n {
+      rows.append((0..<(2 * n)).map { $0 == i ? -1 : 0 })
+      rows.append([Double](repeating: 0, count: 2 * n))
+      rows.append((0..<(2 * n)).map { $0 == n + i ? -1 : 0 })
+      b += [0, 1, 0]
+    }
+    let sample = ConeSample(
+      q: [Double](repeating: -1, count: n) + [Double](repeating: 0, count: n), a: rows, b: b,
+      cones: "nonnegative 1, \(n) * exponential")
+    let result = try sample.solve { try $0.set("tolerance", .real(tolerance)) }
+    #expect(result.status == .solved)
+    #expect(try result.int("iterations") <= 20)
+    let expected = weights.reduce(0) { $0 + log(Double(n) * $1) }
+    #expect(near(try result.real("objective"), expected, 10 * tolerance))
+  }
+
   // MARK: Matrices
 
   /// The largest t with M - t I psd is the least eigenvalue, here 2 - 2 cos(pi / (k + 1)).

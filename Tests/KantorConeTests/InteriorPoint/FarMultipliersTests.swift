@@ -45,4 +45,45 @@ import Testing
     #expect(farthest < 1e-5)
     #expect(try result.array("z").list().map(abs).max() ?? 0 > 1e3)
   }
+
+  /// The same one order higher, where the multipliers are sums of sums of sums: the nearest
+  /// sequence without negative third differences to minus a cube is its regression parabola.
+  @Test func thirdDifferences() throws {
+    let n = 1002
+    let t = (0..<n).map { 2 * Double($0) / Double(n - 1) - 1 }
+    var (rows, columns, values): ([Int64], [Int64], [Double]) = ([], [], [])
+    for i in 0..<(n - 3) {
+      for (k, v) in [1.0, -3, 3, -1].enumerated() {
+        rows.append(Int64(i))
+        columns.append(Int64(i + k))
+        values.append(v)
+      }
+    }
+    let problem = Problem(kind: ConeKind.kind)
+    let diagonal = (0..<n).map { Int64($0) }
+    try problem.set(
+      "P",
+      .sparse(
+        try SparseTensor(
+          format: .coo, rows: n, columns: n,
+          values: Tensor(try Buffer(count: n, repeating: 1.0)), indices: Tensor(Buffer(diagonal)),
+          offsets: Tensor(Buffer(diagonal)))))
+    try problem.set("q", .array(Tensor(try Buffer(t.map { $0 * $0 * $0 }))))
+    try problem.set(
+      "A",
+      .sparse(
+        try SparseTensor(
+          format: .coo, rows: n - 3, columns: n, values: Tensor(Buffer(values)),
+          indices: Tensor(Buffer(rows)), offsets: Tensor(Buffer(columns)))))
+    try problem.set("cones", .text("nonnegative \(n - 3)"))
+    let result = try Catalog.standard.solve(problem, method: "cone/interior_point")
+    #expect(result.status == .solved)
+    // -t^3 is odd, so that its parabola is a line through 0.
+    let (above, below) = (
+      t.reduce(0) { $0 - $1 * $1 * $1 * $1 }, t.reduce(0) { $0 + $1 * $1 }
+    )
+    let x = try result.array("x").list()
+    let farthest = zip(x, t).map { abs($0 - above / below * $1) }.max() ?? .infinity
+    #expect(farthest < 1e-5)
+  }
 }

@@ -142,6 +142,38 @@ import KantorEquilibrium
     #expect(try certify(bad).status == .callbackError)
   }
 
+  /// Differences of gradients say what derivatives say; samples stay on the players' sets.
+  @Test func gradientsAreEnough() throws {
+    var functions = Functions()
+    functions.map = { x, out in
+      out[0] = 2 * x[0] + x[0] * x[0] * x[0] / 3 + 2 * x[1] * x[1]
+      out[1] = x[1] - 0.05 * x[0] * x[0]
+      return 0
+    }
+    var fields: [String: FieldValue] = [
+      "functions": .functions(functions), "lower": try array([-1, -1]), "upper": try array([1, 1]),
+    ]
+    let found = try certify(fields, ["samples": .int(2000)])
+    functions.map = nil
+    functions.jacobian = { x, out in
+      (out[0], out[1], out[2], out[3]) = (2 + x[0] * x[0], 4 * x[1], -0.1 * x[0], 1)
+      return 0
+    }
+    fields["functions"] = .functions(functions)
+    let exact = try certify(fields, ["samples": .int(2000)])
+    for name in ["curvature", "coupling"] {
+      for (a, b) in zip(try found.array(name).list(), try exact.array(name).list()) {
+        #expect(abs(a - b) < 1e-8)
+      }
+    }
+    #expect(found.status == .solved && exact.status == .solved)
+    // On [0, 1/2] in the second variable the first coupling is at most 2.
+    fields["prox"] = .text("zero, box 0 0.5")
+    let inside = try certify(fields, ["samples": .int(2000)])
+    #expect(try inside.array("coupling").list()[1] <= 2 + 1e-8)
+    #expect(try inside.real("margin") > exact.real("margin"))
+  }
+
   @Test func badDataAreRefused() throws {
     func refusal(_ fields: [String: FieldValue]) -> KantorError? {
       do {

@@ -89,6 +89,8 @@ enum TextCollection {
   static let hockSchittkowski = read("hock_schittkowski_1") + read("hock_schittkowski_2")
   static let equalityAndDegenerate = read("equality_and_degenerate")
   static var all: [TextProblem] { hockSchittkowski + equalityAndDegenerate }
+  /// Not in `all`: no problems for every method. Those without an optimum are infeasible.
+  static let hard = read("hard")
 
   struct Missing: Error { let name: String }
 

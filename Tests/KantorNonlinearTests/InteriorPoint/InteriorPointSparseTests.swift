@@ -96,7 +96,9 @@ enum ScalableProblem {
   }
 
   /// Control of the Poisson equation on an N x N grid: w* wanted, z between -5 and 5.
-  static func control(_ side: Int, bound: Double = .infinity) throws -> NonlinearProblem {
+  static func control(
+    _ side: Int, bound: Double = .infinity, right: [Double]? = nil
+  ) throws -> NonlinearProblem {
     let n = side * side
     let h = 2 / Double(side + 1)
     let scale = 1 / (h * h)
@@ -164,8 +166,8 @@ enum ScalableProblem {
       try problem.set("lower", vector((free + side).map { -$0 }))
       try problem.set("upper", vector(free + side))
     }
-    try problem.set("constraint_lower", vector(zeros))
-    try problem.set("constraint_upper", vector(zeros))
+    try problem.set("constraint_lower", vector(right ?? zeros))
+    try problem.set("constraint_upper", vector(right ?? zeros))
     try problem.set("jacobian_pattern", pattern(rows, columns, n, 2 * n))
     try problem.set("hessian_pattern", pattern(Array(0..<2 * n), Array(0..<2 * n), 2 * n, 2 * n))
     return try sealed(problem)
@@ -214,5 +216,29 @@ enum ScalableProblem {
     let differenced = try Solving.run(entry, try ScalableProblem.chain(100, hessian: false))
     #expect(differenced.status == .solved)
     #expect(abs(exact.objective - differenced.objective) < 1e-6)
+  }
+
+  /// The answer is linear in the right side of this problem; its system is too large to be dense.
+  @Test func derivativesOfLargeSolutions() throws {
+    let count = 40 * 40
+    let change = (0..<count).map { sin(Double($0)) }
+    let s = try Solving.run(entry, try ScalableProblem.control(40))
+    let moved = try Solving.run(entry, try ScalableProblem.control(40, right: change))
+    let tangent = Tensor(try Buffer(change))
+    let x = try #require(
+      try s.result.jvp(tangents: ["constraint_upper": tangent], wanted: ["x"])["x"]).list()
+    let apart = zip(x, zip(s.x, moved.x)).map { abs($0 - ($1.1 - $1.0)) }.max() ?? .infinity
+    #expect(apart < 1e-7)
+    let weights = (0..<2 * count).map { cos(0.3 * Double($0)) }
+    let cotangent = Tensor(try Buffer(weights))
+    let pulled = try #require(
+      try s.result.vjp(cotangents: ["x": cotangent], wanted: ["constraint_upper"])[
+        "constraint_upper"]
+    ).list()
+    let (a, b) = (
+      zip(x, weights).reduce(0) { $0 + $1.0 * $1.1 },
+      zip(pulled, change).reduce(0) { $0 + $1.0 * $1.1 }
+    )
+    #expect(abs(a - b) < 1e-8 * max(1, abs(a)))
   }
 }

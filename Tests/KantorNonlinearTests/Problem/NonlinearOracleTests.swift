@@ -131,3 +131,29 @@ import Testing
     #expect(oracle.evaluator.count(.value) == 3)
   }
 }
+
+/// The limit on evaluations holds for all calls of the host's function together.
+@Suite struct EvaluationLimitTests {
+  @Test(arguments: ["HS71", "HS35", "MARATOS", "WB"]) func noCallMoreIsMade(name: String) throws {
+    let p = try TextCollection.named(name)
+    for (entry, first) in [
+      (NonlinearInteriorPoint.entry, true), (NonlinearInteriorPoint.entry, false),
+      (SQP.entry, true), (AugmentedLagrangian.entry, true),
+    ] {
+      for limit in [1, 2, 3, 5, 9, 14, 30] {
+        var functions = p.functions()
+        let value = try #require(functions.value)
+        nonisolated(unsafe) var calls = 0
+        functions.value = { x, out in
+          calls += 1
+          return value(x, out)
+        }
+        if !first { (functions.gradient, functions.hessian) = (nil, nil) }
+        let s = try Solving.run(
+          entry, p.problem(functions), ["max_evaluations": .int(Int64(limit))])
+        #expect(calls <= limit, "\(name) \(entry.spec.name) \(limit)")
+        #expect(s.count("evaluations") == calls, "\(name) \(entry.spec.name) \(limit)")
+      }
+    }
+  }
+}

@@ -40,8 +40,10 @@ struct GromovSample {
     return sample
   }
 
-  func problem() throws -> Problem {
-    let problem = Problem(kind: GromovKind.kind)
+  func problem(
+    _ kind: ProblemKind = GromovKind.kind, _ numbers: [String: Double] = [:]
+  ) throws -> Problem {
+    let problem = Problem(kind: kind)
     func set(_ name: String, _ numbers: [Double], _ shape: [Int]) throws {
       try problem.set(name, .array(Tensor(try Buffer(numbers), shape: shape)))
     }
@@ -54,6 +56,7 @@ struct GromovSample {
       try problem.set("alpha", .real(alpha))
     }
     try problem.set("loss", .text(loss))
+    for (name, value) in numbers { try problem.set(name, .real(value)) }
     return problem
   }
 
@@ -66,13 +69,15 @@ struct GromovSample {
 
   func solve(
     _ method: String = "gromov_conditional_gradient", options: [String: OptionValue] = [:],
-    start: [String: Tensor] = [:]
+    start: [String: Tensor] = [:], kind: ProblemKind = GromovKind.kind,
+    numbers: [String: Double] = [:]
   ) throws -> Result {
     let entry = try Catalog.standard.method(method)
     let settings = Settings(method: entry.spec)
     for (name, value) in options { try settings.set(name, value) }
     for (name, tensor) in start { settings.setStart(name, tensor) }
-    return try Catalog.standard.solve(try problem(), method: method, settings: settings)
+    return try Catalog.standard.solve(
+      try problem(kind, numbers), method: method, settings: settings)
   }
 
   func loss(_ x: Double, _ y: Double) -> Double {

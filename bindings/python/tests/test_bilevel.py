@@ -200,3 +200,43 @@ def test_cleaning_of_data():
     accuracy = np.mean((C @ result.y.reshape(64, 10)).argmax(1) == t[1000:])
     assert f1 > 0.93 and accuracy > 0.915
     assert result.lower_solves <= 40
+
+
+def follower(lower, grad_lower, **more):
+    """A leader that wants y = 1, and a follower."""
+    return bilevel.minimize(
+        lambda x, y: float(0.5 * (y @ y) - y.sum() + 0.05 * x @ x), lower, [3.0],
+        np.zeros(more.pop("ny", 1)), grad_upper=lambda x, y: (0.1 * x, y - 1),
+        grad_lower=grad_lower, **more)
+
+
+def test_lower_levels_without_an_answer_are_reported_with_their_x():
+    """Unbounded, infeasible, undefined, and singular ones."""
+    down = dict(
+        lower=lambda x, y: float(y[0]), grad_lower=lambda x, y: (0 * x, np.ones(1)))
+    unbounded = follower(**down)
+    assert (unbounded.status, unbounded.reason) == ("unbounded", "lower_unbounded")
+    assert "x = (3)" in unbounded.message
+    rows = (lambda x, y: np.array([y[0] - 1, 2 - y[0]]),
+            lambda x, y: (np.zeros((2, 1)), np.array([[1.0], [-1.0]])))
+    infeasible = follower(**down, lower_constraints=rows)
+    assert (infeasible.status, infeasible.reason) == ("locally_infeasible", "lower_infeasible")
+    assert "no feasible y was found for x = (3)" in infeasible.message
+    undefined = follower(lambda x, y: np.nan, lambda x, y: (0 * x, np.full(1, np.nan)))
+    assert undefined.status == "numerical_error" and "nan" in undefined.message
+    flat = follower(
+        lambda x, y: float(0.5 * (y[0] - x[0]) ** 2),
+        lambda x, y: (x - y[:1], np.array([y[0] - x[0], 0.0])), ny=2, method="implicit")
+    assert "lower Hessian is singular" in flat.message and "'mpcc'" in flat.message
+
+
+@pytest.mark.parametrize("method", ["implicit", "adaptive", "lv_hba", "penalty"])
+def test_the_budget_of_calls_is_exact(method):
+    """Calls of the method, the certificate's beside them; the best pair is answered."""
+    result = follower(
+        lambda x, y: float(0.5 * (y[0] - x[0]) ** 2 + 0.1 * (y[0] + x[0]) ** 4),
+        lambda x, y: (x - y + 0.4 * (y + x) ** 3, y - x + 0.4 * (y + x) ** 3), method=method,
+        max_evaluations=9)
+    assert result.status == "evaluation_limit"
+    assert result.evaluations <= 9
+    assert result.x.shape == (1,) and np.isfinite(result.objective)

@@ -92,3 +92,107 @@ def test_batches_depend_on_the_seed_alone():
             for seed in (1, 1, 2))
         assert first.x.tobytes() == again.x.tobytes() != other.x.tobytes()
         assert first.samples > 0
+
+
+def softmax(p):
+    e = np.exp(p - p.max())
+    return e / e.sum()
+
+
+def test_reweighted_sources():
+    """Weights softmax(p) of sources: the lower answer is their weighted mean, in closed form."""
+    means, target = np.array([0.0, 1.0, 4.0]), 1.5
+    noise = np.tile([-0.5, 0.5, 0.25, -0.25], 3)
+    source = np.repeat(np.arange(3), 4)
+    samples = means[source] + noise
+
+    def lower(w, batch=np.arange(12)):
+        return 1.5 * np.mean(softmax(w[:3])[source[batch]] * (w[3] - samples[batch]) ** 2)
+
+    def grad_lower(w, batch=np.arange(12)):
+        share, error = softmax(w[:3]), w[3] - samples[batch]
+        by_source = 1.5 * np.bincount(source[batch], error ** 2, 3) / len(error)
+        return np.append(
+            share * (by_source - share @ by_source),
+            3 * np.mean(share[source[batch]] * error))
+
+    upper = kantor.Functions(
+        4, value=lambda w: 0.5 * (w[3] - target) ** 2 + 5e-3 * w[:3] @ w[:3],
+        gradient=lambda w: np.append(1e-2 * w[:3], w[3] - target))
+    problem = kantor.Problem(
+        "bilevel", upper=upper, lower=kantor.Functions(
+            4, value=lower, gradient=grad_lower, batch_value=lower, batch_gradient=grad_lower),
+        start_x=np.zeros(3), start_y=[0.0], lower_components=12)
+
+    def phi(p):
+        return 0.5 * (softmax(p) @ means - target) ** 2 + 5e-3 * p @ p
+
+    whole = kantor.solve(problem, "f2sa", batch_size=0)
+    assert whole.status == "solved"
+    assert abs(whole.y[0] - softmax(whole.x) @ means) < 1e-6
+    assert whole.objective == pytest.approx(phi(whole.x), abs=1e-8)
+    for k in range(3):
+        step = 1e-3 * np.eye(3)[k]
+        assert phi(whole.x) <= min(phi(whole.x + step), phi(whole.x - step)) + 1e-9
+    sampled = kantor.solve(problem, "f2sa", batch_size=4, max_iterations=1500)
+    assert abs(sampled.y[0] - target) < 0.05 < abs(means.mean() - target)
+
+
+@pytest.mark.parametrize("form", ["vector", "matrix"])
+def test_blocks(form):
+    """Many followers, a few of them in a step: x in closed form."""
+    blocks, each = 20, 3
+    rng = np.random.default_rng(2)
+    a, c = 0.5 + rng.random(blocks), rng.standard_normal(blocks)
+    noise = rng.standard_normal((blocks, each))
+    noise -= noise.mean(1, keepdims=True)
+
+    def pick(batch):
+        batch = np.arange(blocks * each) if batch is None else np.asarray(batch)
+        return batch // each, batch % each
+
+    def lower(w, batch=None):
+        i, s = pick(batch)
+        y = w[1 + i]
+        return np.mean(0.5 * a[i] * y * y - y * (w[0] + c[i] + noise[i, s]))
+
+    def grad_lower(w, batch=None):
+        i, s = pick(batch)
+        out = np.zeros(1 + blocks)
+        out[0] = -np.mean(w[1 + i])
+        np.add.at(out, 1 + i, (a[i] * w[1 + i] - w[0] - c[i] - noise[i, s]) / len(i))
+        return out
+
+    def upper(w, batch=None):
+        i, _ = pick(batch)
+        return np.mean(0.5 * (w[1 + i] - 1) ** 2)
+
+    def grad_upper(w, batch=None):
+        i, _ = pick(batch)
+        out = np.zeros(1 + blocks)
+        np.add.at(out, 1 + i, (w[1 + i] - 1) / len(i))
+        return out
+
+    problem = kantor.Problem(
+        "bilevel", start_x=[0.0], start_y=np.zeros(blocks), blocks=blocks,
+        upper_components=blocks * each, lower_components=blocks * each, **{
+            name: kantor.Functions(
+                1 + blocks, value=f, gradient=g, batch_value=f, batch_gradient=g)
+            for name, f, g in [
+                ("upper", upper, grad_upper), ("lower", lower, grad_lower)]})
+    x = np.sum((1 - c / a) / a) / np.sum(1 / a ** 2)
+    result = kantor.solve(
+        problem, "bsvrb", adjoint_form=form, batch_size=2, max_iterations=1500)
+    assert result.status == "solved"
+    assert result.blocks_used == 8
+    assert result.x[0] == pytest.approx(x, abs=1e-5)
+
+
+def test_blocks_that_are_none():
+    """A lower level that couples its parts is refused, with the place."""
+    made = bilevel.problem(
+        lambda x, y: float(y @ y), lambda x, y: float(0.5 * (y @ y + y.sum() ** 2) - x @ y),
+        np.ones(2), np.zeros(2), grad_upper=lambda x, y: (0 * x, 2 * y),
+        grad_lower=lambda x, y: (-y, y + y.sum() - x), blocks=2)
+    with pytest.raises(kantor.KantorError, match="f couples y"):
+        kantor.solve(made, "bsvrb")

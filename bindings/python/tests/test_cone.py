@@ -174,6 +174,86 @@ def test_maximum_cut(side):
     assert dual.objective == pytest.approx(-result.objective, rel=1e-6)
 
 
+def band(side, width, count, rng):
+    """Matrices of a band, and a program whose multiplier I is feasible."""
+    size = side * (side + 1) // 2
+    F = np.zeros((size, count))
+    for k in range(count):
+        B = np.zeros((side, side))
+        for start in rng.choice(side - width, 4, replace=False):
+            inside = slice(start, start + width)
+            B[inside, inside] += rng.normal(size=(width, width))
+        F[:, k] = triangle(B + B.T)
+    unit = triangle(np.eye(side))
+    return -F.T @ unit, sparse.csc_matrix(F), F @ rng.normal(size=count) + unit
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sparse_matrix_inequalities_are_split(seed):
+    rng = np.random.default_rng(seed)
+    q, A, b = band(60, 4, 5, rng)
+    problem = kantor.Problem("cone", q=q, A=A, b=b, cones="psd 60")
+    split = kantor.solve(problem, "interior_point")
+    whole = kantor.solve(problem, "interior_point", chordal=False)
+    assert split.status == whole.status == "solved"
+    assert split.factor_entries != whole.factor_entries
+    assert split.objective == pytest.approx(whole.objective, rel=1e-6)
+    # The completed multiplier is psd and orthogonal to the slack.
+    j, i = np.tril_indices(60)
+    Z = np.zeros((60, 60))
+    Z[i, j] = Z[j, i] = np.where(i == j, 1, np.sqrt(0.5)) * split.z
+    assert np.linalg.eigvalsh(Z)[0] >= -1e-6 * np.abs(Z).max()
+    assert split.s @ split.z == pytest.approx(0, abs=1e-5 * abs(split.objective))
+
+
+@pytest.mark.parametrize("kind", ["socp", "sdp", "split", "exponential"])
+def test_families_that_have_no_solution(kind):
+    """A family's constraints beside their opposite, and without what bounds the objective."""
+    rng = np.random.default_rng(5)
+    if kind == "socp":
+        A = np.vstack([np.vstack([a, -0.2 * np.eye(4)]) for a in rng.normal(size=(6, 4))])
+        b, cones = np.tile(np.r_[1.0, np.zeros(4)], 6), "6 * second_order 5"
+    elif kind == "exponential":
+        # exp(a'x) <= 1 for some a.
+        A = np.zeros((18, 4))
+        A[::3] = -rng.normal(size=(6, 4))
+        b, cones = np.tile([0.0, 1.0, 1.0], 6), "6 * exponential"
+    else:
+        side = 6 if kind == "sdp" else 40
+        _, A, b = band(side, 3, 4, rng) if kind == "split" else (
+            0, np.array([triangle(B + B.T) for B in rng.normal(size=(4, side, side))]).T, 0)
+        b, A = triangle(np.eye(side)), sparse.csc_matrix(A).toarray()
+        cones = f"psd {side}"
+    n = A.shape[1]
+    # t K-unit taken away from the right-hand side, with t >= 10: A x = 0 alone is not enough.
+    total = np.hstack([A, np.zeros((len(b), 1))])
+    unit = b if kind != "socp" else np.tile(np.r_[1.0, np.zeros(4)], 6)
+    total[:, n] = unit
+    rows = np.vstack([np.r_[np.zeros(n), -1], total])
+    fixed = np.vstack([np.hstack([np.eye(n), np.zeros((n, 1))]), rows])
+    result = conic(np.zeros(n + 1), sparse.csc_matrix(fixed), np.r_[np.zeros(n), -10, b],
+                   f"zero {n}, nonnegative 1, {cones}")
+    assert result.status == "infeasible"
+    total[:, n] = -unit
+    result = conic(np.r_[np.zeros(n), -1], sparse.csc_matrix(total), b, cones)
+    assert result.status == "unbounded"
+
+
+def test_huge_and_tiny_right_hand_sides():
+    """A cone is a cone: the solution scales with b, the multipliers stay."""
+    rng = np.random.default_rng(11)
+    A = np.vstack([rng.normal(size=(5, 4)), -np.eye(4)[:3], rng.normal(size=(6, 4))])
+    s = np.r_[2.0, 1, 1, 0.5, 0.5, -1, 1, 1, triangle(np.eye(3))]
+    q = -A.T @ np.r_[1.0, -0.5, -0.5, 0, 0, -1, 1, 1, triangle(np.eye(3))]
+    cones = "second_order 5, exponential, psd 3"
+    plain = conic(q, A, s, cones)
+    assert plain.status == "solved"
+    for scale in (1e-12, 1e6, 1e12):
+        result = conic(q, A, scale * s, cones)
+        assert result.status == "solved"
+        assert result.objective == pytest.approx(scale * plain.objective, rel=1e-5)
+
+
 def test_logistic_regression():
     """sum log(1 + exp(-y a'w)) + lam/2 |w|^2: two exponential cones for each sample."""
     rng = np.random.default_rng(9)

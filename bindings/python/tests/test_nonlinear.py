@@ -110,6 +110,50 @@ def test_a_stop_keeps_the_best_point():
     assert limited.status == "evaluation_limit" and limited.evaluations == 7
 
 
+@pytest.mark.parametrize("method", ["interior_point", "sqp", "augmented_lagrangian"])
+def test_the_limit_of_evaluations_counts_every_call(method):
+    calls = []
+
+    def value(x):
+        calls.append(1)
+        return (1 - x[0])**2 + 100 * (x[1] - x[0]**2)**2
+
+    for limit in (1, 4, 12):
+        calls.clear()
+        functions = kantor.Functions(
+            2, 1, value=value, map=lambda x: x @ x,
+            gradient=lambda x: np.array([
+                -2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0]**2), 200 * (x[1] - x[0]**2)]))
+        given = kantor.Problem(
+            "nonlinear", functions=functions, start=np.array([-1.2, 1.0]),
+            constraint_upper=np.array([1.5]))
+        result = kantor.solve(given, method, max_evaluations=limit)
+        assert len(calls) == limit == result.evaluations
+        assert result.status == "evaluation_limit"
+
+
+def test_both_rules_for_the_barrier():
+    adaptive = kantor.solve(disc(), "interior_point")
+    monotone = kantor.solve(disc(), "nonlinear/interior_point", barrier="monotone")
+    assert monotone.status == "solved" and np.allclose(adaptive.x, monotone.x, atol=1e-6)
+
+
+def test_sqp_lets_the_barrier_method_help():
+    def gradient(x):
+        return np.zeros(2)
+
+    functions = kantor.Functions(
+        2, 2, value=lambda x: 0.0, gradient=gradient,
+        map=lambda x: np.array([x[0]**2, 10 * x[0] / (x[0] + 0.1) + 2 * x[1]**2]),
+        jacobian=lambda x: np.array([[2 * x[0], 0], [1 / (x[0] + 0.1)**2, 4 * x[1]]]))
+    zero = np.zeros(2)
+    given = kantor.Problem("nonlinear", functions=functions, start=np.array([3.0, 1.0]),
+                           constraint_lower=zero, constraint_upper=zero)
+    helped, alone = kantor.solve(given, "sqp"), kantor.solve(given, "sqp", rescue=False)
+    assert helped.status in ("solved", "locally_infeasible")
+    assert helped.evaluations >= alone.evaluations
+
+
 def test_warm_start():
     cold = kantor.solve(disc())
     warm = kantor.solve(disc(), warm_start=cold)

@@ -58,10 +58,26 @@ def as_numbers(value: Any, name: str) -> np.ndarray:
         raise error(_abi.E_TYPE, f"{name} cannot be read as numbers: {cause}") from cause
 
 
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse matrix, of SciPy or alike.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True if it can be turned into coordinates.
+    """
+    return hasattr(value, "tocoo") and hasattr(value, "nnz")
+
+
 def _to_numpy(value: Any, name: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise error(_abi.E_TYPE, f"{name} has masked elements; fill or remove them")
-    if hasattr(value, "tocoo") and hasattr(value, "nnz"):
+    if is_sparse(value):
         raise error(
             _abi.E_UNSUPPORTED, f"{name} is a sparse matrix; pass a dense array (.toarray())"
         )

@@ -254,33 +254,73 @@ def bundle(
     return Functions(shapes.n, constraints.rows, **members)
 
 
+def inner_product(
+    shapes: Shapes, constraints: Constraints, hvp: Callable[..., Any],
+) -> Functions:
+    """Make the bundle of products of which only the part of y is read.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        Of x and y.
+    constraints : Constraints
+        Rows of the lower level.
+    hvp : callable
+        ``(x, y, v)``: the second derivative in y times v.
+
+    Returns
+    -------
+    kantor.Functions
+        The bundle.
+    """
+    return Functions(
+        shapes.n, constraints.rows,
+        hessian_product=_product(shapes, None, constraints, hvp, None, inner=True))
+
+
 def _product(
-    shapes: Shapes, gradient: Callable[[np.ndarray], np.ndarray], constraints: Constraints,
-    hvp: Callable[..., Any], cross: Optional[Callable[..., Any]],
+    shapes: Shapes, gradient: Optional[Callable[[np.ndarray], np.ndarray]],
+    constraints: Constraints, hvp: Callable[..., Any], cross: Optional[Callable[..., Any]],
+    inner: bool = False,
 ) -> Callable[..., np.ndarray]:
-    """Second derivatives of a level times (0, v); what is not given is differenced."""
+    """Second derivatives of a level times (0, v); what is not given is differenced.
+
+    With `inner`, the part of x is left out where it would cost calls of its own.
+    """
 
     def along(w: np.ndarray, d: np.ndarray) -> float:
         return STEP * (1 + np.abs(w[d != 0]).max(initial=0)) / max(np.abs(d).max(), 1e-300)
 
+    nx = shapes.nx
+
     def product(w: np.ndarray, sigma: float, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        is_of_y = inner or not d[:nx].any()
+        has_rows = y.size > 0 and y.any()
+        if is_of_y and not has_rows and (inner or cross is not None):
+            # What the methods ask for: nothing has to be differenced.
+            point, v = shapes.split(w), shapes.split(d)[1]
+            out = np.zeros(shapes.n)
+            if not inner:
+                out[:nx] = np.reshape(cross(*point, v), -1)
+            out[nx:] = np.reshape(hvp(*point, v), -1)
+            return out if sigma == 1 else sigma * out
         out = np.zeros(shapes.n)
         if not d.any():
             return out
         step = along(w, d)
         if sigma:
             point, v = shapes.split(w), shapes.split(d)[1]
-            if cross is None or d[: shapes.nx].any():
+            if not inner and (cross is None or not is_of_y):
                 difference = (gradient(w + step * d) - gradient(w - step * d)) / (2 * step)
                 out += sigma * difference
-            else:
-                out[: shapes.nx] += sigma * np.reshape(cross(*point, v), -1)
-            if not d[: shapes.nx].any():
-                out[shapes.nx:] = sigma * np.reshape(hvp(*point, v), -1)
-        if y.any() and constraints.has_jacobian:
+            elif not inner:
+                out[:nx] += sigma * np.reshape(cross(*point, v), -1)
+            if is_of_y:
+                out[nx:] = sigma * np.reshape(hvp(*point, v), -1)
+        if has_rows and constraints.has_jacobian:
             up, down = constraints.jacobian(w + step * d), constraints.jacobian(w - step * d)
             out += (up - down).T @ y / (2 * step)
-        elif y.any():
+        elif has_rows:
             def lagrangian(u: np.ndarray) -> float:
                 return float(constraints.value(u) @ y)
 

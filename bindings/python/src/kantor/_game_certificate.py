@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Union
 
 import numpy as np
 
-from . import _abi
+from . import _abi, _terms
 from ._errors import error
 from ._functions import Functions
 from ._problem import Problem
@@ -22,11 +22,13 @@ def certify(
     players: Optional[Any] = None,
     lower: Optional[Any] = None,
     upper: Optional[Any] = None,
+    gradients: Optional[Callable[..., Any]] = None,
+    prox: Union[_terms.Term, Sequence[_terms.Term], None] = None,
     **options: Any,
 ) -> Result:
     """Certify that projected gradient play of several players contracts, or that bounds forbid it.
 
-    Give `curvature` and `coupling`, or `jacobian`.
+    Give `curvature` and `coupling`, or `jacobian`, or `gradients`.
 
     Parameters
     ----------
@@ -42,9 +44,14 @@ def certify(
         everywhere; or a function of x (n,) that is sampled in the region between `lower` and
         `upper`.
     players : int or array_like of int of shape (players,), optional
-        Number of variables of each player, for `jacobian`. One each if not given.
+        Number of variables of each player, for `jacobian` and `gradients`. One each if not given.
     lower, upper : array_like of shape (n,), optional
         The region that is sampled.
+    gradients : callable, optional
+        In place of `jacobian`, as in `kantor.game.solve`: for a list of strategies the list of the
+        gradients of each player's cost; its differences are taken, 2n calls for each sample.
+    prox : str, tuple or list, optional
+        The players' sets by name, as in `kantor.game.solve`: samples are projected on them.
     **options : float, int, bool or str
         Options of ``"small_gain"``: ``samples``, ``confidence``, ``seed``, ``max_evaluations``.
 
@@ -81,12 +88,31 @@ def certify(
         "players": None if players is None else np.asarray(players, float),
         "lower": lower, "upper": upper,
     }
+    members: Dict[str, Any] = {}
     if callable(jacobian):
+        members["jacobian"] = jacobian
+    else:
+        fields["jacobian"] = jacobian
+    if gradients is not None:
+        members["map"] = _joined(gradients, players)
+    if members:
         if lower is None:
             raise error(_abi.E_MISSING, "lower is missing; a function is sampled in a region")
         n = np.asarray(lower).size
-        fields["functions"] = Functions(n, n, jacobian=jacobian)
-    else:
-        fields["jacobian"] = jacobian
+        fields["functions"] = Functions(n, n, **members)
     given = {name: value for name, value in fields.items() if value is not None}
+    given.update(_terms.fields("prox", prox))
     return solve(Problem("game_certificate", **given), "small_gain", **options)
+
+
+def _joined(gradients: Callable[..., Any], players: Optional[Any]) -> Callable[..., Any]:
+    """All gradients in one array, from one array of all strategies."""
+
+    def function(x: np.ndarray) -> np.ndarray:
+        sizes = np.ones(x.size, int) if players is None else np.atleast_1d(players).astype(int)
+        if sizes.size == 1:
+            sizes = np.full(x.size // sizes[0], sizes[0])
+        parts = gradients(np.split(x, np.cumsum(sizes)[:-1]))
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    return function

@@ -84,7 +84,7 @@ def solve(
     components : int, optional
         Number of components of which the costs are means.
     method : str, optional
-        A method of ``kantor.methods("game")``; None: ``"fast_extragradient"``.
+        A method of ``kantor.methods("game")``; None: as in `kantor.vi.solve`.
     **options
         Of the method and of `kantor.solve`.
 
@@ -102,8 +102,8 @@ def solve(
 
     Notes
     -----
-    Source of the default method: S. Lee and D. Kim, Fast extra gradient methods for smooth
-    structured nonconvex-nonconcave minimax problems (2021).
+    Source of the default method: Y. Malitsky, Golden ratio algorithms for variational
+    inequalities (2020).
 
     Examples
     --------

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import _abi
 from ._arrays import as_numbers, view_of
-from ._bilevel_functions import Constraints, Shapes, bundle
+from ._bilevel_functions import Constraints, Shapes, bundle, inner_product
 from ._errors import check, error
 from ._functions import calling
 from ._library import lib
@@ -37,7 +37,7 @@ def problem(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
 ) -> Problem:
     """Make a bilevel problem from functions of x and y.
 
@@ -64,6 +64,8 @@ def problem(
         Set of x in the place of bounds.
     x_size : float, optional
         Radius of the ball, or sum of the simplex; 1 if not given.
+    blocks : int, optional
+        Equal parts of y into which the lower level separates for a given x, of the flat y.
 
     Returns
     -------
@@ -94,6 +96,8 @@ def problem(
             lower, grad_lower, shapes, lower_rows, "lower", hvp_lower, cross_lower),
         "start_x": shapes.start_x.reshape(-1), "start_y": shapes.start_y.reshape(-1),
     }
+    if hvp_lower is not None:
+        fields["lower_product"] = inner_product(shapes, lower_rows, hvp_lower)
     for name, rows in (("upper", upper_rows), ("lower", lower_rows)):
         if rows.rows:
             fields[name + "_rows"] = rows.rows
@@ -101,6 +105,8 @@ def problem(
     for name, bounds, size in (("x", x_bounds, shapes.nx), ("y", y_bounds, shapes.ny)):
         fields.update(_bounds(name, bounds, size))
     fields.update(_set_of_x(x_set, x_size))
+    if blocks is not None:
+        fields["blocks"] = int(blocks)
     return Problem("bilevel", **fields)
 
 
@@ -142,7 +148,7 @@ def minimize(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
     method: Optional[str] = None, **options: Any,
 ) -> Result:
     """Solve a bilevel problem.
@@ -151,7 +157,7 @@ def minimize(
     ----------
     upper, lower, x0, y0, grad_upper, grad_lower, hvp_lower, cross_lower
         As for `problem`.
-    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size
+    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size, blocks
         As for `problem`.
     method : str, optional
         A method of the kind ``"bilevel"``; ``kantor.methods("bilevel")`` lists them. None: the
@@ -192,7 +198,7 @@ def minimize(
         upper, lower, x0, y0, grad_upper=grad_upper, grad_lower=grad_lower, hvp_lower=hvp_lower,
         cross_lower=cross_lower, lower_constraints=lower_constraints,
         upper_constraints=upper_constraints, x_bounds=x_bounds, y_bounds=y_bounds, x_set=x_set,
-        x_size=x_size)
+        x_size=x_size, blocks=blocks)
     # By its name, so that its options are known.
     return solve(made, method or "adaptive", **options)
 
@@ -391,7 +397,8 @@ def hypergradient(
     cross_lower: Optional[Callable[..., Any]] = None,
     lower_constraints: Any = None, upper_constraints: Any = None,
     x_bounds: Any = None, y_bounds: Any = None,
-    x_set: Optional[str] = None, x_size: Optional[float] = None, **options: Any,
+    x_set: Optional[str] = None, x_size: Optional[float] = None, blocks: Optional[int] = None,
+    **options: Any,
 ) -> Result:
     """Differentiate F along y(x) at x0, the lower solve starting at y0.
 
@@ -399,7 +406,7 @@ def hypergradient(
     ----------
     upper, lower, x0, y0, grad_upper, grad_lower, hvp_lower, cross_lower
         As for `problem`.
-    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size
+    lower_constraints, upper_constraints, x_bounds, y_bounds, x_set, x_size, blocks
         As for `problem`.
     **options
         As for `evaluate`.
@@ -423,5 +430,5 @@ def hypergradient(
         upper, lower, x0, y0, grad_upper=grad_upper, grad_lower=grad_lower, hvp_lower=hvp_lower,
         cross_lower=cross_lower, lower_constraints=lower_constraints,
         upper_constraints=upper_constraints, x_bounds=x_bounds, y_bounds=y_bounds, x_set=x_set,
-        x_size=x_size)
+        x_size=x_size, blocks=blocks)
     return evaluate(made, x0, **options)

@@ -10,7 +10,7 @@ Importing this module registers the solver ``"KANTOR"``::
 Options are those of `kantor.cone.solve`, but for the name of the method, which is given as
 ``kantor_method`` (CVXPY has an argument `method` of its own). Taken are linear and quadratic
 programs, and all cones that the methods of the library take. Solving a problem again starts from
-its last solution.
+its last solution. The multipliers of an infeasible problem are a ray of its dual.
 """
 
 from __future__ import annotations
@@ -159,8 +159,10 @@ class KANTOR(_Interface):
             method, warm_start=earlier, **options)
         if solver_cache is not None:
             solver_cache[self.name()] = found
+        # An infeasible problem has the ray that proves it for multipliers.
         return SimpleNamespace(
-            status=found.status, obj_val=found.objective, x=found.x, z=found.z,
+            status=found.status, obj_val=found.objective, x=found.x,
+            z=found.ray_dual if found.z is None else found.z,
             solve_time=found.result.seconds, iterations=found.result.iterations)
 
 

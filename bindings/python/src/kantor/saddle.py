@@ -64,7 +64,7 @@ def solve(
     components : int, optional
         Number of components of which phi is the mean.
     method : str, optional
-        A method of ``kantor.methods("saddle")``; None: ``"fast_extragradient"``.
+        A method of ``kantor.methods("saddle")``; None: as in `kantor.vi.solve`.
     **options
         Of the method and of `kantor.solve`.
 
@@ -83,9 +83,8 @@ def solve(
 
     Notes
     -----
-    Sources: S. Lee and D. Kim, Fast extra gradient methods for smooth structured
-    nonconvex-nonconcave minimax problems (2021); J. Chae, K. Kim and D. Kim, Two-timescale
-    extragradient for finding local minimax points (2024).
+    Sources: Y. Malitsky, Golden ratio algorithms for variational inequalities (2020); J. Chae,
+    K. Kim and D. Kim, Two-timescale extragradient for finding local minimax points (2024).
 
     Examples
     --------

@@ -60,8 +60,8 @@ def solve(
         Number of components of a finite sum.
     method : str, optional
         A method of ``kantor.methods("inclusion")``; None:
-        ``"fast_extragradient"``, and ``"variance_reduced_halpern"`` for cocoercive sums of 1000
-        components or more.
+        ``"golden_ratio"``; ``"fast_extragradient"`` for negative ``comonotone``,
+        ``"variance_reduced_halpern"`` for cocoercive sums of 1000 components or more.
     comonotone : float, optional
         A number r with <F(x) - F(y), x - y> >= r ||F(x) - F(y)||^2: 0 for monotone, positive for
         cocoercive, negative for weakly nonmonotone F.
@@ -78,7 +78,8 @@ def solve(
     kantor.Result
         ``x``, ``operator`` (F at x), ``objective`` (the residual), and the certificate:
         ``residual``, ``relative_residual`` and, where they are known, ``tangent_residual``,
-        ``gap`` and ``violation``.
+        ``gap`` and ``violation``. Where there seems to be no solution ``solution_distance``: if F
+        is monotone, none is nearer to `x0`; and ``displacement``, which says so.
 
     Raises
     ------
@@ -89,8 +90,8 @@ def solve(
 
     Notes
     -----
-    Source of the default method: S. Lee and D. Kim, Fast extra gradient methods for smooth
-    structured nonconvex-nonconcave minimax problems (2021).
+    Source of the default method: Y. Malitsky, Golden ratio algorithms for variational
+    inequalities (2020).
 
     Examples
     --------

@@ -190,7 +190,7 @@ def test_threads(threads):
     (([0.0, 0.0], [0.0, 0.0], np.eye(2)), kantor.InvalidValueError, "positive mass"),
     (([np.nan, 1], [], np.eye(2)), kantor.InvalidValueError, "masses differ"),
     (([], [], np.eye(2) * 1j), kantor.InvalidTypeError, "M is complex"),
-    (([], [], scipy.sparse.eye(2)), kantor.UnsupportedError, "M is a sparse matrix"),
+    ((scipy.sparse.eye(2), [], np.ones((2, 2))), kantor.UnsupportedError, "a is a sparse matrix"),
     (("half", [], np.eye(2)), kantor.InvalidTypeError, "a "),
 ])
 def test_refusals(arguments, kind, text):

@@ -141,7 +141,6 @@ def test_precision_is_kept(clouds, kind):
 
 
 @pytest.mark.parametrize("wrong, kind", [
-    (dict(armijo=True), kantor.UnsupportedError),
     (dict(loss_fun="cubic"), kantor.UnsupportedError),
     (dict(unknown=1), kantor.UnsupportedError),
     (dict(G0="fluid"), kantor.UnsupportedError),
@@ -195,7 +194,7 @@ def test_solve_gromov(clouds):
     with pytest.raises(kantor.UnsupportedError, match="loss"):
         ot.solve_gromov(C1, C2, loss="L1")
     with pytest.raises(kantor.UnsupportedError):
-        ot.solve_gromov(C1, C2, unbalanced=0.5, unbalanced_type="partial")
+        ot.solve_gromov(C1, C2, unbalanced=0.5, unbalanced_type="TV")
     entropic = ot.solve_gromov(C1, C2, M, p, q, alpha=0.4, reg=0.5)
     entropy = (entropic.plan * np.log(entropic.plan)).sum()
     terms = entropic.value_linear + entropic.value_quad

@@ -140,8 +140,8 @@ def test_verbose(case, capsys):
     (dict(method="screenkhorn"), kantor.UnsupportedError, "screenkhorn"),
     (dict(method=None), kantor.UnsupportedError, "method None"),
     (dict(numItermax=0), kantor.InvalidValueError, "numItermax"),
-    (dict(stopThr=0), kantor.InvalidValueError, "stopThr"),
-    (dict(tau=1e3), kantor.UnsupportedError, "tau"),
+    (dict(stopThr=-1), kantor.InvalidValueError, "stopThr"),
+    (dict(taus=1e3), kantor.UnsupportedError, "taus"),
 ])
 def test_refusals(case, words, kind, text):
     M, a, b = case

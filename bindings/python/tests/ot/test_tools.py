@@ -58,7 +58,7 @@ def test_precision_and_lists(rng):
     ((np.ones((2, 3, 1)),), {}, kantor.InvalidShapeError, "x1"),
     ((np.ones((2, 3)),), dict(metric="nothing"), kantor.InvalidValueError, "nothing"),
     ((np.ones((2, 3)),), dict(metric="minkowski", p=0), kantor.InvalidValueError, "p is 0"),
-    ((np.ones((2, 3)),), dict(w=np.ones(3)), kantor.UnsupportedError, "w: weights"),
+    ((np.ones((2, 3)),), dict(w=np.ones(2)), kantor.InvalidShapeError, "w has 2 weights"),
     ((np.ones((2, 3)),), dict(metric="minkowski", w=np.ones(2)), kantor.InvalidShapeError, "w has"),
     ((np.ones((2, 3)),), dict(backend="torch"), kantor.UnsupportedError, "torch"),
     ((np.ones((2, 3)),), dict(nx=np), kantor.UnsupportedError, "nx"),

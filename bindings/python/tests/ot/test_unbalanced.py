@@ -146,7 +146,7 @@ def test_warm_start(case):
     (dict(reg_m="much"), kantor.InvalidTypeError),
     (dict(method="greedy"), kantor.UnsupportedError),
     (dict(reg_type="l3"), kantor.UnsupportedError),
-    (dict(reg_m=np.inf), kantor.UnsupportedError),
+    (dict(reg_m=np.inf), kantor.InvalidValueError),
     (dict(sweeps=3), kantor.UnsupportedError),
     (dict(numItermax=0), kantor.InvalidValueError),
 ])

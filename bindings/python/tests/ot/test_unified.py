@@ -96,7 +96,7 @@ def test_precision(case, kind, reg):
 
 @pytest.mark.parametrize("words, text", [
     (dict(unbalanced=(np.inf, 1.0)), "unbalanced"),
-    (dict(c=np.ones((7, 6))), "c: "), (dict(plan_init=np.ones((7, 6))), "plan_init"),
+    (dict(c=np.ones((7, 6))), "c: "),
     (dict(method="mm"), "mm"), (dict(grad="forward"), "grad"),
     (dict(reg=1.0, reg_type="L3"), "L3"), (dict(reg=1.0, reg_type=(abs, abs)), "reg_type"),
     (dict(reg=1.0, method="lbfgsb"), "lbfgsb"),
@@ -165,7 +165,7 @@ def test_debiased(clouds):
 
 
 @pytest.mark.parametrize("words, text", [
-    (dict(method="gaussian"), "gaussian"), (dict(method="lowrank", reg=1.0), "lowrank"),
+    (dict(method="nystroem", reg=1.0), "nystroem"), (dict(method="lowrank", reg=1.0), "reg"),
     (dict(debias="split"), "split"), (dict(rank=5), "rank"), (dict(scaling=0.5), "scaling"),
     (dict(X_init=np.ones((2, 2))), "X_init"), (dict(random_state=0), "random_state"),
     (dict(n_projections=7), "n_projections"), (dict(projections=np.ones((2, 2))), "projections"),

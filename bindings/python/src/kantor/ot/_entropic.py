@@ -14,7 +14,7 @@ from .._hooks import Progress
 from .._problem import Problem
 from .._result import Result
 from .._solve import solve
-from ._inputs import balance, read_count, read_positive, read_weights
+from ._inputs import balance, read_count, read_positive, read_threshold, read_weights
 
 #: Names of POT's Sinkhorn variants, and Kantor's method for each: one covers what most are for.
 VARIANTS = {
@@ -134,7 +134,7 @@ def solve_entropic(
         start = _start(warmstart, epsilon, log_a, log_b)
     result = solve(
         problem, method, epsilon=epsilon, max_iterations=read_count(limit, "numItermax"),
-        tolerance=read_positive(tolerance, "stopThr"), trace=trace, threads=threads,
+        tolerance=read_threshold(tolerance, "stopThr", 1e-15), trace=trace, threads=threads,
         warm_start=start, progress=_Printer() if verbose else None,
     )
     if warn and result.status_code not in (_abi.SOLVED, _abi.SOLVED_INACCURATE):

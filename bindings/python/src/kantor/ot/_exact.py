@@ -9,12 +9,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from .. import _abi
-from .._arrays import address, as_matrix, as_numbers
+from .._arrays import address, as_matrix, as_numbers, is_sparse
 from .._errors import check, error
 from .._library import lib
 from .._problem import Problem
 from .._solve import solve
 from ._inputs import balance, float_type, is_empty, read_count, read_start, read_weights
+from ._outcome import coo_plan
 
 # POT's default limit of pivots. At this value and above the solver runs until it is done.
 _NO_LIMIT = 100_000
@@ -60,7 +61,8 @@ def emd(
     b : array_like, shape (m,)
         Weights of the targets; uniform if empty or None.
     M : array_like, shape (n, m)
-        Costs; infinity forbids a pair. Sparse matrices are not offered.
+        Costs; infinity forbids a pair. Of a sparse array of SciPy, pairs that are not stored are
+        forbidden, and the plan comes as one.
     numItermax : int
         Largest number of pivots; the default and above mean no limit, unlike in POT, so that
         large problems are not cut off.
@@ -78,7 +80,7 @@ def emd(
 
     Returns
     -------
-    plan : numpy.ndarray, shape (n, m)
+    plan : numpy.ndarray, shape (n, m), or scipy.sparse array
         The plan, in the precision of `a`, else `b`, else `M`.
     log : dict
         With ``log=True``: ``cost``, the potentials ``u`` and ``v``, ``warning`` (None or a text)
@@ -111,12 +113,11 @@ def emd(
             weights = (None if is_empty(a) else a, None if is_empty(b) else b)
             return plan, _log_of(found, weights, center_dual, _F64, None)
     kind = float_type(a, b, M)
-    M, a, b = _read(a, b, M, check_marginals)
+    stored = is_sparse(M)
+    M, a, b = _read(a, b, _filled(M) if stored else M, check_marginals)
     found = _solve(a, b, M, numItermax, numThreads, potentials_init, log, True)
     text = _warn(found.code)
-    plan = np.zeros(M.shape, dtype=kind)
-    if found.row is not None:
-        plan[found.row, found.column] = found.value
+    plan = _plan(found, M.shape, kind, stored)
     return (plan, _log_of(found, (a, b), center_dual, kind, text)) if log else plan
 
 
@@ -144,7 +145,8 @@ def emd2(
     b : array_like, shape (m,) or (m, k)
         Weights of the targets; uniform if empty or None. Each column is a histogram of its own.
     M : array_like, shape (n, m)
-        Costs; infinity forbids a pair. Sparse matrices are not offered.
+        Costs; infinity forbids a pair. Of a sparse array of SciPy, pairs that are not stored are
+        forbidden, and the plan comes as one.
     processes : int
         1; run several calls in threads of your own, the interpreter lock is released.
     numItermax : int
@@ -189,7 +191,6 @@ def emd2(
     kind = float_type(a, b, M)
     columns = None if is_empty(b) else as_numbers(b, "b")
     if columns is not None and columns.ndim == 2:
-        M = as_matrix(M, "M")
         return [
             _emd2(a, columns[:, k], M, kind, numItermax, wants_log, return_matrix, center_dual,
                   numThreads, check_marginals, potentials_init)
@@ -203,17 +204,36 @@ def _emd2(
     a: Any, b: Any, M: Any, kind: np.dtype, limit: int, log: bool, matrix: bool, center: bool,
     threads: Union[int, str], check_marginals: bool, start: Optional[Tuple[Any, Any]],
 ) -> Any:
-    M, a, b = _read(a, b, M, check_marginals)
+    stored = is_sparse(M)
+    M, a, b = _read(a, b, _filled(M) if stored else M, check_marginals)
     found = _solve(a, b, M, limit, threads, start, log, matrix)
     text = _warn(found.code)
     if not log:
         return found.cost
     told = _log_of(found, (a, b), center, kind, text)
     if matrix:
-        told["G"] = np.zeros(M.shape, dtype=kind)
-        if found.row is not None:
-            told["G"][found.row, found.column] = found.value
+        told["G"] = _plan(found, M.shape, kind, stored)
     return [found.cost, told]
+
+
+def _filled(M: Any) -> np.ndarray:
+    """The costs of a sparse matrix, whose other pairs are forbidden."""
+    entries = M.tocoo()
+    entries.sum_duplicates()
+    costs = np.full(entries.shape, np.inf)
+    costs[entries.row, entries.col] = entries.data
+    return costs
+
+
+def _plan(found: Solved, shape: Tuple[int, int], kind: np.dtype, stored: bool) -> Any:
+    empty = np.empty(0, dtype=np.int64)
+    row, column = (empty if x is None else x for x in (found.row, found.column))
+    value = np.empty(0) if found.value is None else found.value
+    if stored:
+        return coo_plan(value.astype(kind), row, column, shape)
+    plan = np.zeros(shape, dtype=kind)
+    plan[row, column] = value
+    return plan
 
 
 def _read(

@@ -14,10 +14,12 @@ from .._result import Result
 from .._solve import solve
 from ._entropic import _Printer
 from ._inputs import (
-    balance, float_type, read_count, read_positive, read_weights, refuse, refuse_unknown,
+    balance, drop_keywords, float_type, read_count, read_positive, read_weights, refuse,
 )
 
 _LOSSES = {"square_loss": "square", "kl_loss": "kl"}
+#: Limits of POT's inner solves and line searches.
+_IDLE = ("numItermaxEmd", "numItermax", "stopThr", "armijo", "alpha_min", "alpha_max")
 #: As in POT: structures count as symmetric up to this.
 _SYMMETRY = 1e-10
 
@@ -34,7 +36,7 @@ class Spaces(NamedTuple):
 
 def read_spaces(
     C1: Any, C2: Any, M: Any, p: Any, q: Any, loss_fun: str, symmetric: Optional[bool],
-    alpha: Any, balanced: bool = True,
+    alpha: Any, balanced: bool = True, kind: str = "gromov", **own: Any,
 ) -> Spaces:
     """Read two structures.
 
@@ -54,13 +56,17 @@ def read_spaces(
         Weight of the structures, with costs of features.
     balanced : bool
         Whether the targets have weights.
+    kind : str
+        Kind of the problem; others than "gromov" let masses differ.
+    **own
+        Fields of such a kind.
 
     Returns
     -------
     Spaces
         The problem and what is needed to translate its result.
     """
-    kind = float_type(C1, C2, p, q) if M is None else float_type(M, C1, C2, p, q)
+    precision = float_type(C1, C2, p, q) if M is None else float_type(M, C1, C2, p, q)
     if loss_fun not in _LOSSES:
         refuse(f"loss_fun {loss_fun!r} is not offered; use 'square_loss' or 'kl_loss'")
     C1, C2 = as_matrix(C1, "C1"), as_matrix(C2, "C2")
@@ -74,7 +80,9 @@ def read_spaces(
     n, m = C1.shape[0], C2.shape[0]
     a = read_weights(p, n, "p")
     b = None
-    if balanced:
+    if kind != "gromov":
+        b = read_weights(q, m, "q")
+    elif balanced:
         a, b = balance(a, read_weights(q, m, "q"))
     fields: Dict[str, Any] = {}
     if M is not None:
@@ -83,10 +91,10 @@ def read_spaces(
             raise error(_abi.E_SHAPE, f"M has the shape {M.shape}; ({n}, {m}) is needed")
         fields = {"cost": M, "alpha": _read_alpha(alpha)}
     problem = Problem(
-        "gromov", copy=False, structure_source=C1, structure_target=C2, weights_source=a,
-        weights_target=b, loss=_LOSSES[loss_fun], **fields,
+        kind, copy=False, structure_source=C1, structure_target=C2, weights_source=a,
+        weights_target=b, loss=_LOSSES[loss_fun], **fields, **own,
     )
-    return Spaces(problem, kind, a, b, fields.get("alpha", 1.0))
+    return Spaces(problem, precision, a, b, fields.get("alpha", 1.0))
 
 
 def _read_alpha(alpha: Any) -> float:
@@ -251,8 +259,9 @@ def refuse_keywords(function: str, keywords: Dict[str, Any]) -> bool:
     function : str
         Name of the function.
     keywords : dict
-        ``verbose``, and ``numItermaxEmd``, ``numItermax``, ``stopThr`` of inner solves, which
-        here run to their end; others are refused.
+        ``verbose``; ``numItermaxEmd``, ``numItermax``, ``stopThr`` of inner solves, which here run
+        to their end; ``armijo``, ``alpha_min``, ``alpha_max`` of line searches, which here are
+        exact; others are refused.
 
     Returns
     -------
@@ -261,9 +270,7 @@ def refuse_keywords(function: str, keywords: Dict[str, Any]) -> bool:
     """
     rest = dict(keywords)
     verbose = bool(rest.pop("verbose", False))
-    for name in ("numItermaxEmd", "numItermax", "stopThr"):
-        rest.pop(name, None)
-    refuse_unknown(function, rest)
+    drop_keywords(function, rest, *_IDLE)
     return verbose
 
 

@@ -6,10 +6,11 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
+from .._arrays import as_matrix
 from ._gromov import (
     finish, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
 )
-from ._inputs import read_positive
+from ._inputs import read_positive, read_weights
 
 _GAP = 1e-9
 
@@ -30,10 +31,11 @@ def semirelaxed_gromov_wasserstein(
     C1, C2, p, loss_fun, symmetric, log, max_iter, tol_rel, tol_abs, **kwargs
         As for `kantor.ot.gromov.gromov_wasserstein`.
     G0 : array_like, shape (n, m), optional
-        Plan to start from, with the rows' weights; equal columns if None or ``"product"``. POT's
-        other starts by name are not offered.
+        Plan to start from, with the rows' weights; equal columns if None or ``"product"``;
+        ``"random_product"`` draws the columns' weights, ``"random"`` a plan. POT's other starts by
+        name are not offered.
     random_state : int
-        Without effect.
+        Seed of what is drawn.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def semirelaxed_gromov_wasserstein(
     array([0.666667, 0.333333])
     """
     plan, told = _semirelaxed(
-        "semirelaxed_gromov_wasserstein", C1, C2, None, p, loss_fun, symmetric, 1.0, G0, max_iter,
+        "semirelaxed_gromov_wasserstein", C1, C2, None, p, loss_fun, symmetric, 1.0,
+        G0, random_state, max_iter,
         {"decrease_tolerance": read_tolerance(tol_rel, "tol_rel")}, kwargs, log,
     )
     return (plan, told) if log else plan
@@ -97,7 +100,8 @@ def semirelaxed_gromov_wasserstein2(
     0.5
     """
     plan, told = _semirelaxed(
-        "semirelaxed_gromov_wasserstein2", C1, C2, None, p, loss_fun, symmetric, 1.0, G0,
+        "semirelaxed_gromov_wasserstein2", C1, C2, None, p, loss_fun, symmetric, 1.0,
+        G0, random_state,
         max_iter, {"decrease_tolerance": read_tolerance(tol_rel, "tol_rel")}, kwargs, True,
     )
     told["T"] = plan
@@ -141,7 +145,8 @@ def semirelaxed_fused_gromov_wasserstein(
            [0.5, 0. ]])
     """
     plan, told = _semirelaxed(
-        "semirelaxed_fused_gromov_wasserstein", C1, C2, M, p, loss_fun, symmetric, alpha, G0,
+        "semirelaxed_fused_gromov_wasserstein", C1, C2, M, p, loss_fun, symmetric, alpha,
+        G0, random_state,
         max_iter, {"decrease_tolerance": read_tolerance(tol_rel, "tol_rel")}, kwargs, log,
     )
     return (plan, told) if log else plan
@@ -182,7 +187,8 @@ def semirelaxed_fused_gromov_wasserstein2(
     0.5
     """
     plan, told = _semirelaxed(
-        "semirelaxed_fused_gromov_wasserstein2", C1, C2, M, p, loss_fun, symmetric, alpha, G0,
+        "semirelaxed_fused_gromov_wasserstein2", C1, C2, M, p, loss_fun, symmetric, alpha,
+        G0, random_state,
         max_iter, {"decrease_tolerance": read_tolerance(tol_rel, "tol_rel")}, kwargs, True,
     )
     told["T"] = plan
@@ -236,7 +242,7 @@ def entropic_semirelaxed_gromov_wasserstein(
     """
     plan, told = _mirror(
         "entropic_semirelaxed_gromov_wasserstein", C1, C2, None, p, loss_fun, epsilon, symmetric,
-        1.0, G0, max_iter, tol, verbose,
+        1.0, G0, random_state, max_iter, tol, verbose,
     )
     return (plan, told) if log else plan
 
@@ -277,7 +283,7 @@ def entropic_semirelaxed_gromov_wasserstein2(
     refuse_keywords("entropic_semirelaxed_gromov_wasserstein2", kwargs)
     plan, told = _mirror(
         "entropic_semirelaxed_gromov_wasserstein2", C1, C2, None, p, loss_fun, epsilon, symmetric,
-        1.0, G0, max_iter, tol, verbose,
+        1.0, G0, random_state, max_iter, tol, verbose,
     )
     told["T"] = plan
     return (told["srgw_dist"], told) if log else told["srgw_dist"]
@@ -322,7 +328,7 @@ def entropic_semirelaxed_fused_gromov_wasserstein(
     """
     plan, told = _mirror(
         "entropic_semirelaxed_fused_gromov_wasserstein", C1, C2, M, p, loss_fun, epsilon,
-        symmetric, alpha, G0, max_iter, tol, verbose,
+        symmetric, alpha, G0, random_state, max_iter, tol, verbose,
     )
     return (plan, told) if log else plan
 
@@ -365,7 +371,7 @@ random_state
     """
     plan, told = _mirror(
         "entropic_semirelaxed_fused_gromov_wasserstein2", C1, C2, M, p, loss_fun, epsilon,
-        symmetric, alpha, G0, max_iter, tol, verbose,
+        symmetric, alpha, G0, random_state, max_iter, tol, verbose,
     )
     told["T"] = plan
     return (told["srfgw_dist"], told) if log else told["srfgw_dist"]
@@ -373,14 +379,14 @@ random_state
 
 def _semirelaxed(
     function: str, C1: Any, C2: Any, M: Any, p: Any, loss_fun: str, symmetric: Optional[bool],
-    alpha: float, G0: Any, max_iter: Any, options: Dict[str, Any], keywords: Dict[str, Any],
-    log: bool,
+    alpha: float, G0: Any, random_state: Any, max_iter: Any, options: Dict[str, Any],
+    keywords: Dict[str, Any], log: bool,
 ) -> Tuple[np.ndarray, Dict[str, Any]]:
     verbose = refuse_keywords(function, keywords)
     spaces = read_spaces(C1, C2, M, p, None, loss_fun, symmetric, alpha, balanced=False)
     result = solve_spaces(
-        spaces, "gromov_semirelaxed", G0, verbose=verbose, trace=log, tolerance=_GAP,
-        max_iterations=read_limit(max_iter, "max_iter"), **options,
+        spaces, "gromov_semirelaxed", _start(G0, random_state, C1, C2, p), verbose=verbose,
+        trace=log, tolerance=_GAP, max_iterations=read_limit(max_iter, "max_iter"), **options,
     )
     told = {}
     if log:
@@ -390,14 +396,26 @@ def _semirelaxed(
 
 def _mirror(
     function: str, C1: Any, C2: Any, M: Any, p: Any, loss_fun: str, epsilon: float,
-    symmetric: Optional[bool], alpha: float, G0: Any, max_iter: Any, tol: Any, verbose: bool,
+    symmetric: Optional[bool], alpha: float, G0: Any, random_state: Any, max_iter: Any, tol: Any,
+    verbose: bool,
 ) -> Tuple[np.ndarray, Dict[str, Any]]:
     spaces = read_spaces(C1, C2, M, p, None, loss_fun, symmetric, alpha, balanced=False)
     result = solve_spaces(
-        spaces, "gromov_semirelaxed", G0, verbose=verbose, trace=True,
-        solver="mirror_descent", epsilon=read_positive(epsilon, "epsilon"),
+        spaces, "gromov_semirelaxed", _start(G0, random_state, C1, C2, p), verbose=verbose,
+        trace=True, solver="mirror_descent", epsilon=read_positive(epsilon, "epsilon"),
         tolerance=max(read_tolerance(tol, "tol"), 1e-12),
         max_iterations=read_limit(max_iter, "max_iter"),
     )
     told = {"err": result.trace["residual"].tolist()}
     return finish(spaces, result, M, told, "srgw_dist", "srfgw_dist")
+
+
+def _start(G0: Any, random_state: Any, C1: Any, C2: Any, p: Any) -> Any:
+    """The plan that a name stands for; anything else as it is."""
+    if not (isinstance(G0, str) and G0 in ("random", "random_product")):
+        return G0
+    n, m = len(as_matrix(C1, "C1")), len(as_matrix(C2, "C2"))
+    a = read_weights(p, n, "p")
+    rng = np.random.RandomState(random_state)
+    drawn = rng.rand(n, m) if G0 == "random" else np.ones((n, 1)) * rng.rand(m)
+    return drawn * ((1 / n if a is None else a[:, None]) / drawn.sum(axis=1, keepdims=True))

@@ -44,6 +44,21 @@ def refuse_unknown(function: str, keywords: dict) -> None:
         refuse(f"{function}() does not offer the argument(s) {', '.join(sorted(keywords))}")
 
 
+def drop_keywords(function: str, keywords: dict, *names: str) -> None:
+    """Take keywords that POT's algorithm needs and Kantor's does not; refuse others.
+
+    Parameters
+    ----------
+    function : str
+        Name of the function.
+    keywords : dict
+        Keyword arguments left over.
+    *names : str
+        Those that may be given and have no effect.
+    """
+    refuse_unknown(function, {name: keywords[name] for name in keywords if name not in names})
+
+
 def is_empty(weights: Any) -> bool:
     """Whether weights are left out: None, or of length 0.
 
@@ -242,6 +257,79 @@ def read_positive(value: Any, name: str) -> float:
     if not 0 < number < np.inf:
         raise error(_abi.E_RANGE, f"{name} is {number}; a positive finite number is needed")
     return number
+
+
+def read_number(value: Any, name: str) -> float:
+    """Read a finite number.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    float
+        The number.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as cause:
+        raise error(_abi.E_TYPE, f"{name} is {value!r}; a number is needed") from cause
+    if not np.isfinite(number):
+        raise error(_abi.E_RANGE, f"{name} is {number}; a finite number is needed")
+    return number
+
+
+def read_threshold(value: Any, name: str, least: float) -> float:
+    """Read a threshold to stop at; 0 asks for as much as there is.
+
+    Parameters
+    ----------
+    value : float
+        The number, >= 0.
+    name : str
+        What it is called in error messages.
+    least : float
+        The smallest that the solver can reach.
+
+    Returns
+    -------
+    float
+        The number, at least `least`.
+    """
+    number = read_number(value, name)
+    if number < 0:
+        raise error(_abi.E_RANGE, f"{name} is {number}; a number >= 0 is needed")
+    return max(number, least)
+
+
+def read_mass(m: Any, a: Optional[np.ndarray], b: Optional[np.ndarray]) -> float:
+    """Read the mass that a partial plan moves.
+
+    Parameters
+    ----------
+    m : float
+        The mass.
+    a, b : numpy.ndarray or None
+        Weights; None for uniform ones of mass 1.
+
+    Returns
+    -------
+    float
+        The mass.
+    """
+    mass = read_number(m, "m")
+    most = min(1.0 if w is None else float(w.sum()) for w in (a, b))
+    if not 0 <= mass <= most * (1 + 1e-9):
+        raise error(
+            _abi.E_RANGE,
+            f"m is {mass}; at least 0 and at most {most:.9g}, the smaller total of the weights, "
+            "can be moved",
+        )
+    return mass
 
 
 def warn_unsolved(result: Result, advice: str) -> Optional[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from .._result import Result
 from .._solve import solve
 from ._entropic import _Printer
 from ._inputs import (
-    read_count, read_positive, read_start, read_weights, refuse, warn_unsolved,
+    balance, read_count, read_positive, read_start, read_threshold, read_weights, refuse,
+    warn_unsolved,
 )
 
 #: The smallest tolerance of the solver; POT's default of some functions is below it.
@@ -73,20 +74,27 @@ def solve_unbalanced(
     M = as_matrix(M, "M")
     weights = read_weights(a, M.shape[0], "a"), read_weights(b, M.shape[1], "b")
     fields = _penalties(reg_m)
-    cost, reference, options = M, None, {}
+    cost, reference, uniform, options = M, None, False, {}
     if method == "unbalanced_sinkhorn":
         reg = read_positive(reg, "reg")
         uniform, reference = _reference(reg_type, c, M.shape, weights)
         if reference is not None:
             with np.errstate(divide="ignore"):
                 cost = M - reg * np.log(reference)
-        options = {"epsilon": reg, "reference": "uniform" if uniform else "product"}
-    problem = Problem(
-        "unbalanced_transport", copy=False, cost=cost, weights_source=weights[0],
-        weights_target=weights[1], penalty=penalty, **fields,
-    )
-    if method != "unbalanced_simplex":
-        options["tolerance"] = max(read_positive(tolerance, "stopThr"), _LEAST_TOLERANCE)
+        options["epsilon"] = reg
+    if fields is None:
+        weights = balance(*weights)
+        problem = Problem("transport", copy=False, cost=cost, a=weights[0], b=weights[1])
+        method = "sinkhorn" if method == "unbalanced_sinkhorn" else "network_simplex"
+    else:
+        problem = Problem(
+            "unbalanced_transport", copy=False, cost=cost, weights_source=weights[0],
+            weights_target=weights[1], penalty=penalty, **fields,
+        )
+        if reg:
+            options["reference"] = "uniform" if uniform else "product"
+    if method not in ("unbalanced_simplex", "network_simplex"):
+        options["tolerance"] = read_threshold(tolerance, "stopThr", _LEAST_TOLERANCE)
     if limit is not None:
         options["max_iterations"] = read_count(limit, "numItermax")
     start = None
@@ -101,14 +109,33 @@ def solve_unbalanced(
     warn_unsolved(result, "raise numItermax or stopThr")
     if result.status_code == _abi.INFEASIBLE:
         return Unbalanced(result, np.zeros(M.shape), 0.0, np.inf)
-    linear, total = result.transport_cost, result.objective
-    if reference is not None:
-        plan = result.plan
+    linear, total, plan = result.transport_cost, result.objective, result.plan
+    if fields is None and reg:
+        linear = float(plan[plan > 0] @ M[plan > 0])
+        total = linear + reg * _divergence(plan, reference, uniform, weights)
+    elif reference is not None:
         linear = float(plan[plan > 0] @ M[plan > 0])
         # KL(P | c) against <P, -log c> + KL(P | 1) on the pairs with mass.
         mass = [M.shape[k] if w is None else int((w > 0).sum()) for k, w in enumerate(weights)]
         total += reg * (float(reference.sum()) - mass[0] * mass[1])
-    return Unbalanced(result, result.plan, linear, total)
+    return Unbalanced(result, plan, linear, total)
+
+
+def _divergence(
+    plan: np.ndarray, reference: Optional[np.ndarray], uniform: bool, weights: Tuple[Any, Any]
+) -> float:
+    """KL(P | c) of a plan with both marginals, c the product of the weights if None, or 1."""
+    if reference is None:
+        a, b = (
+            np.full(count, 1 / count) if w is None else w
+            for w, count in zip(weights, plan.shape)
+        )
+        reference = np.outer(a, b)
+        if uniform:
+            reference = (reference > 0).astype(float)
+    massive = plan > 0
+    p = plan[massive]
+    return float(p @ np.log(p / reference[massive]) - p.sum() + reference.sum())
 
 
 def _reference(
@@ -129,7 +156,8 @@ def _reference(
     return True, c
 
 
-def _penalties(reg_m: Any) -> Dict[str, Any]:
+def _penalties(reg_m: Any) -> Optional[Dict[str, Any]]:
+    """Fields of the penalties; None if both marginals are fixed."""
     try:
         values = [float(x) for x in np.atleast_1d(np.asarray(reg_m, np.float64)).ravel()]
     except (TypeError, ValueError) as cause:
@@ -138,7 +166,7 @@ def _penalties(reg_m: Any) -> Dict[str, Any]:
         raise error(_abi.E_SHAPE, f"reg_m has {len(values)} numbers; one or two are needed")
     first, second = values[0], values[-1]
     if np.isinf(first) and np.isinf(second) and first > 0 and second > 0:
-        refuse("reg_m: both marginals are fixed; use kantor.ot.sinkhorn or kantor.ot.emd")
+        return None
     fields: Dict[str, Any] = {}
     for name, value in (("source", first), ("target", second)):
         if value == np.inf:
@@ -170,7 +198,7 @@ def solve_any(
     Unbalanced
         The answer.
     """
-    tolerance = max(read_positive(tolerance, "stopThr"), 1e-9)
+    tolerance = read_threshold(tolerance, "stopThr", 1e-9)
     limit = read_count(limit, "numItermax")
     if reg:
         return solve_unbalanced(
@@ -181,3 +209,54 @@ def solve_any(
         a, b, M, reg_m, penalty=penalty, tolerance=tolerance, verbose=verbose, trace=trace,
         method="unbalanced_simplex" if penalty == "tv" else "unbalanced_active_set",
     )
+
+
+def log_of(found: Unbalanced, reg: float, kind: np.dtype) -> Dict[str, Any]:
+    """Tell of an entropic solve what POT tells.
+
+    Parameters
+    ----------
+    found : Unbalanced
+        The answer.
+    reg : float
+        Strength of the entropy.
+    kind : numpy.dtype
+        Precision of the arrays.
+
+    Returns
+    -------
+    dict
+        ``err``, ``cost``, ``total_cost``, ``res``, and the scalings' logarithms if there are any.
+    """
+    result = found.result
+    log = {
+        "err": [] if "trace_residual" not in result else list(result.trace_residual),
+        "cost": kind.type(found.linear), "total_cost": kind.type(found.total), "res": result,
+    }
+    if "potential_source" in result:
+        log["logu"] = (result.potential_source / reg).astype(kind)
+        log["logv"] = (result.potential_target / reg).astype(kind)
+    return log
+
+
+def joined_logs(logs: List[Dict[str, Any]]) -> Dict[str, Any]:
+    """Make one dictionary of several targets'.
+
+    Parameters
+    ----------
+    logs : list of dict
+        Of `log_of`.
+
+    Returns
+    -------
+    dict
+        Logarithms of scalings as columns, costs as a vector, lists of the rest.
+    """
+    joined: Dict[str, Any] = {}
+    for key in logs[0]:
+        values = [log[key] for log in logs]
+        if key in ("logu", "logv"):
+            joined[key] = np.stack(values, axis=1)
+        else:
+            joined[key] = np.array(values) if key in ("cost", "total_cost") else values
+    return joined

@@ -11,8 +11,10 @@ from .._arrays import as_matrix, as_numbers
 from .._errors import error
 from .._problem import Problem
 from ._entropic import VARIANTS, Entropic, Weights, solve_entropic
-from ._inputs import float_type, is_empty, refuse, refuse_unknown
+from ._inputs import drop_keywords, float_type, is_empty, refuse
 
+#: Arguments of POT's single variants that have nothing to do here.
+_IDLE = ("tau", "epsilon0", "numInnerItermax", "print_period")
 _WORDS = (
     "the solver is Kantor's 'sinkhorn' for every variant but 'greenkhorn': it works with "
     "potentials and never under- or overflows"
@@ -69,7 +71,8 @@ def sinkhorn(
     warmstart : pair of array_like, optional
         Logarithms of the scaling vectors to start from.
     **kwargs
-        Arguments of single variants are not offered.
+        ``tau``, ``epsilon0``, ``numInnerItermax``, ``print_period``: without effect; they guard
+        POT's scaling vectors, and potentials need no guard. Others are refused.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def sinkhorn(
     array([[0.365529, 0.134471],
            [0.134471, 0.365529]])
     """
-    refuse_unknown("sinkhorn", kwargs)
+    drop_keywords("sinkhorn", kwargs, *_IDLE)
     variant = _variant(method)
     kind = float_type(a, b, M)
     columns = _columns(b)
@@ -148,7 +151,7 @@ def sinkhorn2(
     >>> round(float(loss), 6)
     0.268941
     """
-    refuse_unknown("sinkhorn2", kwargs)
+    drop_keywords("sinkhorn2", kwargs, *_IDLE)
     variant = _variant(method)
     kind = float_type(a, b, M)
     columns = _columns(b)

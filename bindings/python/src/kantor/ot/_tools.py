@@ -73,7 +73,7 @@ def dist(
     p : float
         Order of the Minkowski metric.
     w : array_like, shape (d,), optional
-        Weights of the coordinates, for the Minkowski metric only.
+        Weights of the coordinates; of other metrics than Minkowski's they need SciPy.
     backend : {"auto", "numpy", "scipy"}
         ``"scipy"`` hands all metrics to SciPy.
     nx : None
@@ -104,15 +104,14 @@ def dist(
         )
     if w is not None:
         w = as_vector(w, "w")
-        if metric != "minkowski":
-            refuse(f"w: weights of the metric {metric!r} are not offered; use 'minkowski'")
         if w.shape[0] != x.shape[1]:
             raise error(_abi.E_SHAPE, f"w has {w.shape[0]} weights; {x.shape[1]} are needed")
     if backend == "scipy":
         return _by_scipy(x, y, metric, p, w).astype(kind, copy=False)
     if backend not in ("auto", "numpy"):
         refuse(f"backend {backend!r} is not offered; use 'auto', 'numpy' or 'scipy'")
-    function = _METRICS.get(metric) if isinstance(metric, str) else None
+    plain = w is None or metric == "minkowski"
+    function = _METRICS.get(metric) if plain and isinstance(metric, str) else None
     costs = function(x, y, p, w) if function else _by_scipy(x, y, metric, p, w)
     return costs.astype(kind, copy=False)
 
@@ -201,9 +200,9 @@ def _by_scipy(x: np.ndarray, y: np.ndarray, metric: Any, p: float, w: Any) -> np
     extra = {}
     if metric == "minkowski":
         extra["p"] = p
-        if w is not None:
-            extra["w"] = w
+    if w is not None:
+        extra["w"] = w
     try:
         return cdist(x, y, metric=metric, **extra)
-    except ValueError as cause:
+    except (TypeError, ValueError) as cause:
         raise error(_abi.E_RANGE, f"metric {metric!r}: {cause}") from cause

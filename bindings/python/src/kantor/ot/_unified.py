@@ -11,11 +11,11 @@ from .. import _abi
 from .._arrays import as_matrix
 from .._problem import Problem
 from .._solve import solve as solve_problem
+from ._approximate import APPROXIMATE, approximate
 from ._empirical import lazy_plan
 from ._entropic import Entropic, Weights, solve_entropic
 from ._exact import center_dual_potentials
 from ._inputs import float_type, read_count, read_points, read_start, refuse, warn_unsolved
-from ._line import wasserstein_1d
 from ._outcome import OTResult
 from ._relaxed import solve_unbalanced
 from ._tools import POINT_METRICS, dist
@@ -68,8 +68,8 @@ def solve(
         Threads of the solver.
     max_iter : int, optional
         Largest number of iterations; None: no limit for exact problems, 1000 for entropic ones.
-    plan_init : None
-        Starting from a plan is not offered.
+    plan_init : array_like, optional
+        Without effect: the problem is convex, and solved to the end. `potentials_init` starts.
     potentials_init : pair of array_like, optional
         Where to start: potentials for exact problems; for entropic ones the logarithms of the
         scaling vectors, as in ``potentials`` of a result.
@@ -99,12 +99,12 @@ def solve(
     0.25
     """
     if unbalanced is not None and not np.all(np.isinf(unbalanced)):
-        _refuse_more(None, None, plan_init, grad)
+        _refuse_more(None, None, grad)
         return _unbalanced(
             M, a, b, reg, c, reg_type, unbalanced, unbalanced_type, method, n_threads, max_iter,
             potentials_init, tol, verbose,
         )
-    _refuse_more(c, unbalanced, plan_init, grad)
+    _refuse_more(c, unbalanced, grad)
     kind = float_type(M, a, b)
     M = as_matrix(M, "M")
     weights = Weights.read(a, b, *M.shape)
@@ -174,10 +174,16 @@ potentials_init, tol, verbose, grad
         ``sparse_plan`` (exact) or ``lazy_plan`` (entropic).
     batch_size : int, optional
         Without effect: costs are streamed in pieces that fit the processor's caches.
-    method : {None, "sinkhorn", "sinkhorn_log", "1d"}
-        ``"1d"`` solves each coordinate as a problem on the line. POT's approximate methods are not
-        offered.
-    rank, scaling, X_init, random_state, n_projections, projections, scaler
+    method : {None, "sinkhorn", "sinkhorn_log", "1d", "gaussian", "lowrank", "sliced", "max_sliced"}
+        ``"1d"`` solves each coordinate as a problem on the line; ``"gaussian"`` gives the squared
+        distance of fitted normal laws, `reg` being added to their covariances; ``"lowrank"`` a
+        plan of rank `rank`; ``"sliced"`` and ``"max_sliced"`` the distances along lines. POT's
+        other approximations are not offered.
+    rank : int
+        Of ``"lowrank"``.
+    n_projections, projections, scaler, random_state
+        Of ``"sliced"`` and ``"max_sliced"``; `random_state` is their seed.
+    scaling, X_init
         Belong to methods that are not offered, and must be left out.
     debias : bool
         Subtract the means of both self-costs, which gives the Sinkhorn divergence for entropic
@@ -199,9 +205,16 @@ potentials_init, tol, verbose, grad
     >>> kantor.ot.solve_sample([[0.0], [1.0]], [[1.0], [2.0]]).value
     1.0
     """
+    _refuse_left_out(scaling=(scaling, 0.95), X_init=(X_init, None))
+    name = None if method is None else str(method).lower()
+    if name in APPROXIMATE and not debias:
+        return approximate(
+            name, X_a, X_b, a, b, metric=metric, reg=reg, rank=rank, max_iter=max_iter, lazy=lazy,
+            n_projections=n_projections, projections=projections, scaler=scaler,
+            random_state=random_state,
+        )
     _refuse_left_out(
-        rank=(rank, 100), scaling=(scaling, 0.95), X_init=(X_init, None),
-        random_state=(random_state, None), n_projections=(n_projections, 50),
+        rank=(rank, 100), random_state=(random_state, None), n_projections=(n_projections, 50),
         projections=(projections, None), scaler=(scaler, None),
     )
     shared = dict(
@@ -213,8 +226,6 @@ potentials_init, tol, verbose, grad
         if debias is not True:
             refuse(f"debias {debias!r} is not offered; use True or False")
         return _debiased(X_a, X_b, a, b, potentials_init, shared)
-    if method is not None and method.lower() == "1d":
-        return _each_coordinate(X_a, X_b, a, b, metric)
     if not lazy:
         M = dist(X_a, X_b, metric)
         return solve(
@@ -229,7 +240,7 @@ def _on_the_fly(
     reg_type: Any, unbalanced: Any, lazy: bool, method: Optional[str], n_threads: int,
     max_iter: Optional[int], plan_init: Any, tol: Optional[float], verbose: bool, grad: str,
 ) -> OTResult:
-    _refuse_more(c, unbalanced, plan_init, grad)
+    _refuse_more(c, unbalanced, grad)
     if metric not in POINT_METRICS:
         refuse(
             f"metric {metric!r} is not offered without a cost matrix; use one of "
@@ -378,16 +389,7 @@ def _debiased(
     return debiased
 
 
-def _each_coordinate(X_a: Any, X_b: Any, a: Any, b: Any, metric: str) -> OTResult:
-    powers = {"sqeuclidean": 2, "euclidean": 1, "cityblock": 1}
-    if metric not in powers:
-        refuse(f"metric {metric!r} is not offered by the method '1d'; use {', '.join(powers)}")
-    x, y = read_points(X_a, "X_a"), read_points(X_b, "X_b")
-    value = wasserstein_1d(x, y, a, b, p=powers[metric])
-    return OTResult(value, value)
-
-
-def _refuse_more(c: Any, unbalanced: Any, plan_init: Any, grad: str) -> None:
+def _refuse_more(c: Any, unbalanced: Any, grad: str) -> None:
     if c is not None:
         refuse("c: another reference measure is not offered; leave it out")
     if unbalanced is not None and not np.all(np.isinf(unbalanced)):
@@ -395,8 +397,6 @@ def _refuse_more(c: Any, unbalanced: Any, plan_init: Any, grad: str) -> None:
             f"unbalanced={unbalanced!r}: relaxed marginals are not offered without a cost matrix; "
             "use lazy=False"
         )
-    if plan_init is not None:
-        refuse("plan_init: starting from a plan is not offered; use potentials_init")
     if grad not in _GRADIENTS:
         refuse(f"grad {grad!r} is not one of {', '.join(_GRADIENTS)}")
 

@@ -105,7 +105,8 @@ def dist_batch(
     X2 : array_like, shape (B, m, d), optional
         Target points; None: the source points.
     metric : str
-        As for `kantor.ot.dist`.
+        As for `kantor.ot.dist`; and ``"kl"``, sum y log(y / x) of a target y and a source x with
+        positive coordinates.
     p : float
         Exponent of the metric ``"minkowski"``.
     nx : None
@@ -129,7 +130,22 @@ def dist_batch(
     _same_batch(first, second, "X1", "X2")
     if len(first) == 0:
         return np.zeros((0, first.shape[1], second.shape[1]), dtype=float_type(X1, X2))
+    if metric == "kl":
+        return _divergences(first, second).astype(float_type(X1, X2), copy=False)
     return np.stack([dist(x, y, metric, p=p) for x, y in zip(first, second)])
+
+
+def _divergences(X1: np.ndarray, X2: np.ndarray) -> np.ndarray:
+    """sum_k y_k log(y_k / x_k) of target y against source x."""
+    for name, points in (("X1", X1), ("X2", X2)):
+        if not (points > 0).all():
+            raise error(_abi.E_RANGE, f"{name} has coordinates that are not positive; 'kl' needs "
+                        "positive ones")
+    costs = np.zeros((len(X1), X1.shape[1], X2.shape[1]))
+    for k in range(X1.shape[2]):
+        x, y = X1[:, :, None, k], X2[:, None, :, k]
+        costs += y * np.log(y / x)
+    return costs
 
 
 def solve_batch(

@@ -77,7 +77,7 @@ def bures_wasserstein_mapping(ms: Any, mt: Any, Cs: Any, Ct: Any, log: bool = Fa
 
     Parameters
     ----------
-    ms, mt : array_like, shape (d,)
+    ms, mt : array_like, shape (d,) or (1, d)
         Means.
     Cs, Ct : array_like, shape (d, d)
         Covariances; `Cs` positive definite.
@@ -88,7 +88,7 @@ def bures_wasserstein_mapping(ms: Any, mt: Any, Cs: Any, Ct: Any, log: bool = Fa
     -------
     A : numpy.ndarray, shape (d, d)
         Symmetric.
-    b : numpy.ndarray, shape (d,)
+    b : numpy.ndarray, shape (d,), or (1, d) if a mean has this shape
         The offset.
     log : dict
         With ``log=True``: ``Cs12`` and ``Cs12inv``, the root of `Cs` and its inverse.
@@ -99,9 +99,11 @@ def bures_wasserstein_mapping(ms: Any, mt: Any, Cs: Any, Ct: Any, log: bool = Fa
         Shapes or values that cannot be used, or a singular `Cs`.
     """
     source = as_matrix(Cs, "Cs")
-    result = _transport(as_vector(ms, "ms"), source, as_vector(mt, "mt"), as_matrix(Ct, "Ct"))
+    result = _transport(_mean(ms, "ms"), source, _mean(mt, "mt"), as_matrix(Ct, "Ct"))
     kind = float_type(ms, mt, Cs, Ct)
     A, b = np.array(result.map_matrix, dtype=kind), np.array(result.map_offset, dtype=kind)
+    if max(np.ndim(ms), np.ndim(mt)) == 2:
+        b = b[None, :]
     if not log:
         return A, b
     root = _root(source)
@@ -347,6 +349,11 @@ def _many_distances(ms: Any, mt: Any, Cs: Any, Ct: Any, paired: bool, log: bool)
         values = np.array(
             [[distance(i, j) for j in range(len(right))] for i in range(len(left))], dtype=kind)
     return (values, {"Cs12": np.stack([_root(C) for C in left])}) if log else values
+
+
+def _mean(value: Any, name: str) -> np.ndarray:
+    """A mean, which POT's users also give as a row."""
+    return as_vector(np.asarray(value)[0] if np.shape(value)[:-1] == (1,) else value, name)
 
 
 def _transport(ms: np.ndarray, Cs: np.ndarray, mt: np.ndarray, Ct: np.ndarray) -> Result:

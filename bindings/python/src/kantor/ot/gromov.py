@@ -18,6 +18,16 @@ from ._gromov_entropic import (
     entropic_gromov_wasserstein,
     entropic_gromov_wasserstein2,
 )
+from ._gromov_partial import (
+    entropic_partial_fused_gromov_wasserstein,
+    entropic_partial_fused_gromov_wasserstein2,
+    entropic_partial_gromov_wasserstein,
+    entropic_partial_gromov_wasserstein2,
+    partial_fused_gromov_wasserstein,
+    partial_fused_gromov_wasserstein2,
+    partial_gromov_wasserstein,
+    partial_gromov_wasserstein2,
+)
 from ._gromov_semirelaxed import (
     entropic_semirelaxed_fused_gromov_wasserstein,
     entropic_semirelaxed_fused_gromov_wasserstein2,
@@ -28,21 +38,34 @@ from ._gromov_semirelaxed import (
     semirelaxed_gromov_wasserstein,
     semirelaxed_gromov_wasserstein2,
 )
-from ._inputs import refuse
+from ._gromov_unbalanced import (
+    fused_unbalanced_gromov_wasserstein,
+    fused_unbalanced_gromov_wasserstein2,
+)
 
 __all__ = [
     "entropic_fused_gromov_wasserstein",
     "entropic_fused_gromov_wasserstein2",
     "entropic_gromov_wasserstein",
     "entropic_gromov_wasserstein2",
+    "entropic_partial_fused_gromov_wasserstein",
+    "entropic_partial_fused_gromov_wasserstein2",
+    "entropic_partial_gromov_wasserstein",
+    "entropic_partial_gromov_wasserstein2",
     "entropic_semirelaxed_fused_gromov_wasserstein",
     "entropic_semirelaxed_fused_gromov_wasserstein2",
     "entropic_semirelaxed_gromov_wasserstein",
     "entropic_semirelaxed_gromov_wasserstein2",
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
+    "fused_unbalanced_gromov_wasserstein",
+    "fused_unbalanced_gromov_wasserstein2",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "partial_fused_gromov_wasserstein",
+    "partial_fused_gromov_wasserstein2",
+    "partial_gromov_wasserstein",
+    "partial_gromov_wasserstein2",
     "semirelaxed_fused_gromov_wasserstein",
     "semirelaxed_fused_gromov_wasserstein2",
     "semirelaxed_gromov_wasserstein",
@@ -91,7 +114,7 @@ def gromov_wasserstein(
     log : bool
         Return a dictionary as well.
     armijo : bool
-        Only False, the exact line search, is offered.
+        Without effect: the line search is exact, which gains more.
     G0 : array_like, shape (n, m), optional
         Plan to start from, with the right marginals; the product of the weights if None.
     max_iter : int
@@ -127,7 +150,7 @@ def gromov_wasserstein(
     array([2, 1, 0])
     """
     plan, told = _balanced(
-        "gromov_wasserstein", C1, C2, None, p, q, loss_fun, symmetric, 1.0, armijo, G0, max_iter,
+        "gromov_wasserstein", C1, C2, None, p, q, loss_fun, symmetric, 1.0, G0, max_iter,
         tol_rel, kwargs, log,
     )
     return (plan, told) if log else plan
@@ -175,7 +198,7 @@ def gromov_wasserstein2(
     2.0
     """
     plan, told = _balanced(
-        "gromov_wasserstein2", C1, C2, None, p, q, loss_fun, symmetric, 1.0, armijo, G0, max_iter,
+        "gromov_wasserstein2", C1, C2, None, p, q, loss_fun, symmetric, 1.0, G0, max_iter,
         tol_rel, kwargs, True,
     )
     told["T"] = plan
@@ -236,7 +259,7 @@ def fused_gromov_wasserstein(
            [0.5, 0. ]])
     """
     plan, told = _balanced(
-        "fused_gromov_wasserstein", C1, C2, M, p, q, loss_fun, symmetric, alpha, armijo, G0,
+        "fused_gromov_wasserstein", C1, C2, M, p, q, loss_fun, symmetric, alpha, G0,
         max_iter, tol_rel, kwargs, log,
     )
     return (plan, told) if log else plan
@@ -288,7 +311,7 @@ def fused_gromov_wasserstein2(
     0.5
     """
     plan, told = _balanced(
-        "fused_gromov_wasserstein2", C1, C2, M, p, q, loss_fun, symmetric, alpha, armijo, G0,
+        "fused_gromov_wasserstein2", C1, C2, M, p, q, loss_fun, symmetric, alpha, G0,
         max_iter, tol_rel, kwargs, True,
     )
     told["T"] = plan
@@ -297,11 +320,9 @@ def fused_gromov_wasserstein2(
 
 def _balanced(
     function: str, C1: Any, C2: Any, M: Any, p: Any, q: Any, loss_fun: str,
-    symmetric: Optional[bool], alpha: float, armijo: bool, G0: Any, max_iter: Any, tol_rel: Any,
+    symmetric: Optional[bool], alpha: float, G0: Any, max_iter: Any, tol_rel: Any,
     keywords: Dict[str, Any], log: bool,
 ) -> Tuple[np.ndarray, Dict[str, Any]]:
-    if armijo:
-        refuse("armijo=True is not offered; the exact line search, armijo=False, gains more")
     spaces = read_spaces(C1, C2, M, p, q, loss_fun, symmetric, alpha)
     result = solve_spaces(
         spaces, "gromov_conditional_gradient", G0,

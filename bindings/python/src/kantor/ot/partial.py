@@ -8,13 +8,13 @@ import numpy as np
 
 from .. import _abi
 from .._arrays import as_matrix
-from .._errors import error
 from .._problem import Problem
 from .._result import Result
 from .._solve import solve
 from ._entropic import _Printer
 from ._inputs import (
-    float_type, read_count, read_positive, read_weights, refuse, refuse_unknown, warn_unsolved,
+    float_type, read_count, read_mass, read_number, read_positive, read_threshold, read_weights,
+    refuse, refuse_unknown, warn_unsolved,
 )
 
 __all__ = [
@@ -184,7 +184,7 @@ def partial_wasserstein_lagrange(
     kind = float_type(a, b, M)
     M = as_matrix(M, "M")
     finite = M[np.isfinite(M)]
-    worth = float(finite.max(initial=0.0)) + 1 if reg_m is None else _number(reg_m, "reg_m")
+    worth = float(finite.max(initial=0.0)) + 1 if reg_m is None else read_number(reg_m, "reg_m")
     # A constant that is added to costs and worth changes nothing; penalties need costs >= 0.
     shift = -min(0.0, float(finite.min(initial=0.0)))
     if not worth + shift > 0:
@@ -273,12 +273,12 @@ def entropic_partial_wasserstein(
     array([[0.06, 0.02],
            [0.01, 0.  ]])
     """
-    if method not in ("sinkhorn", "sinkhorn_log"):
+    if str(method).lower() not in ("sinkhorn", "sinkhorn_log"):
         refuse(f"method {method!r} is not offered; use 'sinkhorn' or 'sinkhorn_log'")
     kind = float_type(a, b, M)
     M = as_matrix(M, "M")
     weights = read_weights(a, M.shape[0], "a"), read_weights(b, M.shape[1], "b")
-    fields = {} if m is None else {"mass": _mass(m, *weights)}
+    fields = {} if m is None else {"mass": read_mass(m, *weights)}
     if fields.get("mass") == 0:
         plan = np.zeros(M.shape, kind)
         return (plan, {"err": [], "partial_w_dist": kind.type(0), "res": None}) if log else plan
@@ -288,7 +288,7 @@ def entropic_partial_wasserstein(
     )
     result = solve(
         problem, "entropic_partial", epsilon=read_positive(reg, "reg"), reference="uniform",
-        tolerance=max(read_positive(stopThr, "stopThr"), 1e-9),
+        tolerance=read_threshold(stopThr, "stopThr", 1e-9),
         max_iterations=read_count(numItermax, "numItermax"), trace=log,
         progress=_Printer() if verbose else None,
     )
@@ -310,7 +310,7 @@ def _exact(
     kind = float_type(a, b, M)
     M = as_matrix(M, "M")
     weights = read_weights(a, M.shape[0], "a"), read_weights(b, M.shape[1], "b")
-    mass = _mass(m, *weights)
+    mass = read_mass(m, *weights)
     if mass == 0:
         return np.zeros(M.shape, kind), None, kind
     problem = Problem(
@@ -355,25 +355,3 @@ def _options(kwargs: Dict[str, Any]) -> Dict[str, Any]:
         options["threads"] = 1 if threads == "max" else read_count(threads, "numThreads")
     refuse_unknown("partial_wasserstein", kwargs)
     return options
-
-
-def _mass(m: Any, a: Optional[np.ndarray], b: Optional[np.ndarray]) -> float:
-    mass = _number(m, "m")
-    most = min(1.0 if w is None else float(w.sum()) for w in (a, b))
-    if not 0 <= mass <= most * (1 + 1e-9):
-        raise error(
-            _abi.E_RANGE,
-            f"m is {mass}; at least 0 and at most {most:.9g}, the smaller total of the weights, "
-            "can be moved",
-        )
-    return mass
-
-
-def _number(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as cause:
-        raise error(_abi.E_TYPE, f"{name} is {value!r}; a number is needed") from cause
-    if not np.isfinite(number):
-        raise error(_abi.E_RANGE, f"{name} is {number}; a finite number is needed")
-    return number

@@ -262,7 +262,12 @@ def _scaled(points: Any, scaler: Any) -> Any:
     if scaler is None:
         return points
     points = np.asarray(points)
-    return scaler.transform(points) if hasattr(scaler, "transform") else scaler(points)
+    if hasattr(scaler, "transform"):
+        return scaler.transform(points)
+    if not callable(scaler):
+        raise error(
+            _abi.E_TYPE, f"scaler must be a function or have a method transform, not {scaler!r}")
+    return scaler(points)
 
 
 def _typed(value: float, *arrays: Any) -> Any:

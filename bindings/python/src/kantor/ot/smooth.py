@@ -15,7 +15,7 @@ from .._problem import Problem
 from .._result import Result
 from .._solve import solve
 from ._entropic import Weights, _Printer, solve_entropic
-from ._inputs import float_type, read_count, read_positive, refuse
+from ._inputs import float_type, read_count, read_positive, read_threshold, refuse
 
 _ENTROPIC = ("entropic", "negentropy", "kl")
 _QUADRATIC = ("l2", "squaredl2")
@@ -183,7 +183,7 @@ def solve_quadratic(
     result = solve(
         problem, method, gamma=read_positive(reg, "reg"),
         max_iterations=read_count(limit, "numItermax"),
-        tolerance=read_positive(tolerance, "stopThr"), threads=threads,
+        tolerance=read_threshold(tolerance, "stopThr", 1e-15), threads=threads,
         progress=_Printer() if verbose else None, **options,
     )
     if result.status_code not in (_abi.SOLVED, _abi.SOLVED_INACCURATE):

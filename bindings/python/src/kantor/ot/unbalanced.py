@@ -9,7 +9,7 @@ import numpy as np
 from .. import _abi
 from .._errors import error
 from ._inputs import float_type, refuse, refuse_unknown
-from ._relaxed import Unbalanced, solve_any, solve_unbalanced
+from ._relaxed import Unbalanced, joined_logs, log_of, solve_any, solve_unbalanced
 
 _METHODS = (
     "sinkhorn", "sinkhorn_stabilized", "sinkhorn_translation_invariant", "sinkhorn_reg_scaling",
@@ -60,7 +60,8 @@ def sinkhorn_unbalanced(
     reg : float
         Strength of the entropy, > 0.
     reg_m : float or pair of float
-        Strengths of the penalties, > 0; infinity fixes a marginal.
+        Strengths of the penalties, > 0; infinity fixes a marginal, two of them both: balanced
+        transport, of masses that agree.
     method : str
         Without effect but for its name: ``"sinkhorn"``, ``"sinkhorn_stabilized"``,
         ``"sinkhorn_translation_invariant"`` and ``"sinkhorn_reg_scaling"`` are one solver.
@@ -114,7 +115,7 @@ def sinkhorn_unbalanced(
         tolerance=stopThr, verbose=verbose, trace=log, method="unbalanced_sinkhorn",
     )
     plan = found.plan.astype(kind)
-    return (plan, _log_of(found, reg, kind)) if log else plan
+    return (plan, log_of(found, reg, kind)) if log else plan
 
 
 def sinkhorn_unbalanced2(
@@ -149,7 +150,8 @@ def sinkhorn_unbalanced2(
     cost : float
         In the precision of `M`; of shape (k,) for k columns of `b`.
     log : dict
-        With ``log=True``: that of `sinkhorn_unbalanced`, of the first column of several.
+        With ``log=True``: that of `sinkhorn_unbalanced`; for k columns of `b`, ``logu`` has the
+        shape (n, k), ``logv`` (m, k), costs (k,), and ``err`` and ``res`` are lists.
 
     Raises
     ------
@@ -168,17 +170,20 @@ def sinkhorn_unbalanced2(
     _check_cost(returnCost)
     kind = float_type(M, a, b)
     targets = [b] if np.ndim(b) < 2 else list(np.asarray(b).T)
-    values, first = [], None
-    for target in targets:
-        found = solve_unbalanced(
+    all_found = [
+        solve_unbalanced(
             a, target, M, reg_m, reg=reg, reg_type=reg_type, c=c, warmstart=warmstart,
             limit=numItermax, tolerance=stopThr, verbose=verbose, trace=log,
             method="unbalanced_sinkhorn",
         )
-        first = first or found
-        values.append(found.linear if returnCost == "linear" else found.total)
+        for target in targets
+    ]
+    values = [found.linear if returnCost == "linear" else found.total for found in all_found]
     cost = kind.type(values[0]) if np.ndim(b) < 2 else np.array(values, kind)
-    return (cost, _log_of(first, reg, kind)) if log else cost
+    if not log:
+        return cost
+    logs = [log_of(found, reg, kind) for found in all_found]
+    return cost, logs[0] if np.ndim(b) < 2 else joined_logs(logs)
 
 
 def sinkhorn_knopp_unbalanced(
@@ -478,15 +483,3 @@ def _check_method(method: Any, kwargs: Dict[str, Any]) -> None:
 def _check_cost(name: Any) -> None:
     if name not in ("linear", "total"):
         raise error(_abi.E_RANGE, f"returnCost is {name!r}; use 'linear' or 'total'")
-
-
-def _log_of(found: Unbalanced, reg: float, kind: np.dtype) -> Dict[str, Any]:
-    result = found.result
-    log = {
-        "err": [] if "trace_residual" not in result else list(result.trace_residual),
-        "cost": kind.type(found.linear), "total_cost": kind.type(found.total), "res": result,
-    }
-    if "potential_source" in result:
-        log["logu"] = (result.potential_source / reg).astype(kind)
-        log["logv"] = (result.potential_target / reg).astype(kind)
-    return log

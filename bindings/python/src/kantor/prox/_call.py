@@ -176,6 +176,28 @@ def apply(
     return answer, values.reshape(lead)[()]
 
 
+def mapped(name: str, x: Any, **parameters: Any) -> np.ndarray:
+    """Apply a proximal map by name, for the functions of this package.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    x : array_like of shape (..., n)
+        Points along the last axis.
+    **parameters : array_like
+        Of the map, and ``step``.
+
+    Returns
+    -------
+    numpy.ndarray
+        The answers.
+    """
+    answer = apply(name, x, **parameters)
+    assert isinstance(answer, np.ndarray)
+    return answer
+
+
 def vjp(name: str, x: Any, v: Any, step: float = 1.0, **parameters: Any) -> np.ndarray:
     """Multiply by the transposed derivative of a proximal map with respect to its point.
 

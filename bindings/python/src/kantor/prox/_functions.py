@@ -6,37 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ._call import apply
+from ._call import mapped
+from ._documentation import documented
 
 
+@documented("parikh2014proximal")
 def zero(x: Any, step: float = 1.0) -> np.ndarray:
     """Identity: the proximal map of g = 0.
 
-    Parameters
-    ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
-    u = x. See [1]_.
-
-    References
-    ----------
-    .. [1] N. Parikh, S. Boyd, "Proximal algorithms", Found. Trends Optim. 1
-       (2014).
+    u = x.
 
     Examples
     --------
@@ -44,41 +24,22 @@ def zero(x: Any, step: float = 1.0) -> np.ndarray:
     >>> kantor.prox.zero([1.0, -2.0])
     array([ 1., -2.])
     """
-    answer: np.ndarray = apply("zero", x, step=step)  # type: ignore[assignment]
-    return answer
+    return mapped("zero", x, step=step)
 
 
+@documented("parikh2014proximal")
 def l1(x: Any, step: float = 1.0, weight: Any = 1.0) -> np.ndarray:
     """Soft thresholding: the proximal map of g(x) = sum w |x|.
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     weight : float or array_like of shape (n,), default 1.0
         w >= 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
 
     Notes
     -----
     u = sign(x) max(|x| - step w, 0).
-    Cost: O(n). See [1]_.
-
-    References
-    ----------
-    .. [1] N. Parikh, S. Boyd, "Proximal algorithms", Found. Trends Optim. 1
-       (2014).
+    Cost: O(n).
 
     Examples
     --------
@@ -86,43 +47,24 @@ def l1(x: Any, step: float = 1.0, weight: Any = 1.0) -> np.ndarray:
     >>> kantor.prox.l1([3.0, -0.5, -2.0])
     array([ 2.,  0., -1.])
     """
-    answer: np.ndarray = apply("l1", x, step=step, weight=weight)  # type: ignore[assignment]
-    return answer
+    return mapped("l1", x, step=step, weight=weight)
 
 
+@documented("combettes2011proximal")
 def huber(x: Any, step: float = 1.0, weight: Any = 1.0, delta: float = 1.0) -> np.ndarray:
     """Proximal map of Huber's function, g(x) = sum w h(x).
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     weight : float or array_like of shape (n,), default 1.0
         w >= 0.
     delta : float, default 1.0
         Where squares end, > 0.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
     h(x) = x^2/2 for |x| <= delta, delta (|x| - delta/2) beyond.
-    Cost: O(n). See [1]_.
-
-    References
-    ----------
-    .. [1] P. L. Combettes, J.-C. Pesquet, "Proximal splitting methods in signal processing",
-       Springer (2011).
+    Cost: O(n).
 
     Examples
     --------
@@ -130,46 +72,24 @@ def huber(x: Any, step: float = 1.0, weight: Any = 1.0, delta: float = 1.0) -> n
     >>> kantor.prox.huber([3.0, 0.5])
     array([2.  , 0.25])
     """
-    answer: np.ndarray = apply(  # type: ignore[assignment]
-        "huber", x,
-        step=step, weight=weight, delta=delta,
-    )
-    return answer
+    return mapped("huber", x, step=step, weight=weight, delta=delta)
 
 
+@documented("combettes2011proximal")
 def logistic(x: Any, step: float = 1.0, weight: Any = 1.0, labels: Any = 1.0) -> np.ndarray:
     """Proximal map of the logistic loss, g(x) = sum w log(1 + exp(-b x)).
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     weight : float or array_like of shape (n,), default 1.0
         w >= 0.
     labels : float or array_like of shape (n,), default 1.0
         b, 1 or -1.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
     u = x + step w b/(1 + exp(b u)), by Newton's method in a bracket.
-    Cost: O(n). See [1]_.
-
-    References
-    ----------
-    .. [1] P. L. Combettes, J.-C. Pesquet, "Proximal splitting methods in signal processing",
-       Springer (2011).
+    Cost: O(n).
 
     Examples
     --------
@@ -177,46 +97,24 @@ def logistic(x: Any, step: float = 1.0, weight: Any = 1.0, labels: Any = 1.0) ->
     >>> kantor.prox.logistic([-0.5], step=1.0).round(4)
     array([0.])
     """
-    answer: np.ndarray = apply(  # type: ignore[assignment]
-        "logistic", x,
-        step=step, weight=weight, labels=labels,
-    )
-    return answer
+    return mapped("logistic", x, step=step, weight=weight, labels=labels)
 
 
+@documented("combettes2011proximal")
 def kullback_leibler(x: Any, step: float = 1.0, target: Any = 1.0, weight: Any = 1.0) -> np.ndarray:
     """Proximal map of g(x) = sum w (x - b + b log(b/x)), x >= 0: counts b with means x.
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     target : float or array_like of shape (n,), default 1.0
         b >= 0.
     weight : float or array_like of shape (n,), default 1.0
         w >= 0.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
     u = (z + sqrt(z^2 + 4 step w b))/2, z = x - step w.
-    Cost: O(n). See [1]_.
-
-    References
-    ----------
-    .. [1] P. L. Combettes, J.-C. Pesquet, "Proximal splitting methods in signal processing",
-       Springer (2011).
+    Cost: O(n).
 
     Examples
     --------
@@ -224,46 +122,24 @@ def kullback_leibler(x: Any, step: float = 1.0, target: Any = 1.0, weight: Any =
     >>> kantor.prox.kullback_leibler([1.0, 3.0])
     array([1.        , 2.41421356])
     """
-    answer: np.ndarray = apply(  # type: ignore[assignment]
-        "kullback_leibler", x,
-        step=step, target=target, weight=weight,
-    )
-    return answer
+    return mapped("kullback_leibler", x, step=step, target=target, weight=weight)
 
 
+@documented("combettes2011proximal")
 def relative_entropy(x: Any, step: float = 1.0, target: Any = 1.0, weight: Any = 1.0) -> np.ndarray:
     """Proximal map of g(x) = sum w (x log(x/q) - x + q), x >= 0.
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     target : float or array_like of shape (n,), default 1.0
         q > 0.
     weight : float or array_like of shape (n,), default 1.0
         w >= 0.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
     u = c omega(x/c + log(q/c)), c = step w, omega Wright's function: omega + log omega = z.
-    Cost: O(n). See [1]_.
-
-    References
-    ----------
-    .. [1] P. L. Combettes, J.-C. Pesquet, "Proximal splitting methods in signal processing",
-       Springer (2011).
+    Cost: O(n).
 
     Examples
     --------
@@ -271,46 +147,24 @@ def relative_entropy(x: Any, step: float = 1.0, target: Any = 1.0, weight: Any =
     >>> kantor.prox.relative_entropy([1.0])
     array([1.])
     """
-    answer: np.ndarray = apply(  # type: ignore[assignment]
-        "relative_entropy", x,
-        step=step, target=target, weight=weight,
-    )
-    return answer
+    return mapped("relative_entropy", x, step=step, target=target, weight=weight)
 
 
+@documented("parikh2014proximal")
 def quadratic(x: Any, step: float = 1.0, matrix: Any = 1.0, linear: Any = 0.0) -> np.ndarray:
     """Proximal map of g(x) = x'Qx/2 + c'x.
 
     Parameters
     ----------
-    x : array_like of shape (..., n)
-        Points along the last axis.
-    step : float, default 1.0
-        Greater than 0.
     matrix : float, array_like of shape (n,) or (n, n), default 1.0
         Q, positive semidefinite, or its diagonal.
     linear : float or array_like of shape (n,), default 0.0
         c.
 
-    Returns
-    -------
-    numpy.ndarray
-        Of the shape of `x`, float64.
-
-    Raises
-    ------
-    KantorError
-        Parameters for which there is no such map, wrong shapes, or numbers that are not finite.
-
     Notes
     -----
     u = (I + step Q)^-1 (x - step c).
-    Cost: O(n^3) once for a full Q and O(n^2) for each point, O(n) for a diagonal. See [1]_.
-
-    References
-    ----------
-    .. [1] N. Parikh, S. Boyd, "Proximal algorithms", Found. Trends Optim. 1
-       (2014).
+    Cost: O(n^3) once for a full Q and O(n^2) for each point, O(n) for a diagonal.
 
     Examples
     --------
@@ -318,8 +172,4 @@ def quadratic(x: Any, step: float = 1.0, matrix: Any = 1.0, linear: Any = 0.0) -
     >>> kantor.prox.quadratic([2.0, 2.0], matrix=[[1.0, 0.0], [0.0, 3.0]])
     array([1. , 0.5])
     """
-    answer: np.ndarray = apply(  # type: ignore[assignment]
-        "quadratic", x,
-        step=step, matrix=matrix, linear=linear,
-    )
-    return answer
+    return mapped("quadratic", x, step=step, matrix=matrix, linear=linear)

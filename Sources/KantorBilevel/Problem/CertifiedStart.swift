@@ -4,7 +4,7 @@ import KantorCore
 enum CertifiedStart {
   /// The start as a proposal, with the figures of `outputs` unset; nil where the solve begins at
   /// the problem's own start, or that of the run is not certified.
-  static func proposal(
+  fileprivate static func proposal(
     _ problem: BilevelProblem, _ run: Run, _ start: (x: Buffer<Double>, y: Buffer<Double>),
     _ outputs: [FieldSpec]
   ) throws(KantorError) -> BilevelProposal? {
@@ -22,5 +22,22 @@ enum CertifiedStart {
       }
     }
     return proposal
+  }
+}
+
+extension BilevelMethod {
+  /// Solves from the start of the run, or of the problem, with an oracle for the run; where the
+  /// certificate holds at a start that was given, that is the answer. `own` are the outputs of the
+  /// method beside those that all have.
+  static func fromStart(
+    _ problem: BilevelProblem, _ run: Run, _ own: [FieldSpec],
+    _ solve: (
+      _ oracle: BilevelOracle, _ start: (x: Buffer<Double>, y: Buffer<Double>)
+    ) throws(KantorError) -> BilevelProposal
+  ) throws(KantorError) -> BilevelProposal {
+    let oracle = try BilevelOracle(problem, run)
+    let start = try start(problem, run)
+    if let done = try CertifiedStart.proposal(problem, run, start, own) { return done }
+    return try solve(oracle, start)
   }
 }
