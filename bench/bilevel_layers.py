@@ -1,6 +1,6 @@
 """A layer that is a quadratic program: returns x learned from a portfolio that somebody chose.
 
-The lower level is min z'Pz / 2 - x'z over the simplex; F = |z - chosen|^2 / 2 + |x|^2 / 2000.
+The lower level is min z'Pz / 2 - x'z over the simplex; F = |z - chosen|^2 / 2 + |x|^2 / 200.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 class Layer:
     P: np.ndarray
     chosen: np.ndarray
-    weight: float = 1e-3
+    weight: float = 1e-2
 
     def __post_init__(self):
         n = len(self.chosen)
@@ -67,9 +67,9 @@ class Layer:
 def portfolio(task, n, rng):
     """Covariances of a few factors, and what was chosen for returns that nobody knows."""
     G = rng.standard_normal((n, max(2, n // 3)))
-    P = G @ G.T / G.shape[1] + 0.2 * np.eye(n)
+    P = G @ G.T / G.shape[1] + np.eye(n)
     layer = Layer(P, np.zeros(n))
-    layer.chosen = layer.solve_lower(0.15 * rng.standard_normal(n), layer.y0)
+    layer.chosen = layer.solve_lower(0.1 * rng.standard_normal(n), layer.y0)
     task.program = layer
 
 

@@ -219,15 +219,12 @@ final class AdaptiveSolve {
     let given = run.options.int("starts")
     let point = try Buffer<Double>(count: problem.nx)
     let other = try Buffer<Double>(count: problem.ny)
-    var stream = RandomStreamOfStarts(seed: run.seed)
+    var stream = RandomStarts(seed: run.seed)
     for k in 0..<(given < 0 ? 16 : given) {
       if oracle.stopped { return }
-      problem.leader.scatter(point.pointer, around: x.pointer) { stream.next() }
-      if k % 2 == 1 {
-        LeaderSet.scatter(other.pointer, around: y.pointer, problem.yLower, problem.yUpper) {
-          stream.next()
-        }
-      }
+      stream.scatter(x, problem.xLower, problem.xUpper, into: point)
+      problem.projectX(point.pointer)
+      if k % 2 == 1 { stream.scatter(y, problem.yLower, problem.yUpper, into: other) }
       try runConditions(
         point, k % 2 == 1 ? other : y, relaxed: false, pieces: Self.mostScattered)
     }
@@ -300,7 +297,7 @@ final class AdaptiveSolve {
     let (x, y) = (candidate.proposal.x, candidate.proposal.y)
     // From the candidate, from the answer that was better, and from the candidate's y at other x:
     // at the candidate itself the cut may have no slope.
-    var stream = RandomStreamOfStarts(seed: run.seed &+ UInt64(jumps))
+    var stream = RandomStarts(seed: run.seed &+ UInt64(jumps))
     for k in 0..<(problem.n <= Self.small ? 6 : 2) {
       let y = k == 1 ? better : y
       let point = try x.copy()

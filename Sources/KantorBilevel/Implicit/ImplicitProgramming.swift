@@ -1,5 +1,4 @@
 import KantorCore
-import KantorNumerics
 
 /// **Solves** nested problems: min F(x, z(x)) over x in X, where z(x) is the answer of a problem of
 /// another kind (cone, transport, nonlinear, ...) whose data depend on x.
@@ -125,10 +124,11 @@ final class NestedSolve {
     var iterations = try descend(from: start, 0)
     var best = kept
     let lowerEnd = best == nil ? oracle.lowerEnd : nil
-    var stream = RandomStream(seed: run.seed, stream: 0x7374_6172_74)
+    var starts = RandomStarts(seed: run.seed)
     let point = try Buffer<Double>(count: problem.nx)
     for _ in 0..<run.options.int("starts") where run.monitor.stop == nil {
-      problem.leader.scatter(point.pointer, around: start.pointer) { stream.uniform() }
+      starts.scatter(start, problem.leader.lower, problem.leader.upper, into: point)
+      problem.leader.project(point.pointer)
       iterations = try descend(from: point, iterations)
       if let found = kept, found.value < best?.value ?? .infinity { best = found }
     }

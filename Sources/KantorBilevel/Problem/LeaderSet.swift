@@ -54,30 +54,6 @@ public final class LeaderSet: Sendable {
     }
   }
 
-  /// A random point of X: within the bounds, or around `x` where there are none. `uniform` gives
-  /// numbers between 0 and 1.
-  func scatter(
-    _ point: UnsafeMutablePointer<Double>, around x: UnsafePointer<Double>,
-    _ uniform: () -> Double
-  ) {
-    Self.scatter(point, around: x, lower, upper, uniform)
-    project(point)
-  }
-
-  /// The same within bounds alone.
-  static func scatter(
-    _ point: UnsafeMutablePointer<Double>, around x: UnsafePointer<Double>,
-    _ lower: Buffer<Double>, _ upper: Buffer<Double>, _ uniform: () -> Double
-  ) {
-    for i in 0..<lower.count {
-      let width = upper.pointer[i] - lower.pointer[i]
-      let reach = max(3 * (1 + abs(x[i])), width.isFinite ? 0.5 * width : 0)
-      let from = max(lower.pointer[i], x[i] - reach)
-      let to = min(upper.pointer[i], x[i] + reach)
-      point[i] = from + (to - from) * uniform()
-    }
-  }
-
   /// Largest |x - P(x - g)|; `room` holds P(x - g) afterwards.
   func residual(
     _ x: UnsafePointer<Double>, _ g: UnsafePointer<Double>, room: UnsafeMutablePointer<Double>
