@@ -15,7 +15,10 @@ struct RayReview {
     var proposal = given
     let check = ConeCheck(problem)
     if proposal.claim == .infeasible {
-      if let z = try better(proposal.z, { z throws(KantorError) in try check.infeasible(z).holds }) {
+      let found = try better(proposal.z) { z throws(KantorError) in
+        try check.infeasible(z).holds
+      }
+      if let z = found {
         proposal.z = z
       } else if problem.isLinear, let z = try rays.separating() {
         proposal.z = z
