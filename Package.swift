@@ -49,7 +49,7 @@ let package = Package(
     .testTarget(name: "KantorConeTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(
       name: "KantorBilevelTests", dependencies: catalog + ["TestSupport"],
-      exclude: ["Cases/bilevel_cases.json"]),
+      exclude: ["Cases/bilevel_cases.json", "Cases/library_cases.json"]),
     .testTarget(name: "KantorEquilibriumTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNonlinearTests", dependencies: catalog + ["TestSupport"]),
     .testTarget(name: "KantorNumericsTests", dependencies: numerics + ["TestSupport"]),

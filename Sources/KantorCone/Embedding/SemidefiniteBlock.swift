@@ -106,7 +106,7 @@ final class SemidefiniteBlock: ConeBlock {
   }
 
   override func updateScaling(_ s: Given, _ z: Given, mu: Double, dual: Bool) -> Bool {
-    let (k, l1, l2) = (side, work[0].pointer, work[1].pointer)
+    let (l1, l2) = (work[0].pointer, work[1].pointer)
     let (product, u) = (work[2].pointer, work[3].pointer)
     unpack(s, l1)
     unpack(z, l2)
