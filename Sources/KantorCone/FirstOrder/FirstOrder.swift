@@ -44,7 +44,8 @@ public enum FirstOrder: ConeMethod {
       + "complementarity problem (2021)",
     guarantee: "Residuals, cone violations and duality gap within the tolerance, relative to the "
       + "size of their terms.",
-    options: options, outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
+    options: options,
+    outputs: ConeOutputs.certificate + ConeOutputs.common + ConePresolve.outputs + outputs,
     usesWarmStart: true, hasDerivatives: true)
 
   public static let usesPresolve = true

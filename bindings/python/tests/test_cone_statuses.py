@@ -1,5 +1,5 @@
-"""Small random linear programs, feasible, infeasible and unbounded, with trivial and dependent rows:
-no method calls one by a wrong name. SciPy's HiGHS is the judge.
+"""Small random linear programs, feasible, infeasible and unbounded, with trivial and dependent
+rows: no method calls one by a wrong name. SciPy's HiGHS is the judge.
 """
 
 from __future__ import annotations
