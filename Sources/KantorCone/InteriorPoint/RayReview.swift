@@ -15,21 +15,23 @@ struct RayReview {
     var proposal = given
     let check = ConeCheck(problem)
     if proposal.claim == .infeasible {
-      let found = try better(proposal.z) { z throws(KantorError) in
+      let proves = { (z: UnsafePointer<Double>) throws(KantorError) in
         try check.infeasible(z).holds
       }
-      if let z = found {
+      if let z = try better(proposal.z, proves) {
         proposal.z = z
       } else if problem.isLinear, let z = try rays.separating() {
         proposal.z = z
       }
       return proposal
     }
-    if let x = try better(proposal.x, { x throws(KantorError) in try check.unbounded(x).holds }) {
+    let proves = { (x: UnsafePointer<Double>) throws(KantorError) in
+      try check.unbounded(x).holds
+    }
+    if let x = try better(proposal.x, proves) {
       proposal.x = x
     } else if problem.isLinear, let x = try rays.falling() {
-      proposal.x =
-        try better(x, { x throws(KantorError) in try check.unbounded(x).holds }) ?? x
+      proposal.x = try better(x, proves) ?? x
     }
     return try feasible(proposal)
   }

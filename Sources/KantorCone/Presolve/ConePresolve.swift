@@ -42,7 +42,7 @@ enum ConePresolve {
       count(&proposal, problem.m, problem.n)
       return try holds(proposal, problem) ? proposal : nil
     }
-    guard let reduced = try ReducedProgram(reduction) else { return nil }
+    guard let reduced = try PresolvedProgram(reduction) else { return nil }
     // What is left may be convex though P is not.
     if reduced.removedVariables > 0 { try Convexity.check(problem.p, Interruption(run.monitor)) }
     var proposal: ConeProposal

@@ -3,7 +3,7 @@ import KantorCore
 import KantorNumerics
 
 /// What a reduction leaves of a program, and the way back to the caller's rows and variables.
-struct ReducedProgram {
+struct PresolvedProgram {
   let problem: ConeProblem
   private let whole: ConeProblem
   private let reduction: RowReduction
@@ -48,9 +48,8 @@ struct ReducedProgram {
         found.append(Line(origin: k, kind: .nonnegative, sign: u < .infinity ? 1 : -1))
       }
     }
-    lines = [Line.Kind.zero, .nonnegative, .box].flatMap { kind in
-      found.filter { $0.kind == kind }
-    }
+    let order: [Line.Kind] = [.zero, .nonnegative, .box]
+    lines = order.flatMap { kind in found.filter { $0.kind == kind } }
     general = (0..<m).filter { !reduction.isLinear.pointer[$0] }
     let gains = columns.count < n || lines.count + general.count < m
     guard gains, !columns.isEmpty || general.isEmpty else { return nil }
