@@ -14,7 +14,7 @@ import KantorNumerics
 ///
 /// **Iteration**
 /// 1. mu = max((r/q)^3, min(0.01, E)) q, with q the mean of slack times multiplier, r what the step
-///    towards mu = 0 leaves of it, and E the largest scaled residual. When E is no smaller than four
+///    towards mu = 0 leaves of it, E the largest scaled residual. When E is no smaller than four
 ///    times before, mu stays 0.8 q until the error of its problem is at most 10 mu, and falls to
 ///    min(0.2 mu, mu^1.5) then, which is the only rule for sparse systems.
 /// 2. Factor [W + Sigma + w I, J'; J, -c I]; w and c rise until there are as many negative
