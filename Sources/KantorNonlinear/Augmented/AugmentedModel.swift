@@ -77,15 +77,6 @@ final class AugmentedModel {
     return f + 0.5 * rho * sum
   }
 
-  /// The penalty's derivative at c + t image in the direction `image` of the rows.
-  func penaltySlope(_ image: Numbers, _ t: Double) -> Double {
-    var sum = 0.0
-    for i in 0..<m where image[i] != 0 {
-      sum += rowFactor[i] * image[i] * part(i, c[i] + t * image[i])
-    }
-    return rho * sum
-  }
-
   /// f and c at x into `trialValue` and `trialC`.
   func evaluate(_ x: Numbers) throws(KantorError) -> Evaluation {
     let outcome: Evaluation

@@ -40,9 +40,6 @@ final class BoundedMinimiser {
   var hasMatrix = false
   private var shift = 0.0
   private let cg: [Buffer<Double>]
-  /// The part of the direction that no bound stops, and what it does to the rows.
-  private let inside: Buffer<Double>
-  private let image: Buffer<Double>
 
   init(_ model: AugmentedModel, _ run: Run) throws(KantorError) {
     self.model = model
@@ -77,8 +74,6 @@ final class BoundedMinimiser {
     matrix = try Buffer(count: square)
     factor = try Buffer(count: square)
     root = try Buffer(count: n)
-    inside = try Buffer(count: way == .newton ? n : 0)
-    image = try Buffer(count: way == .newton ? model.m : 0)
     sizes = try Buffer(count: n)
     var vectors: [Buffer<Double>] = []
     if way == .products { for _ in 0..<3 { vectors.append(try Buffer(count: n)) } }
@@ -339,7 +334,6 @@ final class BoundedMinimiser {
     guard reach.isFinite, reach > 0 else { return .failed }
     var length = min(1, 1e4 / reach)
     if way == .memory, memory.isEmpty { length = min(1, 1 / reach) }
-    var isFirst = length == 1 && model.m > 0
     let slack = 4 * Double.ulpOfOne * abs(value)
     while length * reach > 1e-15 {
       var fall = 0.0
@@ -357,39 +351,12 @@ final class BoundedMinimiser {
         // The curvature that was seen tells how much shorter; not below a tenth.
         let bend = other - value - fall
         let shorter = bend > 0 ? -0.5 * fall / bend : 0.5
-        let bent = isFirst && way == .newton ? modelLength() : 1
-        length *= bent < 1 ? max(bent, 0.01) : min(max(shorter, 0.1), 0.5)
+        length *= min(max(shorter, 0.1), 0.5)
       } else {
         length *= 0.3
       }
-      isFirst = false
     }
     return .failed
-  }
-
-  /// Where along the direction f's quadratic model plus the penalty of the linearised rows is
-  /// least, at most 1: rows that begin or cease to count on the way cost no trial points.
-  private func modelLength() -> Double {
-    let (d, w) = (inside.pointer, image.pointer)
-    for j in 0..<n { d[j] = isFree.pointer[j] || isClamped.pointer[j] ? direction.pointer[j] : 0 }
-    var (slope, bend) = (0.0, 0.0)
-    for j in 0..<n where d[j] != 0 {
-      let row = matrix.pointer + j * n
-      var sum = 0.0
-      for k in 0..<n { sum += row[k] * d[k] }
-      bend += d[j] * sum
-      slope += d[j] * model.slope[j]
-    }
-    for i in 0..<model.m { w[i] = 0 }
-    model.oracle.jacobianMatrix.multiply(d, into: w)
-    let rise = { (t: Double) in slope + t * bend + self.model.penaltySlope(w, t) }
-    guard rise(1) > 0, rise(0) < 0 else { return 1 }
-    var (low, high) = (0.0, 1.0)
-    for _ in 0..<40 where high - low > 1e-3 * high {
-      let middle = 0.5 * (low + high)
-      if rise(middle) > 0 { high = middle } else { low = middle }
-    }
-    return high
   }
 
   private func accept(_ x: Numbers) throws(KantorError) -> SearchEnd {
