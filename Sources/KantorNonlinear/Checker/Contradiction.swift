@@ -10,7 +10,8 @@ package struct InfeasibilityCertificate: Sendable {
   package var contradiction = Double.nan
   /// Largest entry of c''w that no bound takes up, over the largest term in it; or, where the
   /// terms vanish, over what would undo the contradiction on the length of x. An entry counts by
-  /// the room that its bound leaves, relative to that length.
+  /// the room that its bound leaves: relative to that length, or by the part of the contradiction
+  /// that the way to the bound undoes, whichever is more.
   package var residual = Double.nan
   /// Smallest largest entry of a feasible point, if all rows with weights are affine.
   package var radius = 0.0
@@ -75,7 +76,8 @@ extension NonlinearCheck {
       let g = reduced.pointer[j]
       let bound = g > 0 ? problem.lower.pointer[j] : problem.upper.pointer[j]
       let room = abs(x[j] - bound)
-      near = max(near, abs(g) * min(1, room / length))
+      let share = max(room / length, sum > 0 ? abs(g) * room / sum : 1)
+      near = max(near, abs(g) * min(1, share))
       if bound.isFinite { reach -= abs(g) * room } else { far += abs(g) }
       if !bound.isFinite { reach += g * -x[j] }
     }
