@@ -17,8 +17,9 @@ DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 #: Kinds of problems that move or match mass.
 KINDS = (
     "transport", "unbalanced_transport", "partial_transport", "semi_discrete_transport",
-    "sliced_transport", "multimarginal", "gromov", "barycentre", "point_barycentre",
-    "gaussian_transport", "gaussian_barycentre", "doubly_stochastic", "map", "map_fit",
+    "semi_discrete_polygon", "sliced_transport", "multimarginal", "gromov", "partial_gromov",
+    "unbalanced_gromov", "barycentre", "point_barycentre", "gaussian_transport",
+    "gaussian_barycentre", "doubly_stochastic", "map", "map_fit",
 )
 
 
@@ -72,6 +73,9 @@ def problem_of(kind: str) -> kantor.Problem:
     # The eight has twice the ink of the three.
     unequal = dict(weights_source=INK_THREE, weights_target=2 * INK_EIGHT,
                    points_source=THREE, points_target=EIGHT)
+    spirals = dict(
+        structure_source=squared(LETTERS, LETTERS),
+        structure_target=squared(spiral(24, 1.0), spiral(24, 1.0)))
     fields = {
         "transport": lambda: dict(a=INK_THREE, b=INK_EIGHT, X=THREE, Y=EIGHT),
         "unbalanced_transport": lambda: dict(
@@ -80,6 +84,7 @@ def problem_of(kind: str) -> kantor.Problem:
         "semi_discrete_transport": lambda: dict(
             density=images()[0].reshape(8, 8), quadrature=16,
             points_target=[[0.2, 0.2], [0.5, 0.7], [0.8, 0.3]]),
+        "semi_discrete_polygon": lambda: dict(points_target=[[0.2, 0.2], [0.5, 0.7], [0.8, 0.3]]),
         "sliced_transport": lambda: dict(points_source=UPPER, points_target=LOWER),
         "barycentre": lambda: dict(histograms=images(), cost=squared(grid(), grid())),
         "point_barycentre": lambda: dict(points=cloud, counts=[len(THREE), len(EIGHT)], size=20),
@@ -90,9 +95,9 @@ def problem_of(kind: str) -> kantor.Problem:
             means=np.stack([THREE.mean(0), EIGHT.mean(0)]),
             covariances=np.stack([np.cov(THREE.T), np.cov(EIGHT.T)])),
         "doubly_stochastic": lambda: dict(matrices=similarity()[None]),
-        "gromov": lambda: dict(
-            structure_source=squared(LETTERS, LETTERS),
-            structure_target=squared(spiral(24, 1.0), spiral(24, 1.0))),
+        "gromov": lambda: spirals,
+        "partial_gromov": lambda: dict(spirals, mass=0.75),
+        "unbalanced_gromov": lambda: dict(spirals, strength_source=1.0),
         "map": lambda: dict(points=UPPER, images=LOWER),
         "map_fit": lambda: dict(points_source=UPPER, points_target=LOWER),
         "multimarginal": lambda: dict(
@@ -170,6 +175,16 @@ def semi_discrete(method: str) -> tuple:
     result = kantor.solve(problem_of("semi_discrete_transport"), method)
     isfair = np.abs(result.cell_masses - 1 / 3).max() <= 0.01
     return result, "a third in each cell", float(isfair), 1.0
+
+
+def power_cells() -> tuple:
+    """Three points share the unit square: areas of their cells by the shoelace formula."""
+    result = kantor.solve(problem_of("semi_discrete_polygon"), "power_cells")
+    areas = []
+    for k in range(3):
+        x, y = result.cell_corners[int(result.cell_starts[k]):int(result.cell_starts[k + 1])].T
+        areas.append(0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+    return result, "a third in each cell", np.array(areas), 1 / 3
 
 
 def shadows(line: np.ndarray) -> float:
@@ -275,6 +290,26 @@ def gromov(method: str) -> tuple:
     return result, "marginals", result.plan.sum(1), 1 / 24
 
 
+def gromov_partial() -> tuple:
+    """Three quarters of a spiral are matched, and no place gives more than it has."""
+    result = kantor.solve(problem_of("partial_gromov"), "gromov_partial")
+    excess = np.maximum(result.plan.sum(1) - 1 / 24, 0).max()
+    return result, "mass that is matched", result.plan.sum() + excess, 0.75
+
+
+def gromov_unbalanced() -> tuple:
+    """The value by its definition: distortion and divergences of products."""
+    result = kantor.solve(problem_of("unbalanced_gromov"), "gromov_unbalanced")
+    C, D = (squared(points, points) for points in (LETTERS, spiral(24, 1.0)))
+    P, a = result.plan, 1 / 24
+    p, q = P.sum(1), P.sum(0)
+    value = p @ C ** 2 @ p + q @ D ** 2 @ q - 2 * (P * (C @ P @ D)).sum()
+    for m in (p, q):
+        pair = np.outer(m, m)
+        value += (pair * np.log(np.where(pair > 0, pair, 1) / a ** 2) - pair + a ** 2).sum()
+    return result, "value in numpy", result.objective, value
+
+
 def monge_gap() -> tuple:
     """The half-moon turned upside down: pairs minus the optimal cost."""
     result = kantor.solve(problem_of("map"), "monge_gap")
@@ -307,6 +342,7 @@ CHECKS = {
     "one_dimensional": one_dimensional,
     "sinkhorn": lambda: marginals("sinkhorn"),
     "sinkhorn_newton_sparse": lambda: marginals("sinkhorn_newton_sparse"),
+    "multiscale_sinkhorn": lambda: marginals("multiscale_sinkhorn"),
     "greenkhorn": lambda: marginals("greenkhorn"),
     "low_rank_sinkhorn": lambda: marginals("low_rank_sinkhorn"),
     "unbalanced_sinkhorn": lambda: unbalanced("unbalanced_sinkhorn", "kl", 0.5),
@@ -316,6 +352,7 @@ CHECKS = {
     "entropic_partial": lambda: partial("entropic_partial"),
     "semi_discrete": lambda: semi_discrete("semi_discrete"),
     "semi_discrete_stochastic": lambda: semi_discrete("semi_discrete_stochastic"),
+    "power_cells": power_cells,
     "sliced": sliced,
     "max_sliced": max_sliced,
     "sinkhorn_divergence": sinkhorn_divergence,
@@ -340,6 +377,8 @@ CHECKS = {
     "gromov_conditional_gradient": lambda: gromov("gromov_conditional_gradient"),
     "gromov_entropic": lambda: gromov("gromov_entropic"),
     "gromov_semirelaxed": lambda: gromov("gromov_semirelaxed"),
+    "gromov_partial": gromov_partial,
+    "gromov_unbalanced": gromov_unbalanced,
     "monge_gap": monge_gap,
     "fit_map": fit_map,
     "multimarginal_sinkhorn": multimarginal_sinkhorn,

@@ -146,17 +146,18 @@ final class ProjectedQuasiNewton {
     trialGradient.pointer.update(from: keptGradient.pointer, count: n)
   }
 
-  /// A longer step, where this one ended on ground that still falls steeply; first steps only,
-  /// whose length is a guess.
+  /// A longer step, where this one ended on ground that still falls steeply: at first, when its
+  /// length is a guess, and later where the ground has become steeper on the way, of which no pair
+  /// can tell.
   private func longer(
     _ t: Double, _ reached: Value, _ predicted: Double, _ last: Double?
   ) -> Double? {
-    guard used == 0, isBox, t < 1e6, last == nil || t > (last ?? 0) else { return nil }
+    guard isBox, t < 1e6, last == nil || t > (last ?? 0) else { return nil }
     var slope = 0.0
     for i in 0..<n {
       slope += trialGradient.pointer[i] * (trial.pointer[i] - x.pointer[i])
     }
-    return slope < 0.7 * predicted ? 4 * t : nil
+    return slope < (used == 0 ? 0.7 : 1) * predicted ? 4 * t : nil
   }
 
   /// Trial point at t; the fall that the gradient promises.

@@ -135,8 +135,8 @@ struct LinearSolve {
         p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
         interruption: interruption)
     else { return try origin() }
-    // The proximal terms keep pivots apart from zero, and those few that rounding swallows are
-    // replaced. A shift of all pivots would hide the directions in which multipliers are far away.
+    // A shift of all pivots would hide the directions in which multipliers are far away; it comes
+    // when the proximal terms do not keep the pivots apart from zero.
     system.shift = 0
     // The checker rounds differently and measures the units of the caller.
     let loop = try ProximalLoop(form, system, run.monitor, tolerance: 0.5 * tolerance)

@@ -79,8 +79,12 @@ final class ProximalStep {
       }
     }
     guard system.factor(interruption) else { return false }
-    if system.outcome.replaced > 0 { lostPivots = true }
-    return true
+    guard system.outcome.replaced > 0, !lostPivots else { return true }
+    // Dependent rows leave pivots of the size of the proximal terms, which rounding swallows. A
+    // smaller shift does not keep them all; refinement takes it back.
+    lostPivots = true
+    system.shift = 3e-8
+    return system.factor(interruption)
   }
 
   /// The direction for the residuals of the state and the targets.

@@ -14,11 +14,13 @@ package struct DataUnits: Sendable {
   /// Of the objective.
   package var value: Double { primal * dual }
 
-  /// Those in which the data are neither small nor large, for solves that fall short as the data
-  /// stand.
-  static func natural(_ problem: ConeProblem) -> DataUnits { DataUnits(problem, most: .infinity) }
+  /// Those in which the largest numbers of small or large data are 1 to 2, for solves that fall
+  /// short as the data stand.
+  static func natural(_ problem: ConeProblem) -> DataUnits {
+    DataUnits(problem, isNatural: true)
+  }
 
-  init(_ problem: ConeProblem, most: Double = 1) {
+  init(_ problem: ConeProblem, isNatural: Bool = false) {
     var side = ConeCheck.largest(problem.b.pointer, problem.m)
     for bounds in [problem.lower, problem.upper] {
       guard let bounds else { continue }
@@ -26,17 +28,18 @@ package struct DataUnits: Sendable {
         side = max(side, abs(bounds.pointer[i]))
       }
     }
-    primal = Self.unit(side, most)
+    primal = Self.unit(side, isNatural)
     let curvature = ConeCheck.largest(problem.p.values.pointer, problem.p.values.count)
     dual = Self.unit(
-      max(ConeCheck.largest(problem.q.pointer, problem.n), primal * curvature), most)
+      max(ConeCheck.largest(problem.q.pointer, problem.n), primal * curvature), isNatural)
   }
 
   /// A power of two, so that changes of unit are exact.
-  private static func unit(_ largest: Double, _ most: Double) -> Double {
-    if largest >= 0x1p10 && largest < 0x1p900 { return min(most, largest.binade) }
+  private static func unit(_ largest: Double, _ isNatural: Bool) -> Double {
+    let size = max(largest, 0x1p-900).binade
+    if largest >= 0x1p10 { return isNatural && largest < 0x1p900 ? size : 1 }
     guard largest > 0, largest < 0.0625 else { return 1 }
-    return min(1, 32 * max(largest, 0x1p-900).binade)
+    return isNatural ? size : min(1, 32 * size)
   }
 }
 
