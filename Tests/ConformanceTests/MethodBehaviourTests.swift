@@ -83,7 +83,8 @@ import Testing
     // Those of proofs of infeasibility and of stops belong to methods that can give them.
     let conditional = [
       "ray_source", "ray_target", "capacity_source", "capacity_target", "callback_code",
-      "curvature",
+      "curvature", "ray_dual", "ray_primal", "radius", "advantage", "solution_distance",
+      "displacement",
     ]
     let missing = spec.outputs.map(\.name).filter { !seen.contains($0) }
       .filter { !conditional.contains($0) }
@@ -99,7 +100,7 @@ import Testing
     case (.array, .array):
       let tensor = try result.array(field.name)
       let commas = promised.shape.filter { $0 == "," }.count
-      let rank = commas + (promised.shape.hasSuffix(",)") ? 0 : 1)
+      let rank = promised.shape == "()" ? 0 : commas + (promised.shape.hasSuffix(",)") ? 0 : 1)
       #expect(tensor.rank == rank, "\(field.name) has the shape \(tensor.shapeText)")
     default: Issue.record("\(field.name) is not of the type promised")
     }

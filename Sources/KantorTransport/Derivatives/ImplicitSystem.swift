@@ -74,13 +74,16 @@ struct ImplicitSystem {
   ) throws(KantorError) -> ConjugateGradient.Outcome {
     let m = problem.m
     // The plan's own sums, which differ from a and b by the marginal error: so that constants are
-    // in the kernel to rounding, and not in the way of the last iterations.
+    // in the kernel to rounding, and not in the way of the last iterations. Points without mass
+    // have potentials, but no part in the system.
+    let (weightA, weightB) = (problem.a.pointer, problem.b.pointer)
     let a = try Buffer<Double>(count: problem.n)
     let b = try Buffer<Double>(count: m)
     let diagonal = try Buffer<Double>(count: m)
     try rows.forEach { (i, _, x) throws(KantorError) in
+      guard weightA[i] > 0 else { return }
       var sum = 0.0
-      for j in 0..<m {
+      for j in 0..<m where weightB[j] > 0 {
         sum += x[j]
         b.pointer[j] += x[j]
       }
