@@ -344,13 +344,28 @@ void cancelling()
   CHECK(kantor::solve(problem, twin).status() == kantor::Status::iteration_limit);
 }
 
+void saving()
+{
+  const kantor::Result result = kantor::solve(small());
+  const std::vector<double> plan = result.array<double>("plan").to_vector();
+  std::vector<unsigned char> bytes = result.save();
+  const kantor::Result loaded = kantor::Result::load(bytes);
+  CHECK(loaded.solved() && loaded.array<double>("plan").to_vector() == plan);
+  CHECK(loaded.save() == bytes);
+  CHECK(code_of([&] { loaded.gradient("objective", "cost", {2, 3}); }) ==
+        KANTOR_E_UNSUPPORTED);
+  bytes.back() ^= 1;
+  CHECK(code_of([&] { kantor::Result::load(bytes); }) == KANTOR_E_FORMAT);
+  CHECK(code_of([] { kantor::Result::load({}); }) == KANTOR_E_FORMAT);
+}
+
 } // namespace
 
 int main()
 {
   // Whatever escapes from a test is a failure of its own.
-  void (*tests[])() = {exact_answer, one_call,       errors,    ownership, options,
-                       derivatives,  progress_hooks, log_hooks, cancelling};
+  void (*tests[])() = {exact_answer, one_call,       errors,    ownership,  options,
+                       derivatives,  progress_hooks, log_hooks, cancelling, saving};
   for (auto test : tests) {
     try {
       test();

@@ -53,7 +53,6 @@ struct ByteReader {
 
   mutating func text() throws(KantorError) -> String {
     let length = Int(try take(UInt32.self))
-    guard length <= ResultArchive.longestText else { throw damaged("a text has \(length) bytes") }
     let part = try take(bytes: length)
     guard let text = String(validating: part, as: UTF8.self) else {
       throw damaged("a text is not UTF-8")

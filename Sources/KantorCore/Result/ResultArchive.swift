@@ -8,8 +8,6 @@
 public enum ResultArchive {
   static let magic: [UInt8] = Array("KNTR".utf8)
   static let format: UInt32 = 1
-  /// No name or text of a result is longer; a larger number is damage.
-  static let longestText = 1 << 20
 
   /// Types of values; part of the format.
   enum Tag: UInt8 {

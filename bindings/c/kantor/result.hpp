@@ -155,9 +155,15 @@ public:
   std::vector<unsigned char> save() const
   {
     std::int64_t size = 0;
-    detail::check(kantor_result_save(handle(), nullptr, 0, &size));
-    std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
-    detail::check(kantor_result_save(handle(), bytes.data(), size, &size));
+    std::vector<unsigned char> bytes;
+    std::int32_t code = KANTOR_E_BUFFER;
+    // Another thread may ask for an array between the two calls; then there is more to save.
+    while (code == KANTOR_E_BUFFER) {
+      detail::check(kantor_result_save(handle(), nullptr, 0, &size));
+      bytes.resize(static_cast<std::size_t>(size));
+      code = kantor_result_save(handle(), bytes.data(), size, &size);
+    }
+    detail::check(code);
     return bytes;
   }
 

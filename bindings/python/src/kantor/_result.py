@@ -181,14 +181,12 @@ class Result(MappingBase):
                 if kind == _abi.ARRAY:
                     self[name]
         pointer, size = self._handle.pointer, c_int64()
-        check(lib.kantor_result_save(pointer, None, 0, byref(size)))
-        # Another thread may have asked for an array meanwhile; then there is more to save.
-        while True:
+        code = _abi.E_BUFFER
+        # Another thread may ask for an array between the two calls; then there is more to save.
+        while code == _abi.E_BUFFER:
+            check(lib.kantor_result_save(pointer, None, 0, byref(size)))
             memory = (c_char * size.value)()
             code = lib.kantor_result_save(pointer, memory, size.value, byref(size))
-            if code != _abi.E_BUFFER:
-                break
-            check(lib.kantor_result_save(pointer, None, 0, byref(size)))
         check(code)
         return memory.raw[:size.value]
 
