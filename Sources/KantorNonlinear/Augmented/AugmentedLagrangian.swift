@@ -12,11 +12,15 @@ import KantorCore
 /// violation and complementarity in one.
 ///
 /// **Iteration** 1. x: minimise A over the bounds until its projected gradient is eps. 2. y is
-/// rho p, clipped to 1e16. 3. rho grows tenfold if V has not halved. 4. eps = max(tolerance,
-/// min(eps, V) / 10). Inner steps: Newton's in the variables that no bound holds, by Cholesky's
+/// rho p, clipped to 1e16. 3. From the residual of the optimality conditions at which it was last
+/// in vain, times 0.3: Newton's steps for those conditions, each a step of 1 with a penalty that
+/// leaves next to nothing of the rows, as long as each halves the residual. 4. rho grows tenfold
+/// if V is not a quarter. 5. eps = max(tolerance, min(eps / 2, V / 10)). Inner steps: the minimum
+/// of A with f quadratic and the rows linear, their sides kept (`PiecewiseStep`), by Cholesky's
 /// factorisation of W + rho J'J for up to 300 variables, W the Hessian of f + (rho p)'c or its
-/// damped BFGS approximation; by conjugate gradients with products for more; by limited-memory
-/// BFGS without second derivatives.
+/// symmetric rank-one approximation; by conjugate gradients with products for more; by
+/// limited-memory BFGS without second derivatives. Where only the bend of the rows spoils a step,
+/// one with their values at its end.
 ///
 /// **Stops when** stationarity, violation and complementarity are within the tolerance; when rho
 /// grew past 1e14, or past 1e8 with a violation that is stationary.
@@ -28,10 +32,11 @@ import KantorCore
 /// **Cost** One f and c for each trial; one gradient and Jacobian, or one transposed product, for
 /// each inner iteration; memory for n^2, or for products some vectors.
 ///
-/// **Reference** birgin2014practical; andreani2007augmented.
+/// **Reference** birgin2014practical; andreani2007augmented; birgin2008improving (step 3).
 ///
 /// Deviation: Bertsekas' rule tells which variables bounds hold; rho does not grow when the inner
-/// solver stopped at rounding level, because that would only make rounding worse.
+/// solver stopped at rounding level, because that would only make rounding worse. Step 3 keeps
+/// inequalities as they are where the source takes those that count for equations.
 public enum AugmentedLagrangian: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "augmented_lagrangian", kind: NonlinearKind.kind.name,

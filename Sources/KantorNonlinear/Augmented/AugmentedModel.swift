@@ -56,25 +56,25 @@ final class AugmentedModel {
 
   // MARK: Values
 
-  /// What t = c + y/rho of row i leaves outside its bounds, all scaled.
+  /// rho times what c + y/rho leaves outside the bounds of row i, all scaled: its multiplier as c
+  /// tells it. The difference is taken first, so that a large rho does not magnify rounding of y.
   @inline(__always)
-  private func part(_ i: Int, _ c: Double) -> Double {
-    let r = rowFactor[i]
-    let t = r * c + y[i] / rho
-    let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
-    if t > r * high { return t - r * high }
-    if t < r * low { return t - r * low }
-    return 0
+  func force(_ i: Int, _ c: Double) -> Double {
+    let stiff = rho * rowFactor[i]
+    let above = stiff * (c - problem.constraintUpper.pointer[i]) + y[i]
+    if above > 0 { return above }
+    let below = stiff * (c - problem.constraintLower.pointer[i]) + y[i]
+    return below < 0 ? below : 0
   }
 
   /// A at the values f (scaled) and c.
   func merit(_ f: Double, _ c: Numbers) -> Double {
     var sum = 0.0
     for i in 0..<m {
-      let p = part(i, c[i])
-      sum += p * p
+      let w = force(i, c[i])
+      sum += w * w
     }
-    return f + 0.5 * rho * sum
+    return f + 0.5 * sum / rho
   }
 
   /// f and c at x into `trialValue` and `trialC`.
@@ -90,26 +90,40 @@ final class AugmentedModel {
     return try oracle.constraints(at: x, into: trialC)
   }
 
-  /// The trial becomes the point; weights for it.
-  func adopt() {
+  /// The trial becomes the point, with weights for it or those given.
+  func adopt(weights: Numbers? = nil) {
     value = trialValue
     for i in 0..<m { c[i] = trialC[i] }
-    setWeights()
+    if let weights {
+      for i in 0..<m { weight[i] = weights[i] }
+    } else {
+      setWeights()
+    }
+  }
+
+  /// The weights become the multipliers.
+  func updateMultipliers() {
+    for i in 0..<m { y[i] = min(max(weight[i] / rowFactor[i], -1e16), 1e16) }
   }
 
   func setWeights() {
-    for i in 0..<m { weight[i] = rho * rowFactor[i] * part(i, c[i]) }
+    for i in 0..<m { weight[i] = rowFactor[i] * force(i, c[i]) }
   }
 
   // MARK: Derivatives
 
   /// f' and c' at x, where `adopt` was called; then the gradient of A.
   func derivatives(_ x: Numbers) throws(KantorError) -> Evaluation {
-    var outcome = try oracle.gradient(at: x, value: value / factor, into: slope)
+    let outcome = try oracle.gradient(at: x, value: value / factor, into: slope)
     guard case .fine = outcome else { return outcome }
     for j in 0..<n { slope[j] *= factor }
+    return try derivativesOfRows(x)
+  }
+
+  /// The same where the slope is known.
+  func derivativesOfRows(_ x: Numbers) throws(KantorError) -> Evaluation {
     if !usesProducts {
-      outcome = try oracle.jacobian(at: x, constraints: c)
+      let outcome = try oracle.jacobian(at: x, constraints: c)
       guard case .fine = outcome else { return outcome }
     }
     return try assemble(x)
@@ -160,13 +174,30 @@ final class AugmentedModel {
     for j in 0..<n { top = max(top, abs(slope[j])) }
     factor = min(1, max(1e-8, 100 / max(top, 1e-300)))
     if !usesProducts {
-      oracle.jacobianMatrix.rowSizes(into: rowWork)
+      sizeRows(x, into: rowWork)
       for i in 0..<m { rowFactor[i] = min(1, max(1e-8, 100 / max(rowWork[i], 1e-300))) }
     }
     value *= factor
     for j in 0..<n { slope[j] *= factor }
     setWeights()
     return try assemble(x)
+  }
+
+  /// Largest entries of the rows of c', each times the size of its variable.
+  func sizeRows(_ x: Numbers, into out: Numbers) {
+    for i in 0..<m { out[i] = 0 }
+    if let dense = oracle.jacobianMatrix.dense?.pointer {
+      for i in 0..<m {
+        for j in 0..<n { out[i] = max(out[i], abs(dense[i &* n &+ j]) * max(1, abs(x[j]))) }
+      }
+    } else if let sparse = oracle.jacobianMatrix.sparse {
+      for j in 0..<n {
+        for k in sparse.starts.pointer[j]..<sparse.starts.pointer[j + 1] {
+          let i = Int(sparse.indices.pointer[k])
+          out[i] = max(out[i], abs(sparse.values.pointer[k]) * max(1, abs(x[j])))
+        }
+      }
+    }
   }
 
   /// Largest entries of the rows of c', for `rowSize`, until the next product.

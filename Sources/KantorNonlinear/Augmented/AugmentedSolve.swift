@@ -15,7 +15,12 @@ final class AugmentedSolve {
   private let multiplier: Buffer<Double>
   private let reduced: Buffer<Double>
   private let violationWeights: Buffer<Double>
+  private let leapWeights: Buffer<Double>
+  private let kept: AugmentedState
+  private let bestPoint: AugmentedState
   private var outer = 0
+  /// The residual from which on `accelerate` is tried.
+  private var reach = Double.infinity
   private var remark = ""
   private var restarts = 0
   private var firstPenalty = 1.0
@@ -30,6 +35,9 @@ final class AugmentedSolve {
     reduced = try Buffer(count: problem.n)
     multiplier = try Buffer(count: problem.m)
     violationWeights = try Buffer(count: problem.m)
+    leapWeights = try Buffer(count: problem.m)
+    kept = try AugmentedState(model)
+    bestPoint = try AugmentedState(model)
     inner = try BoundedMinimiser(model, run)
   }
 
@@ -141,7 +149,7 @@ final class AugmentedSolve {
     let (n, m) = (problem.n, problem.m)
     var epsilon = 1e-2
     var last = Double.infinity
-    var stalls = 0
+    var (best, stalls) = (Double.infinity, 0)
     while true {
       for j in 0..<n { before.pointer[j] = x.pointer[j] }
       let end = try inner.minimise(x.pointer, tolerance: epsilon)
@@ -150,13 +158,12 @@ final class AugmentedSolve {
         guard try retreat() else { return .unbounded }
         continue
       }
-      let (violation, measure) = model.violations()
-      for i in 0..<m {
-        let w = model.weight[i]
-        model.y[i] = min(max(w / model.rowFactor[i], -1e16), 1e16)
-        multiplier.pointer[i] = w / model.factor
+      var (violation, measure) = model.violations()
+      model.updateMultipliers()
+      var worst = residual()
+      if end != .stopped, worst > tolerance, worst <= reach, try accelerate(&worst) {
+        (violation, measure) = model.violations()
       }
-      let worst = residual()
       if worst <= tolerance, end != .stopped, model.oracle.usesDifferences,
         case .forward = model.oracle.scheme
       {
@@ -168,21 +175,24 @@ final class AugmentedSolve {
       }
       if worst <= tolerance || end == .stopped { return .point }
       let isStuck = end == .rounding
-      if isStuck && measure > 0.9 * last {
-        stalls += 1
-      } else {
-        stalls = 0
+      stalls = isStuck && worst > 0.5 * best ? stalls + 1 : 0
+      if worst < best {
+        best = worst
+        bestPoint.keep(model, x.pointer)
       }
       if violation > 1e-6, model.rho > 1e8, isStationary(violation) { return .infeasible }
       if model.rho > 1e14 || stalls > 5 {
         remark = violation > 1e-5 ? "the penalty has no effect any more" : "rounding level"
-        return violation > 1e-5 ? .infeasible : .point
+        if violation > 1e-5 { return .infeasible }
+        // What came after the best point was noise.
+        if try bestPoint.restore(model, x.pointer) { _ = residual() }
+        return .point
       }
       if m == 0 && isStuck { return .point }
-      if measure > 0.5 * last && !(isStuck && violation <= 1e2 * tolerance) { model.rho *= 10 }
+      if measure > 0.25 * last && !(isStuck && violation <= 1e2 * tolerance) { model.rho *= 10 }
       last = measure
       let least = 0.5 * tolerance * model.factor
-      epsilon = m == 0 ? least : max(least, min(0.1 * epsilon, 0.1 * measure))
+      epsilon = m == 0 ? least : max(least, min(0.5 * epsilon, 0.1 * measure))
       if outer >= 200 {
         remark = "the multipliers do not settle"
         return .point
@@ -190,6 +200,30 @@ final class AugmentedSolve {
       model.setWeights()
       guard case .fine = try model.assemble(x.pointer) else { return .point }
     }
+  }
+
+  /// Newton's steps for the conditions of optimality, as long as each halves their residual; what
+  /// follows the last good one is undone. Returns whether there was one.
+  private func accelerate(_ worst: inout Double) throws(KantorError) -> Bool {
+    let first = worst
+    guard inner.way == .newton, problem.m > 0 else { return false }
+    for _ in 0..<20 {
+      kept.keep(model, x.pointer)
+      var next = Double.infinity
+      if try inner.leap(x.pointer, weights: leapWeights.pointer) {
+        model.updateMultipliers()
+        next = residual()
+      }
+      guard next <= 0.5 * worst else {
+        let isBack = try kept.restore(model, x.pointer)
+        worst = residual()
+        if isBack { break } else { return false }
+      }
+      worst = next
+      if worst <= tolerance { return true }
+    }
+    reach = 0.3 * worst
+    return worst < first
   }
 
   /// f fell without end before the penalty could hold it: back, with a larger one. False when
@@ -229,25 +263,32 @@ final class AugmentedSolve {
     return top <= 1e-7 * violation
   }
 
-  /// The largest scaled residual as the checker will see it; leaves f' + c''y in `reduced`.
+  /// The largest scaled residual as the checker will see it; leaves f' + c''y in `reduced` and the
+  /// weights as `multiplier`.
   private func residual() -> Double {
     let (n, m) = (problem.n, problem.m)
+    for i in 0..<m { multiplier.pointer[i] = model.weight[i] / model.factor }
     model.measureRows()
-    var (unit, top, size) = (1.0, 0.0, 0.0)
+    var (slope, largest) = (1.0, 0.0)
+    var (stationarity, complementarity) = (0.0, 0.0)
     for j in 0..<n {
-      unit = max(unit, abs(model.slope[j] / model.factor))
+      slope = max(slope, abs(model.slope[j] / model.factor))
       let r = model.gradient[j] / model.factor
       reduced.pointer[j] = r
       let slack =
         r > 0
         ? x.pointer[j] - problem.lower.pointer[j] : problem.upper.pointer[j] - x.pointer[j]
-      top = max(top, abs(r) * min(slack, 1))
+      if slack < 1 {
+        complementarity = max(complementarity, abs(r) * slack)
+      } else {
+        stationarity = max(stationarity, abs(r))
+      }
     }
     var (outside, plain) = (0.0, 0.0)
     for i in 0..<m {
       let (c, y) = (model.c[i], multiplier.pointer[i])
       let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
-      size = max(size, abs(y))
+      largest = max(largest, abs(y))
       let v = max(low - c, c - high, 0)
       if v > 0 {
         let bound = max(1, abs(c < low ? low : high))
@@ -255,11 +296,12 @@ final class AugmentedSolve {
         plain = max(plain, v / bound)
       }
       if y == 0 || low == high { continue }
-      let slack = y > 0 ? high - c : c - low
-      top = max(top, abs(y) * max(slack, 0))
+      complementarity = max(complementarity, abs(y) * max(y > 0 ? high - c : c - low, 0))
     }
     // What `solved` asks for beside the scaled violation.
     if plain > 1e-6 { outside = max(outside, 2 * tolerance) }
-    return max(top / max(unit, min(size, 100)), outside)
+    let unit = max(slope, min(largest, 100))
+    let value = abs(model.value / model.factor)
+    return max(stationarity / unit, complementarity / max(value, min(unit, 100)), outside)
   }
 }

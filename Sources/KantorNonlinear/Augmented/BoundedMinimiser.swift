@@ -19,7 +19,7 @@ final class BoundedMinimiser {
   let model: AugmentedModel
   let run: Run
   let way: Way
-  let usesHessian: Bool
+  private let usesHessian: Bool
   private(set) var products = 0
   private var iterations = 0
   private let n: Int
@@ -28,17 +28,12 @@ final class BoundedMinimiser {
   let old: Buffer<Double>
   let oldGradient: Buffer<Double>
   let isFree: Buffer<Bool>
-  /// Variables that this step takes to a bound.
-  let isClamped: Buffer<Bool>
   private var memory: CurvatureMemory
-  // Dense matrices: B, its copy for the factorisation.
-  let matrix: Buffer<Double>
-  let factor: Buffer<Double>
-  /// The diagonal of the factor, and sizes of the variables.
-  private let root: Buffer<Double>
-  private let sizes: Buffer<Double>
-  var hasMatrix = false
-  private var shift = 0.0
+  private let newton: PiecewiseStep?
+  /// Whether `newton` has a matrix to update.
+  private var hasMatrix = false
+  /// What a step of `newton` promises; nil for other directions.
+  private var promise: Double?
   private let cg: [Buffer<Double>]
 
   init(_ model: AugmentedModel, _ run: Run) throws(KantorError) {
@@ -68,13 +63,8 @@ final class BoundedMinimiser {
     old = try Buffer(count: n)
     oldGradient = try Buffer(count: n)
     isFree = try Buffer(count: n)
-    isClamped = try Buffer(count: n)
     memory = try CurvatureMemory(count: n, capacity: way == .memory ? 20 : 1)
-    let square = way == .newton ? try checkedProduct(n, n, of: "matrix") : 0
-    matrix = try Buffer(count: square)
-    factor = try Buffer(count: square)
-    root = try Buffer(count: n)
-    sizes = try Buffer(count: n)
+    newton = way == .newton ? try PiecewiseStep(model) : nil
     var vectors: [Buffer<Double>] = []
     if way == .products { for _ in 0..<3 { vectors.append(try Buffer(count: n)) } }
     cg = vectors
@@ -145,7 +135,6 @@ final class BoundedMinimiser {
     for j in 0..<n {
       let g = model.gradient[j]
       let (low, high) = (model.problem.lower.pointer[j], model.problem.upper.pointer[j])
-      isClamped.pointer[j] = false
       isFree.pointer[j] = !((g > 0 && x[j] - low <= near) || (g < 0 && high - x[j] <= near))
     }
   }
@@ -154,10 +143,16 @@ final class BoundedMinimiser {
 
   private func direct(_ x: Numbers, _ size: Double) throws(KantorError) -> Bool {
     let (d, g) = (direction.pointer, model.gradient)
+    promise = nil
     switch way {
     case .newton:
-      guard try setMatrix(x) else { return false }
-      solveFree(x)
+      guard let newton, try setMatrix(x, newton.matrix.pointer) else { return false }
+      guard try newton.solve(x, into: d, run.monitor) else { return false }
+      if newton.decrease < 0 {
+        promise = newton.decrease
+        return true
+      }
+      for j in 0..<n { d[j] = 0 }
     case .products:
       if model.oracle.offersHessian, !model.oracle.offersHessianProduct {
         guard
@@ -172,15 +167,14 @@ final class BoundedMinimiser {
     // Held variables move to their bounds; what does not descend gives way to the gradient.
     var slope = 0.0
     for j in 0..<n {
-      if !isFree.pointer[j], !isClamped.pointer[j] { d[j] = -g[j] } else { slope += d[j] * g[j] }
+      if !isFree.pointer[j] { d[j] = -g[j] } else { slope += d[j] * g[j] }
     }
     if !(slope < 0) { for j in 0..<n { d[j] = -g[j] } }
     return true
   }
 
-  /// W or B into `matrix`.
-  private func setMatrix(_ x: Numbers) throws(KantorError) -> Bool {
-    let b = matrix.pointer
+  /// W or B into b.
+  private func setMatrix(_ x: Numbers, _ b: Numbers) throws(KantorError) -> Bool {
     if usesHessian {
       switch try model.oracle.hessian(at: x, sigma: model.factor, y: model.weight) {
       case .stop: return false
@@ -207,79 +201,6 @@ final class BoundedMinimiser {
     for j in 0..<n { b[j * n + j] = 1 / (max(1, abs(x[j])) * max(1, abs(x[j]))) }
     hasMatrix = true
     return true
-  }
-
-  /// Newton's step in the free variables with W + rho J'J, and a diagonal as far as it takes to be
-  /// positive definite.
-  private func solveFree(_ x: Numbers) {
-    let (d, g, f) = (direction.pointer, model.gradient, factor.pointer)
-    var size = 0.0
-    for k in 0..<(n * n) { f[k] = matrix.pointer[k] }
-    addRows(f)
-    for j in 0..<n {
-      let s = max(1, abs(x[j]))
-      sizes.pointer[j] = s
-      size = max(size, abs(f[j * n + j]) * s * s)
-    }
-    if size == 0 { size = 1 }
-    var delta = 0.0
-    for _ in 0..<8 {
-      for j in 0..<n where isFree.pointer[j] {
-        d[j] = -g[j]
-        for k in 0..<n where isClamped.pointer[k] {
-          d[j] -= (k < j ? f[k * n + j] : f[j * n + k]) * d[k]
-        }
-      }
-      while !FreeCholesky.factor(
-        f, n, isFree.pointer, root.pointer, sizes.pointer, delta, 1e-13 * size)
-      {
-        delta = delta == 0 ? max(shift / 3, 1e-6 * size) : 8 * delta
-        guard delta <= 1e10 * size else { return }
-      }
-      FreeCholesky.solve(f, n, isFree.pointer, root.pointer, d)
-      if !clamp(x) { break }
-    }
-    if delta > 0 { shift = delta }
-  }
-
-  /// Variables that the step takes over a bound stop there, and the others take that into account.
-  private func clamp(_ x: Numbers) -> Bool {
-    var found = false
-    let d = direction.pointer
-    for j in 0..<n where isFree.pointer[j] {
-      let to = project(j, x[j] + d[j])
-      if to == x[j] + d[j] { continue }
-      d[j] = to - x[j]
-      isFree.pointer[j] = false
-      isClamped.pointer[j] = true
-      found = true
-    }
-    return found
-  }
-
-  private func addRows(_ f: Numbers) {
-    let jacobian = model.oracle.jacobianMatrix
-    if let dense = jacobian.dense?.pointer {
-      for i in 0..<model.m {
-        let w = model.stiffness(i)
-        guard w > 0 else { continue }
-        let row = dense + i * n
-        for p in 0..<n where row[p] != 0 {
-          let t = w * row[p]
-          for q in p..<n { f[p * n + q] += t * row[q] }
-        }
-      }
-    } else if let sparse = jacobian.sparse {
-      // Through the dense rows of a transposed product would cost m n; columns meet in rows.
-      for p in 0..<n {
-        for a in sparse.starts.pointer[p]..<sparse.starts.pointer[p + 1] {
-          let i = Int(sparse.indices.pointer[a])
-          let t = model.stiffness(i) * sparse.values.pointer[a]
-          if t == 0 { continue }
-          for q in p..<n { f[p * n + q] += t * sparse[i, q] }
-        }
-      }
-    }
   }
 
   /// Truncated conjugate gradients in the free variables.
@@ -344,10 +265,12 @@ final class BoundedMinimiser {
       let outcome = try model.evaluate(t)
       if case .stop = outcome { return .stopped }
       if case .fine = outcome {
+        if let promise { fall = length * promise }
         let other = model.merit(model.trialValue, model.trialC)
         if other <= value + 1e-4 * min(fall, 0) + slack, other < value || fall > -slack {
           return try accept(x)
         }
+        if length == 1, try searchBent(x, value, fall, slack) { return try accept(x) }
         // The curvature that was seen tells how much shorter; not below a tenth.
         let bend = other - value - fall
         let shorter = bend > 0 ? -0.5 * fall / bend : 0.5
@@ -359,9 +282,43 @@ final class BoundedMinimiser {
     return .failed
   }
 
-  private func accept(_ x: Numbers) throws(KantorError) -> SearchEnd {
+  /// When only the bend of the rows spoils a step of `newton`: the step that takes it into account,
+  /// as the trial. True when that one is good.
+  private func searchBent(
+    _ x: Numbers, _ value: Double, _ fall: Double, _ slack: Double
+  ) throws(KantorError) -> Bool {
+    guard let newton, promise != nil, model.m > 0,
+      model.merit(model.trialValue, newton.expected) <= value + 1e-4 * fall + slack,
+      try newton.solveBent(x, into: old.pointer, found: model.trialC, run.monitor)
+    else { return false }
+    for j in 0..<n { trial.pointer[j] = project(j, x[j] + old.pointer[j]) }
+    guard case .fine = try model.evaluate(trial.pointer) else { return false }
+    return model.merit(model.trialValue, model.trialC) <= value + 1e-4 * fall + slack
+  }
+
+  /// One whole step with a penalty that leaves next to nothing of the rows, to the multipliers it
+  /// gives: Newton's for the conditions of optimality. The penalty stays as it was. False when the
+  /// step is not to be had.
+  func leap(_ x: Numbers, weights: Numbers) throws(KantorError) -> Bool {
+    guard let newton, !run.monitor.reachesIterationLimit(iterations),
+      try setMatrix(x, newton.matrix.pointer)
+    else { return false }
+    let rho = model.rho
+    defer { model.rho = rho }
+    model.rho = max(rho, newton.stiffPenalty(x))
+    guard try newton.solve(x, into: direction.pointer, run.monitor) else { return false }
+    newton.multipliers(into: weights)
+    for j in 0..<n { trial.pointer[j] = project(j, x[j] + direction.pointer[j]) }
+    guard case .fine = try model.evaluate(trial.pointer) else { return false }
+    iterations += 1
+    return try accept(x, weights: weights) == .accepted
+  }
+
+  private func accept(
+    _ x: Numbers, weights: Numbers? = nil
+  ) throws(KantorError) -> SearchEnd {
     let t = trial.pointer
-    model.adopt()
+    model.adopt(weights: weights)
     for j in 0..<n { oldGradient.pointer[j] = model.slope[j] }
     if way == .memory {
       for j in 0..<n { oldGradient.pointer[j] = model.gradient[j] }
@@ -381,13 +338,18 @@ final class BoundedMinimiser {
     }
     if way == .memory {
       memory.store(x, old.pointer, model.gradient, oldGradient.pointer)
-    } else if way == .newton, !usesHessian {
+    } else if let newton, !usesHessian {
       let (move, change) = (old.pointer, oldGradient.pointer)
       for j in 0..<n {
         move[j] = x[j] - move[j]
         change[j] = model.gradient[j] - change[j]
       }
-      DampedUpdate.apply(matrix.pointer, n, move: move, change: change, image: trial.pointer)
+      let b = newton.matrix.pointer
+      if model.m == 0 {
+        DampedUpdate.apply(b, n, move: move, change: change, image: trial.pointer)
+      } else {
+        RankOneUpdate.apply(b, n, move: move, change: change, error: trial.pointer)
+      }
     }
     return .accepted
   }
