@@ -33,9 +33,13 @@ final class BarrierForm {
   /// D c(x) of the last evaluation.
   let lastRows: Buffer<Double>
 
+  /// How far bounds of rows lie outside those of the problem, relative to max(1, |bound|).
+  private let relaxation: Double
+
   /// The program itself; bounds of rows are relaxed by `relaxation` times max(1, |bound|).
   init(_ model: ScaledModel, relaxation: Double) throws(KantorError) {
     self.model = model
+    self.relaxation = relaxation
     isRestoration = false
     let problem = model.problem
     nx = model.count
@@ -61,25 +65,52 @@ final class BarrierForm {
       row.pointer[k] = Int32(truncatingIfNeeded: i)
       k += 1
     }
-    rescaled(relaxation: relaxation)
+    rescaled()
   }
 
   /// Bounds of slacks and offsets of equations, after the model's scales changed.
-  func rescaled(relaxation: Double) {
+  func rescaled() {
     let problem = model.problem
     for k in 0..<slacks {
       let i = Int(row.pointer[k])
       let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
       let d = model.rowScale.pointer[i]
-      let room = 1e-4 * (high - low)
-      lower.pointer[nx + k] = d * (low - min(relaxation * max(1, abs(low)), room))
-      upper.pointer[nx + k] = d * (high + min(relaxation * max(1, abs(high)), room))
-      if !low.isFinite { lower.pointer[nx + k] = low }
-      if !high.isFinite { upper.pointer[nx + k] = high }
+      let (under, over) = relaxed(low, high)
+      (lower.pointer[nx + k], upper.pointer[nx + k]) = (d * under, d * over)
     }
     for i in 0..<m where problem.isEquality(i) {
       offset.pointer[i] = model.rowScale.pointer[i] * problem.constraintLower.pointer[i]
     }
+  }
+
+  /// Bounds a little further out, and no more than a small part of what lies between them.
+  private func relaxed(_ low: Double, _ high: Double) -> (low: Double, high: Double) {
+    let room = 1e-4 * (high - low)
+    return (
+      low.isFinite ? low - min(relaxation * max(1, abs(low)), room) : low,
+      high.isFinite ? high + min(relaxation * max(1, abs(high)), room) : high
+    )
+  }
+
+  /// Moves bounds of x that v has come nearer to than `room` a little out, once; whether there were
+  /// any. Where equations hold a variable at its bound the barrier has no room else, and the
+  /// multiplier grows without end. The host's functions are evaluated inside all the same.
+  func makeRoom(_ v: UnsafePointer<Double>, _ room: Double) -> Bool {
+    guard model.reachesOut, !isRestoration else { return false }
+    var isMoved = false
+    for k in 0..<nx {
+      let j = Int(model.free.pointer[k])
+      let (low, high) = (model.problem.lower.pointer[j], model.problem.upper.pointer[j])
+      if v[k] - low < room, lower.pointer[k] == low {
+        lower.pointer[k] = low - max(0.2 * relaxation, 1e-12 * abs(low))
+        isMoved = true
+      }
+      if high - v[k] < room, upper.pointer[k] == high {
+        upper.pointer[k] = high + max(0.2 * relaxation, 1e-12 * abs(high))
+        isMoved = true
+      }
+    }
+    return isMoved
   }
 
   /// Restoration from `point` of the form `base`.
@@ -88,6 +119,7 @@ final class BarrierForm {
   ) throws(KantorError) {
     model = base.model
     isRestoration = true
+    relaxation = base.relaxation
     (nx, m, slacks) = (base.nx, base.m, base.slacks)
     na = base.na + 2 * base.m
     nv = nx + na
@@ -134,10 +166,16 @@ final class BarrierForm {
       total = f
       lastValue = f
     }
+    return (try evaluateRows(v, residual: residual), total)
+  }
+
+  /// C(v) into `residual`.
+  func evaluateRows(
+    _ v: UnsafePointer<Double>, residual: UnsafeMutablePointer<Double>
+  ) throws(KantorError) -> Evaluation {
     let outcome = try model.rows(v, into: lastRows.pointer)
-    guard case .fine = outcome else { return (outcome, .nan) }
-    residuals(v, lastRows.pointer, into: residual)
-    return (.fine, total)
+    if case .fine = outcome { residuals(v, lastRows.pointer, into: residual) }
+    return outcome
   }
 
   func residuals(

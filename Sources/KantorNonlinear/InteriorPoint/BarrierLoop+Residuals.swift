@@ -57,28 +57,31 @@ extension BarrierLoop {
 
   /// What decides about the end: in restoration the scaled error, else the residuals that the
   /// checker will look at, by arithmetic of this method.
-  func assess() throws(KantorError) -> Double {
+  func assess() -> Double {
     if form.isRestoration { return barrierError(0) }
     let unit = certificateUnit
     let s = model.objectiveScale
     let gap = max(abs(objective) / s, min(unit, 100))
-    var worst = 0.0
+    var (worst, dual) = (0.0, 0.0)
     func take(_ x: Double) { if !(x <= worst) { worst = x } }
     let (x, a, b, g) = (v.pointer, zl.pointer, zu.pointer, lagrangian.pointer)
-    let (l, u) = (form.lower.pointer, form.upper.pointer)
-    for k in 0..<form.nx {
-      take(abs(g[k] - a[k] + b[k]) / (s * unit))
-      if l[k] != -.infinity { take(a[k] * (x[k] - l[k]) / (s * gap)) }
-      if u[k] != .infinity { take(b[k] * (u[k] - x[k]) / (s * gap)) }
-    }
-    // Rows: c(x) without the slacks.
     let problem = model.problem
+    for k in 0..<form.nx {
+      let r = abs(g[k] - a[k] + b[k]) / (s * unit)
+      if !(r <= dual) { dual = r }
+      let j = Int(model.free.pointer[k])
+      let (low, high) = (problem.lower.pointer[j], problem.upper.pointer[j])
+      if low != -.infinity { take(a[k] * max(x[k] - low, 0) / (s * gap)) }
+      if high != .infinity { take(b[k] * max(high - x[k], 0) / (s * gap)) }
+    }
+    take(dual)
+    // Rows: c(x) without the slacks.
     let c = rowWork.pointer
     for i in 0..<m { c[i] = residual.pointer[i] + form.offset.pointer[i] }
     for k in 0..<form.na {
       c[Int(form.row.pointer[k])] -= form.sign.pointer[k] * x[form.nx + k]
     }
-    var violation = 0.0
+    var (violation, unscaled) = (0.0, 0.0)
     for i in 0..<m {
       let d = model.rowScale.pointer[i]
       let (low, high) = (problem.constraintLower.pointer[i], problem.constraintUpper.pointer[i])
@@ -87,6 +90,7 @@ extension BarrierLoop {
       let size = max(1, abs(value < low ? low : high))
       if outside > 0 || outside.isNaN {
         violation = max(violation, outside / max(size, d < 1 ? 100 / d : 1))
+        unscaled = max(unscaled, outside / size)
       }
       guard low != high else { continue }
       if multiplier > 0 {
@@ -95,15 +99,18 @@ extension BarrierLoop {
         take(low.isFinite ? -multiplier * max(value - low, 0) / gap : -multiplier / unit)
       }
     }
-    if worst <= 0.5 * context.tolerance, violation > 0.5 * context.tolerance {
-      violation = try exactViolation(c)
+    if worst <= 0.5 * context.tolerance, unscaled > 0.5 * context.tolerance {
+      violation = exactViolation(c)
+      // What the checker lets no scale excuse.
+      if unscaled > max(context.tolerance, NonlinearCheck.mostViolation) { violation = unscaled }
     }
     take(violation)
+    smoothError = max(dual, violation)
     return worst
   }
 
   /// With the true sizes of the rows' gradients in place of those at the start.
-  private func exactViolation(_ c: UnsafePointer<Double>) throws(KantorError) -> Double {
+  private func exactViolation(_ c: UnsafePointer<Double>) -> Double {
     let size = otherC
     model.rowSizes(into: size.pointer)
     let problem = model.problem
@@ -172,5 +179,18 @@ extension BarrierLoop {
         zu.pointer[k] = min(max(zu.pointer[k], mu / (1e10 * s)), 1e10 * mu / s)
       }
     }
+  }
+
+  /// Moves bounds that leave a variable no room; its multiplier comes back to the central path.
+  func makeRoom() {
+    guard form.makeRoom(v.pointer, 1e-9 * mu) else { return }
+    for k in 0..<form.nx {
+      let under = below(v.pointer[k], form.lower.pointer[k])
+      let over = above(v.pointer[k], form.upper.pointer[k])
+      if zl.pointer[k] * under > 1e3 * mu { zl.pointer[k] = mu / under }
+      if zu.pointer[k] * over > 1e3 * mu { zu.pointer[k] = mu / over }
+    }
+    filter.removeAll(keepingCapacity: true)
+    (watchdog, shortened) = (nil, 0)
   }
 }

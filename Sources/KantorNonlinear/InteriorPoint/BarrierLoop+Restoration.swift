@@ -8,6 +8,7 @@ extension BarrierLoop {
     if context.run.monitor.stop != nil { return .stopped }
     pendingEntry = nil
     if form.isRestoration { return .stuck }
+    if isAway { try returnToPoint() }
     if try sharpen() { return nil }
     if quasi != nil {
       if canDifferenceGradients {

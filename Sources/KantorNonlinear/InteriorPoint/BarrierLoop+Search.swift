@@ -22,6 +22,8 @@ extension BarrierLoop {
       watchdog = Watchdog(try LoopPoint(self), base)
     }
     if let watchdog { return try search(full, watchdog) }
+    let arrival = try arrive(full)
+    if arrival != .failed { return arrival }
     let isFlat = isFlat(base)
     let least = isFlat ? full : leastStep(base)
     var a = full
@@ -82,7 +84,7 @@ extension BarrierLoop {
   }
 
   /// Rounding must not put a point on or past its bound.
-  private func keepInside(_ t: UnsafeMutablePointer<Double>) {
+  func keepInside(_ t: UnsafeMutablePointer<Double>) {
     let (l, u) = (form.lower.pointer, form.upper.pointer)
     for k in 0..<nv {
       if t[k] < l[k] { t[k] = l[k] }
@@ -156,13 +158,18 @@ extension BarrierLoop {
     swap(&residual, &trialResidual)
     objective = trialObjective
     quasi?.arrive(model, sigma: sigma, y: y.pointer, old: trial.pointer, new: v.pointer)
+    takeBoundMultipliers()
+    updateDual()
+    isAway = false
+    return true
+  }
+
+  func takeBoundMultipliers() {
     for k in 0..<nv {
       zl.pointer[k] += alphaDual * dzl.pointer[k]
       zu.pointer[k] += alphaDual * dzu.pointer[k]
     }
     clipMultipliers()
-    updateDual()
-    return true
   }
 
   /// Values and derivatives at v again.
@@ -173,5 +180,6 @@ extension BarrierLoop {
     _ = try model.derivatives(
       v.pointer, value: form.isRestoration ? .nan : value, constraints: form.lastRows.pointer)
     updateDual()
+    isAway = false
   }
 }

@@ -7,20 +7,31 @@ struct LoopPoint {
   private let y: Buffer<Double>
   private let zl: Buffer<Double>
   private let zu: Buffer<Double>
+  private let gradient: Buffer<Double>
+  private let lagrangian: Buffer<Double>
 
   init(_ loop: BarrierLoop) throws(KantorError) {
     v = try loop.v.copy()
     y = try loop.y.copy()
     zl = try loop.zl.copy()
     zu = try loop.zu.copy()
+    gradient = try loop.gradient.copy()
+    lagrangian = try loop.lagrangian.copy()
   }
 
-  /// Values and derivatives are taken again there.
-  func restore(_ loop: BarrierLoop) throws(KantorError) {
+  /// What the loop itself holds; values and derivatives of the model are not taken again.
+  func put(into loop: BarrierLoop) {
     loop.v.pointer.update(from: v.pointer, count: v.count)
     loop.y.pointer.update(from: y.pointer, count: y.count)
     loop.zl.pointer.update(from: zl.pointer, count: zl.count)
     loop.zu.pointer.update(from: zu.pointer, count: zu.count)
+    loop.gradient.pointer.update(from: gradient.pointer, count: gradient.count)
+    loop.lagrangian.pointer.update(from: lagrangian.pointer, count: lagrangian.count)
+  }
+
+  /// Values and derivatives are taken again there.
+  func restore(_ loop: BarrierLoop) throws(KantorError) {
+    put(into: loop)
     loop.hasDirection = false
     try loop.returnToPoint()
   }

@@ -91,6 +91,9 @@ final class BarrierLoop {
   /// Steps in a row that had to be shortened, and what is gone back to if full ones do not help.
   var shortened = 0
   var watchdog: Watchdog?
+  var convergence = Convergence()
+  /// Whether the model's derivatives are those of a trial point that was not accepted.
+  var isAway = false
   /// Whether dv belongs to the point.
   var hasDirection = false
   /// Whether mu may be chosen at each step, and whether it is now.
@@ -112,6 +115,8 @@ final class BarrierLoop {
   /// Weights of rows when infeasible.
   var weights: Buffer<Double>?
   let best: BestPoint?
+  /// The last estimate without products of multipliers and slacks.
+  var smoothError = Double.infinity
   var growth = UnboundedGrowth()
   private var steps = 0
   /// The start is an answer.
@@ -168,11 +173,12 @@ final class BarrierLoop {
     isAdaptive = isAdaptive && hasBounds
     isFree = isAdaptive
     while true {
-      var estimate = try assess()
-      if estimate <= Self.nearAnswer, try sharpen() { estimate = try assess() }
+      var estimate = assess()
+      if estimate <= Self.nearAnswer, try sharpen() { estimate = assess() }
       let stop = context.run.monitor.check(
         iteration: context.iterations, objective: shownObjective, residual: estimate, gap: mu)
       if estimate <= 0.5 * context.tolerance { return .converged }
+      convergence.take(smoothError)
       if let best { best.consider(self, estimate) }
       if try leave?(self) == true { return .restored }
       if stop != nil { return .stopped }
@@ -180,6 +186,7 @@ final class BarrierLoop {
       if context.run.monitor.reachesIterationLimit(context.iterations) { return .stopped }
       if let best, best.isStale(mu <= floor(), estimate) { return .stuck }
       if form.isRestoration, steps >= Self.mostRestorationSteps { return .stuck }
+      makeRoom()
       updateBarrier()
       context.iterations += 1
       steps += 1

@@ -41,7 +41,7 @@ struct BarrierStart {
     guard case .fine = outcome else { return outcome }
     if settings.scales {
       model.rescale()
-      form.rescaled(relaxation: min(0.1 * loop.context.tolerance, 1e-8))
+      form.rescaled()
       // The scaled values follow from those at hand.
       loop.objective *= model.objectiveScale
       for i in 0..<form.m { form.lastRows.pointer[i] *= model.rowScale.pointer[i] }
@@ -127,7 +127,7 @@ struct BarrierStart {
     let form = loop.form
     form.residuals(loop.v.pointer, form.lastRows.pointer, into: loop.residual.pointer)
     loop.updateDual()
-    if try loop.assess() <= 0.9 * loop.context.tolerance {
+    if loop.assess() <= 0.9 * loop.context.tolerance {
       loop.isAnswer = true
       return .fine
     }

@@ -39,12 +39,13 @@ import KantorNumerics
 ///
 /// **Reference** waechter2006implementation; nocedal2009adaptive.
 ///
-/// Deviation: bounds of x are not relaxed, so that no function is evaluated outside them; those of
-/// rows are, by a tenth of the tolerance. Slacks are eliminated from the system. Without second
-/// derivatives W is a damped BFGS matrix, and differences of gradients when that gets stuck; in
-/// sparse systems the compact form of the last steps. A solve that gets stuck far from everything
-/// starts once more with y = 0 and the second rule for mu alone. Where f is too flat for the
-/// filter, the residuals decide.
+/// Deviation: bounds of rows are relaxed by a tenth of the tolerance; one of x is, by a fiftieth,
+/// when equations leave the variable no room beside it. No function is evaluated outside for that:
+/// there they go on as the last derivatives say. A last step that promises an answer is taken
+/// without f. Slacks are eliminated from the system. Without second derivatives W is a damped BFGS
+/// matrix, and differences of gradients when that gets stuck; in sparse systems the compact form of
+/// the last steps. A solve that gets stuck far from everything starts once more with y = 0 and the
+/// second rule for mu alone. Where f is too flat for the filter, the residuals decide.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,

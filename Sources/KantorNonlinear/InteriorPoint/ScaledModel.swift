@@ -13,6 +13,9 @@ final class ScaledModel {
   var rows: Int { problem.m }
   var objectiveScale = 1.0
   let rowScale: Buffer<Double>
+  /// Whether functions have values a little outside the bounds of x: those at the nearest point
+  /// inside, and from there on what the last derivatives say. Differences have no use for that.
+  let reachesOut: Bool
   /// Whether the linear algebra is sparse.
   let isSparse: Bool
 
@@ -46,6 +49,7 @@ final class ScaledModel {
     self.problem = problem
     self.oracle = oracle
     let (n, m) = (problem.n, problem.m)
+    reachesOut = oracle.offersLagrangianGradient
     let place = try Buffer<Int32>(count: n, repeating: -1)
     var k = 0
     for j in 0..<n where problem.lower.pointer[j] < problem.upper.pointer[j] {
@@ -131,10 +135,17 @@ final class ScaledModel {
 
   // MARK: Values
 
-  /// All variables, from the free ones.
+  /// Whether the host gives f and f' by themselves.
+  var hasValueAlone: Bool { problem.functions.value != nil && problem.functions.gradient != nil }
+
+  /// All variables, from the free ones, none of them outside its bounds.
   func expand(_ x: UnsafePointer<Double>) -> UnsafePointer<Double> {
     let (target, place) = (full.pointer, free.pointer)
-    for k in 0..<count { target[Int(place[k])] = x[k] }
+    let (low, high) = (problem.lower.pointer, problem.upper.pointer)
+    for k in 0..<count {
+      let j = Int(place[k])
+      target[j] = min(max(x[k], low[j]), high[j])
+    }
     return UnsafePointer(target)
   }
 
@@ -146,10 +157,45 @@ final class ScaledModel {
       let (outcome, f) = try oracle.valueAndGradient(at: point, into: heldGradient.pointer)
       holdsGradient = outcome == .fine
       heldPoint.pointer.update(from: point, count: problem.n)
-      return (outcome, objectiveScale * f)
+      return (outcome, objectiveScale * f + valueOutside(x))
     }
     let (outcome, f) = try oracle.value(at: point)
-    return (outcome, objectiveScale * f)
+    return (outcome, objectiveScale * f + valueOutside(x))
+  }
+
+  /// How far x_k lies outside its bounds.
+  @inline(__always)
+  private func outside(_ x: UnsafePointer<Double>, _ k: Int) -> Double {
+    x[k] - full.pointer[Int(free.pointer[k])]
+  }
+
+  /// What the part of x outside the bounds adds to s f; after `expand`.
+  private func valueOutside(_ x: UnsafePointer<Double>) -> Double {
+    guard reachesOut else { return 0 }
+    var sum = 0.0
+    for k in 0..<count {
+      let d = outside(x, k)
+      if d != 0 { sum += gradient.pointer[k] * d }
+    }
+    return sum
+  }
+
+  /// The same for the rows.
+  private func addRowsOutside(
+    _ x: UnsafePointer<Double>, to out: UnsafeMutablePointer<Double>
+  ) {
+    guard reachesOut else { return }
+    for k in 0..<count {
+      let d = outside(x, k)
+      guard d != 0 else { continue }
+      if let sparse = jacobianSparse {
+        for l in sparse.starts.pointer[k]..<sparse.starts.pointer[k + 1] {
+          out[Int(sparse.indices.pointer[l])] += sparse.values.pointer[l] * d
+        }
+      } else if let a = jacobianDense?.pointer {
+        for i in 0..<rows { out[i] += a[i &* count &+ k] * d }
+      }
+    }
   }
 
   /// D c(x) into `out`.
@@ -158,6 +204,7 @@ final class ScaledModel {
   ) throws(KantorError) -> Evaluation {
     let outcome = try oracle.constraints(at: expand(x), into: out)
     for i in 0..<rows { out[i] *= rowScale.pointer[i] }
+    addRowsOutside(x, to: out)
     return outcome
   }
 
