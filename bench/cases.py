@@ -174,9 +174,10 @@ def bilevel(name, title, kind, n, **more):
 
 
 VI = (
-    "NumPy extragradient", "NumPy golden ratio", "JAXopt AndersonAcceleration",
-    "Kantor vi (default)", "Kantor vi, fast_extragradient", "Kantor vi, extragradient",
-    "Kantor vi, extragradient with anderson", "Kantor vi, forward_reflected_backward",
+    "NumPy extragradient", "NumPy golden ratio", "SciPy newton_krylov", "SciPy anderson",
+    "JAXopt AndersonAcceleration", "Kantor vi (default)", "Kantor vi, fast_extragradient",
+    "Kantor vi, extragradient", "Kantor vi, extragradient with anderson",
+    "Kantor vi, forward_reflected_backward",
     "Kantor vi, forward_reflected_backward with anderson", "Kantor vi, golden_ratio",
 )
 
@@ -382,6 +383,8 @@ CASES = [
     vi("cournot", "competition of firms, price and costs not linear", 50),
     vi("robust", "robust least squares", 50),
     vi("lasso", "regression with an l1 norm", 100),
+    vi("bilinear", "bilinear game, singular values from 1 to 1e-4", 100),
+    vi("boxed", "the same in a box", 100),
 ]
 
 

@@ -91,6 +91,9 @@ func run(
   return result.adding(try CommonOutputs.fields(of: result, run.monitor))
 }
 
+/// What a test says when it fails.
+func message(_ result: Result) -> String { (try? result.text("message")) ?? "" }
+
 func distance(_ a: [Double], _ b: [Double]) -> Double {
   zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
 }

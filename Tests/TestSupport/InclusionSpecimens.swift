@@ -30,9 +30,10 @@ enum InclusionSpecimens {
 
   private static func specimen(
     _ name: String, _ kind: String, _ functions: Functions, _ arrays: [Specimen.Field],
-    words: [String: String] = [:]
+    words: [String: String] = [:], reals: [String: Double] = [:]
   ) -> Specimen {
-    var made = Specimen(name: name, data: .other(kind: kind, arrays: arrays, words: words))
+    var made = Specimen(
+      name: name, data: .other(kind: kind, arrays: arrays, words: words, reals: reals))
     made.functions = ["functions": functions]
     if functions.batchMap != nil || functions.batchGradient != nil {
       made.integers = ["components": components]
@@ -107,7 +108,27 @@ enum InclusionSpecimens {
       "on a box and a simplex", "saddle", valley(sum: true),
       [.init("start_x", [3], [1, -1, 2]), .init("start_y", [2], [0.5, 1])],
       words: ["prox_x": "box -1 0.05", "prox_y": "simplex"]),
+    strong,
   ])
+
+  /// The same with |x|^2/2 of its own, strongly concave in y.
+  private static var strong: Specimen {
+    var primal = Functions()
+    primal.valueGradient = { x, value, out in
+      value[0] = 0
+      for i in 0..<3 {
+        value[0] += 0.5 * x[i] * x[i]
+        out[i] = x[i]
+      }
+      return 0
+    }
+    var made = specimen(
+      "a function of x apart", "saddle", valley(sum: true),
+      [.init("start_x", [3], [1, -1, 2]), .init("start_y", [2], [0.5, 1])],
+      words: ["prox_y": "nonnegative"], reals: ["mu": 2])
+    made.functions["primal"] = primal
+    return made
+  }
 
   /// Three firms with the price 1 - sum q and quadratic costs.
   private static func firms(_ n: Int) -> Field {

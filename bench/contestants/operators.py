@@ -119,6 +119,29 @@ def jaxopt_anderson(task):
     return solve, lambda raw: Answer(f=raw[0], iterations=raw[1])
 
 
+def scipy_root(solver):
+    """Zeros of z - P(z - F(z)), by a solver that calls nothing but that."""
+
+    def prepare(task):
+        import scipy.optimize
+
+        def solve():
+            F = Counted(task)
+            try:
+                z = getattr(scipy.optimize, solver)(
+                    lambda z: z - F.P(z - F(z)), F.start, f_tol=F.target, maxiter=2000,
+                    tol_norm=np.linalg.norm)
+            except scipy.optimize.NoConvergence as failure:
+                z = failure.args[0]
+            return z, F.calls
+
+        return solve, lambda raw: Answer(f=raw[0], iterations=raw[1])
+
+    return prepare
+
+
+contestant("SciPy newton_krylov", needs="scipy")(scipy_root("newton_krylov"))
+contestant("SciPy anderson", needs="scipy")(scipy_root("anderson"))
 contestant("JAXopt AndersonAcceleration", needs="jaxopt")(jaxopt_anderson)
 contestant("NumPy extragradient")(entered(extragradient))
 contestant("NumPy golden ratio")(entered(golden_ratio))

@@ -80,8 +80,23 @@ def lasso(task, n, rng):
           np.linalg.norm(gram, 2), {"prox": ("l1", 0.01)})
 
 
+def bilinear(task, n, rng, box=np.inf):
+    """(x - a)'K(y - b), the singular values of K from 1 to 1e-4; in a box, half of which fits."""
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+    K = left * np.logspace(0, -4, n) @ right
+    a, b = rng.uniform(-0.5, 0.5, (2, n))
+    store(
+        task, lambda z: np.concatenate([K @ (z[n:] - b), -(K.T @ (z[:n] - a))]),
+        lambda z: np.clip(z, -box, box), np.zeros(2 * n), 1.0,
+        {"prox": ("box", -box, box)} if np.isfinite(box) else {})
+
+
+def boxed(task, n, rng):
+    bilinear(task, n, rng, 0.25)
+
+
 GENERATORS = {"vi_linear": linear, "vi_game": game, "vi_traffic": traffic, "vi_cournot": cournot,
-              "vi_robust": robust, "vi_lasso": lasso}
+              "vi_robust": robust, "vi_lasso": lasso, "vi_bilinear": bilinear, "vi_boxed": boxed}
 
 
 def examine(task, answer):

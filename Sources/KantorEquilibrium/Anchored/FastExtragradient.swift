@@ -42,8 +42,8 @@ public enum FastExtragradient: InclusionMethod {
       FieldSpec("lipschitz", .real, .output, "The Lipschitz constant that was used in the end."),
       FieldSpec(
         "comonotone", .real, .output, "The comonotonicity r that was used in the end."),
-      FieldSpec("restarts", .int, .output, "New anchors."), CommonChoices.extrapolations,
-    ])
+      FieldSpec("restarts", .int, .output, "New anchors."),
+    ] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -51,13 +51,13 @@ public enum FastExtragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try FastExtragradientSteps(oracle, restarts: run.options.flag("restart"))
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     if track.evidence != nil, let evidence = steps.search.evidence { track.note(evidence) }
     var figures = ResultFields()
     figures.add("lipschitz", steps.search.lipschitz)
     figures.add("comonotone", steps.search.comonotone)
     figures.add("restarts", steps.clock.restarts)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 }

@@ -38,8 +38,7 @@ public enum Halpern: InclusionMethod {
     ] + CommonChoices.acceleration(),
     outputs: [
       CommonChoices.stepOutput, FieldSpec("restarts", .int, .output, "New anchors."),
-      CommonChoices.extrapolations,
-    ])
+    ] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -48,7 +47,7 @@ public enum Halpern: InclusionMethod {
     let track = try Track(oracle, run)
     let steps = try HalpernSteps(
       oracle, step: try step(problem, run), anchoring: run.options.text("anchoring"))
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     if steps.isHopeless {
       track.note(
         "F is not cocoercive: <dF, dx> was \(shortText(steps.leastSeen)) |dF|^2; "
@@ -57,7 +56,7 @@ public enum Halpern: InclusionMethod {
     var figures = ResultFields()
     figures.add("step", steps.eta)
     figures.add("restarts", steps.clock.restarts)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 

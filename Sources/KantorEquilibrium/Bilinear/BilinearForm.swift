@@ -20,7 +20,8 @@ final class BilinearPoint {
     kx = try Buffer(count: problem.m)
   }
 
-  private var parts: [Buffer<Double>] { [x, y, ky, px, kx] }
+  /// x and y first.
+  var parts: [Buffer<Double>] { [x, y, ky, px, kx] }
 
   func copy(_ other: BilinearPoint) {
     for (mine, its) in zip(parts, other.parts) {

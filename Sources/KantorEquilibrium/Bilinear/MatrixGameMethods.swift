@@ -125,7 +125,8 @@ public enum MatrixGameGradient {
     name: PrimalDualHybridGradient.spec.name, kind: MatrixGameKind.kind.name,
     summary: "Values of large zero-sum games by first-order steps: only products with the payoffs.",
     source: PrimalDualHybridGradient.spec.source, guarantee: BilinearOutputs.gameGuarantee,
-    options: BilinearOutputs.options, outputs: BilinearOutputs.game + [BilinearOutputs.restarts],
+    options: BilinearOutputs.accelerated,
+    outputs: BilinearOutputs.game + [BilinearOutputs.restarts, CommonChoices.extrapolations],
     usesWarmStart: true, hasDerivatives: false)
 
   public static let entry = MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
@@ -136,6 +137,6 @@ public enum MatrixGameGradient {
     let loop = try PrimalDualLoop(form, run)
     try loop.start(x: "column_strategy", y: "row_strategy")
     let point = try loop.solve()
-    return try BilinearResult.make(spec, problem, point.y, point.x, run, restarts: loop.restarts)
+    return try BilinearResult.make(spec, problem, point.y, point.x, run, steps: loop.figures)
   }
 }

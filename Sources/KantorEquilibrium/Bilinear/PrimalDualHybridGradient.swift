@@ -16,6 +16,8 @@ import KantorNumerics
 /// 3. Every 40 iterations the errors of the point and of the average since the restart are
 ///    compared; a restart at the better one when e has fallen to a fifth, when it fell at all and
 ///    now rises, or after long. Then omega <- sqrt(omega |dy|/|dx|).
+/// 4. Between restarts, with `acceleration`: the step after (x+, y+) starts from Anderson's
+///    extrapolation of the last ones, as long as that makes |(x, y) - (x+, y+)| fall.
 ///
 /// **Stops when** gap and violations, all relative, are at most the tolerance; the way of the
 /// iterates proves that there is no saddle point; limits.
@@ -24,7 +26,7 @@ import KantorNumerics
 ///
 /// **Cost** One product each with K, K' and P, and one prox of g and of h.
 ///
-/// **Reference** chambolle2011first; condat2013primal; applegate2023faster.
+/// **Reference** chambolle2011first; condat2013primal; applegate2023faster; walker2011anderson.
 ///
 /// Deviation: norms are estimated by the power method, and raised when a step shows a larger one.
 public enum PrimalDualHybridGradient {
@@ -35,8 +37,9 @@ public enum PrimalDualHybridGradient {
       + "applications to imaging (2011); D. Applegate, O. Hinder, H. Lu, M. Lubin, Faster "
       + "first-order primal-dual methods for linear programming using restarts and sharpness "
       + "(2023)",
-    guarantee: BilinearOutputs.guarantee, options: BilinearOutputs.options,
-    outputs: BilinearOutputs.fields, usesWarmStart: true, hasDerivatives: false)
+    guarantee: BilinearOutputs.guarantee, options: BilinearOutputs.accelerated,
+    outputs: BilinearOutputs.fields + [CommonChoices.extrapolations], usesWarmStart: true,
+    hasDerivatives: false)
 
   public static let entry = MethodEntry(spec: spec) { (sealed, run) throws(KantorError) in
     guard let problem = sealed as? BilinearProblem else {
@@ -46,7 +49,7 @@ public enum PrimalDualHybridGradient {
     try loop.start(x: "x", y: "y")
     let point = try loop.solve()
     return try BilinearResult.make(
-      spec, problem, point, run, claim: loop.rays.claim, restarts: loop.restarts)
+      spec, problem, point, run, claim: loop.rays.claim, steps: loop.figures)
   }
 }
 
@@ -60,7 +63,10 @@ final class PrimalDualLoop {
   private let origin: BilinearPoint
   private let best: BilinearPoint
   private var bestMeasure = BilinearMeasure()
-  private(set) var restarts = 0
+  private var restarts = 0
+  private let extrapolation: BilinearExtrapolation?
+  /// tau and sigma of the steps that are extrapolated.
+  private var steps = (tau: 0.0, sigma: 0.0)
   let rays: RaySearch
   private var omega = 1.0
   private var length = 0
@@ -79,6 +85,17 @@ final class PrimalDualLoop {
     origin = try BilinearPoint(form.problem)
     best = try BilinearPoint(form.problem)
     rays = try RaySearch(form.problem)
+    let isAccelerated = run.options.text("acceleration") == "anderson"
+    extrapolation =
+      isAccelerated
+      ? try BilinearExtrapolation(form.problem, memory: run.options.int("memory")) : nil
+  }
+
+  var figures: ResultFields {
+    var fields = ResultFields()
+    fields.add("restarts", restarts)
+    fields.add("extrapolations", extrapolation?.kept ?? 0)
+    return fields
   }
 
   /// Where the caller asks to start, moved into the domains.
@@ -92,6 +109,7 @@ final class PrimalDualLoop {
     _ = form.proxPrimal(point.x, step: 1e-12)
     _ = form.proxDual(point.y, step: 1e-12)
     form.fill(point)
+    next.copy(point)
   }
 
   /// The best point found.
@@ -109,11 +127,11 @@ final class PrimalDualLoop {
       guard advance() else { break }
       iteration += 1
       length += 1
-      average.move(to: point, 1 / Double(length))
+      average.move(to: next, 1 / Double(length))
       let isCheck = iteration % Self.period == 0 || iteration < 4
       if isCheck {
         judge(iteration)
-        if try rays.observe(iteration, point.x, point.y) { break }
+        if try rays.observe(iteration, next.x, next.y) { break }
       }
       let stop = run.monitor.check(
         iteration: iteration, objective: isCheck ? bestMeasure.objective : .nan,
@@ -121,7 +139,7 @@ final class PrimalDualLoop {
       if stop != nil { break }
     }
     // What the last steps since the last check brought.
-    if run.monitor.stop != nil { consider(point) }
+    if run.monitor.stop != nil { consider(next) }
     return best
   }
 
@@ -136,7 +154,7 @@ final class PrimalDualLoop {
   }
 
   private func judge(_ iteration: Int) {
-    let (now, mean) = (consider(point), consider(average))
+    let (now, mean) = (consider(next), consider(average))
     let isMean = mean.worst < now.worst
     let error = min(now.worst, mean.worst)
     if atRestart == .infinity { atRestart = error }
@@ -148,11 +166,12 @@ final class PrimalDualLoop {
       before = error
       return
     }
-    if isMean { point.copy(average) }
+    point.copy(isMean ? average : next)
     balance()
     origin.copy(point)
     (atRestart, before, length) = (error, error, 0)
     restarts += 1
+    steps = (0, 0)
   }
 
   /// Steps in proportion to the distances gone.
@@ -169,6 +188,10 @@ final class PrimalDualLoop {
     let reach = form.norm > 0 ? 0.99 / norm : 1
     let sigma = reach * omega
     let tau = 1 / (omega / reach + 0.5 * form.curvature)
+    if steps != (tau, sigma) {
+      steps = (tau, sigma)
+      extrapolation?.begin(tau: tau, sigma: sigma)
+    }
     let (n, m) = (form.n, form.m)
     let (c, b) = (form.problem.c.pointer, form.problem.b.pointer)
     let (x, y, u, v) = (
@@ -180,11 +203,14 @@ final class PrimalDualLoop {
     let (old, new) = (point.kx.pointer, next.kx.pointer)
     for j in 0..<m { v[j] = y[j] + sigma * (2 * new[j] - old[j] - b[j]) }
     let moved = Vectors.distance(u, x, n)
-    if moved > 0, form.observe(norm: Vectors.distance(new, old, m) / moved) { return true }
+    if moved > 0, form.observe(norm: Vectors.distance(new, old, m) / moved) {
+      next.copy(point)
+      return true
+    }
     guard form.proxDual(next.y, step: sigma) else { return false }
     form.apply(next.y, into: next.ky)
     form.curve(next.x, into: next.px)
-    point.copy(next)
+    if let extrapolation { extrapolation.follow(point, next) } else { point.copy(next) }
     return true
   }
 }

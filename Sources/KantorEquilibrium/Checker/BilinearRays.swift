@@ -45,11 +45,10 @@ extension BilinearCheck {
     let linear = isDual ? problem.b : problem.c
     guard let mine = try Recession(own), let its = try Recession(other) else { return found }
     let d = try direction.copy()
-    var top = 0.0
-    for i in 0..<d.count { top = max(top, abs(d[i])) }
-    guard top > 0, top.isFinite else { return found }
-    for i in 0..<d.count { d.pointer[i] /= top }
-    guard let slope = mine.slope(d) else { return found }
+    guard Self.normalise(d) != nil, let moved = mine.slope(d) else { return found }
+    // Moving it into a bounded set leaves nothing of a direction.
+    guard let rest = Self.normalise(d), rest >= Self.leastRest else { return found }
+    let slope = moved / rest
     let image = try self.image(d, isDual: isDual)
     let support = its.support(image.sums)
     var value = CompensatedSum()
@@ -61,15 +60,27 @@ extension BilinearCheck {
       size += abs(linear[i] * d[i])
     }
     guard value.value < 0, value.value.isFinite else { return found }
-    let rest = max(support.violation, image.curvature)
+    let violation = max(support.violation, image.curvature)
     for i in 0..<d.count { d.pointer[i] /= -value.value }
     found.ray = d
-    found.radius = -value.value / rest
+    found.radius = -value.value / violation
     // The gain over its own terms: what cancels in it is no gain.
     let gain = -value.value / size
-    found.advantage = rest == 0 ? .infinity : gain * image.magnitude / rest
+    found.advantage = violation == 0 ? .infinity : gain * image.magnitude / violation
     if gain < 1e-9 { found.advantage = 0 }
     return found
+  }
+
+  /// How much of a direction has to be left when it was moved into the set's.
+  private static let leastRest = 1e-3
+
+  /// Divides by the largest entry, which it returns; nil when that is no positive number.
+  private static func normalise(_ d: Buffer<Double>) -> Double? {
+    var top = 0.0
+    for i in 0..<d.count { top = max(top, abs(d[i])) }
+    guard top > 0, top.isFinite else { return nil }
+    for i in 0..<d.count { d.pointer[i] /= top }
+    return top
   }
 
   /// -Kd, or K'd with the largest entry of Pd; and the largest sum of sizes in them.

@@ -62,12 +62,11 @@ struct InclusionCheck {
   ) throws(KantorError) -> InclusionCertificate {
     let n = problem.n
     var certificate = InclusionCertificate()
-    let evaluator = try Evaluator(
-      problem.functions, variables: n, rows: n, monitor: Monitor())
+    let host = try HostOperator(problem)
     let f = try Buffer<Double>(count: n)
     defer { withExtendedLifetime(f) {} }
-    guard try value(evaluator, x, f) else {
-      certificate.complaint = evaluator.complaint
+    guard try host.value(at: x, into: f) else {
+      certificate.complaint = host.complaint
       return certificate
     }
     certificate.image = f
@@ -75,8 +74,8 @@ struct InclusionCheck {
     let moved = try Buffer<Double>(count: n)
     defer { withExtendedLifetime(moved) {} }
     for i in 0..<n { moved.pointer[i] = x.pointer[i] - f.pointer[i] }
-    guard case .fine = try projection.apply(moved.pointer, host: evaluator) else {
-      certificate.complaint = evaluator.complaint
+    guard case .fine = try projection.apply(moved.pointer, host: host.evaluator) else {
+      certificate.complaint = host.complaint
       return certificate
     }
     certificate.residual = distance(x.pointer, moved.pointer, n)
@@ -94,28 +93,28 @@ struct InclusionCheck {
     }
     let first = try Buffer<Double>(count: n)
     defer { withExtendedLifetime(first) {} }
-    let size = try value(evaluator, problem.start, first) ? norm(first.pointer, n) : 0
+    let size = try host.value(at: problem.start, into: first) ? norm(first.pointer, n) : 0
     certificate.relativeResidual = certificate.residual / (1 + size)
     addClosedForms(&certificate, x, f, projection)
-    if let farPoint { try addDistance(&certificate, farPoint, evaluator, projection) }
+    if let farPoint { try addDistance(&certificate, farPoint, host, projection) }
     return certificate
   }
 
   /// With p = prox(u - F(u)) and w = F(p) + u - F(u) - p in (F + dg)(p), monotonicity says that
   /// <w, x> <= <w, p> for each solution x.
   private func addDistance(
-    _ certificate: inout InclusionCertificate, _ u: Buffer<Double>, _ evaluator: Evaluator,
+    _ certificate: inout InclusionCertificate, _ u: Buffer<Double>, _ host: HostOperator,
     _ projection: SetProjection
   ) throws(KantorError) {
     let n = problem.n
     let (p, w, f) = (
       try Buffer<Double>(count: n), try Buffer<Double>(count: n), try Buffer<Double>(count: n)
     )
-    guard try value(evaluator, u, f) else { return }
+    guard try host.value(at: u, into: f) else { return }
     for i in 0..<n { p.pointer[i] = u.pointer[i] - f.pointer[i] }
-    guard case .fine = try projection.apply(p.pointer, host: evaluator) else { return }
+    guard case .fine = try projection.apply(p.pointer, host: host.evaluator) else { return }
     for i in 0..<n { w.pointer[i] = u.pointer[i] - f.pointer[i] - p.pointer[i] }
-    guard try value(evaluator, p, f) else { return }
+    guard try host.value(at: p, into: f) else { return }
     var inner = 0.0
     for i in 0..<n {
       w.pointer[i] += f.pointer[i]
@@ -127,29 +126,14 @@ struct InclusionCheck {
     certificate.displacement = w
   }
 
-  /// phi at x; NaN where it is not defined.
+  /// f + phi at x; NaN where it is not defined.
   func value(_ x: Buffer<Double>) throws(KantorError) -> Double {
     let evaluator = try Evaluator(
       problem.hostFunctions, variables: problem.n, monitor: Monitor())
-    return try evaluator.value(at: x.pointer).1
-  }
-
-  private func value(
-    _ evaluator: Evaluator, _ x: Buffer<Double>, _ f: Buffer<Double>
-  ) throws(KantorError) -> Bool {
-    let outcome: Evaluation
-    if problem.functions.map != nil {
-      outcome = try evaluator.call(
-        .map, problem.functions.map, at: x.pointer, into: f.pointer, count: problem.n)
-    } else {
-      let all = try Buffer<Int64>(count: problem.components)
-      for i in 0..<all.count { all.pointer[i] = Int64(i) }
-      outcome = try evaluator.call(
-        .batchMap, problem.functions.batchMap, at: x.pointer, indices: all, count: all.count,
-        into: f.pointer, count: problem.n)
-    }
-    if case .fine = outcome { return true }
-    return false
+    let phi = try evaluator.value(at: x.pointer).1
+    guard let primal = problem.primal, case .saddle(let split) = problem.form else { return phi }
+    return phi
+      + (try Evaluator(primal, variables: split, monitor: Monitor()).value(at: x.pointer).1)
   }
 
   private func distance(

@@ -45,8 +45,8 @@ struct MinimaxCheck {
     _ hessian: Buffer<Double>, _ z: Buffer<Double>
   ) throws(KantorError) -> Bool {
     let (n, functions) = (problem.n, problem.hostFunctions)
-    let evaluator = try Evaluator(functions, variables: n, monitor: Monitor())
-    if functions.hessian != nil {
+    if functions.hessian != nil, problem.primal == nil {
+      let evaluator = try Evaluator(functions, variables: n, monitor: Monitor())
       let none = try Buffer<Double>(count: 1)
       defer { withExtendedLifetime(none) {} }
       let outcome = try evaluator.call(
@@ -63,7 +63,7 @@ struct MinimaxCheck {
     _ hessian: Buffer<Double>, _ z: Buffer<Double>
   ) throws(KantorError) -> Bool {
     let n = problem.n
-    let evaluator = try Evaluator(problem.functions, variables: n, monitor: Monitor())
+    let host = try HostOperator(problem)
     let (moved, up, down) = (
       try z.copy(), try Buffer<Double>(count: n), try Buffer<Double>(count: n)
     )
@@ -72,7 +72,7 @@ struct MinimaxCheck {
       let step = 1e-5 * (1 + abs(z.pointer[j]))
       for (sign, out) in [(1.0, up), (-1.0, down)] {
         moved.pointer[j] = z.pointer[j] + sign * step
-        guard try value(evaluator, moved, out) else { return false }
+        guard try host.value(at: moved, into: out) else { return false }
       }
       moved.pointer[j] = z.pointer[j]
       for i in 0..<n {
@@ -88,16 +88,6 @@ struct MinimaxCheck {
       }
     }
     return true
-  }
-
-  private func value(
-    _ evaluator: Evaluator, _ x: Buffer<Double>, _ out: Buffer<Double>
-  ) throws(KantorError) -> Bool {
-    guard problem.functions.map != nil else { return false }
-    let outcome = try evaluator.call(
-      .map, problem.functions.map, at: x.pointer, into: out.pointer, count: problem.n)
-    if case .fine = outcome { return true }
-    return false
   }
 
   /// Eigenvalues of size below this are taken for 0: differences are no more exact.

@@ -44,8 +44,7 @@ public enum Extragradient: InclusionMethod {
     outputs: [
       CommonChoices.stepOutput,
       FieldSpec("update", .real, .output, "Second step over the first."),
-      CommonChoices.extrapolations,
-    ])
+    ] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -54,11 +53,11 @@ public enum Extragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try ExtragradientSteps(oracle, plan)
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
     figures.add("update", plan.update)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 }

@@ -27,7 +27,7 @@ public enum ForwardReflectedBackward: InclusionMethod {
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
       + CommonChoices.acceleration(),
-    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
+    outputs: [CommonChoices.stepOutput] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -37,10 +37,10 @@ public enum ForwardReflectedBackward: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try ForwardReflectedSteps(oracle, step: eta, isFixed: proven.isFixed)
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 }

@@ -4,7 +4,8 @@ import KantorCore
 /// **Solves** 0 in F(x) + dg(x), F monotone and locally Lipschitz; no constant is needed.
 ///
 /// **Method** The adaptive golden ratio algorithm: steps from the local curvature of F, one call of
-/// F and one prox per step, no line search; Anderson's extrapolation between them.
+/// F and one prox per step, no line search; Anderson's extrapolation between them, and Newton's
+/// steps where that is slow.
 ///
 /// **Symbols** phi = 1.5, rho = 1/phi + 1/phi^2, eta the step, eta' the one before, theta = phi
 /// eta/eta'; m the mean of past points.
@@ -25,14 +26,15 @@ import KantorCore
 public enum GoldenRatio: InclusionMethod {
   public static let template = MethodTemplate(
     name: "golden_ratio",
-    summary: "Steps from the local slope of the operator, with extrapolation; the default.",
+    summary: "Steps from the local slope of the operator, with extrapolation and Newton's steps; "
+      + "the default.",
     source: "Y. Malitsky, Golden ratio algorithms for variational inequalities (2020)",
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [
       OptionSpec(
         "largest_step", .real(1e6, min: 1e-12, max: 1e12), "No step is longer.", advanced: true)
-    ] + CommonChoices.acceleration("anderson"),
-    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
+    ] + CommonChoices.acceleration("newton"),
+    outputs: [CommonChoices.stepOutput] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -40,10 +42,10 @@ public enum GoldenRatio: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try GoldenRatioSteps(oracle, largest: run.options.real("largest_step"))
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 }

@@ -32,7 +32,7 @@ public enum PastExtragradient: InclusionMethod {
     guarantee: CommonChoices.residualGuarantee,
     options: CommonChoices.stops + [CommonChoices.step, CommonChoices.force]
       + CommonChoices.acceleration(),
-    outputs: [CommonChoices.stepOutput, CommonChoices.extrapolations])
+    outputs: [CommonChoices.stepOutput] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -43,10 +43,10 @@ public enum PastExtragradient: InclusionMethod {
     let oracle = try Oracle(problem, run)
     let track = try Track(oracle, run)
     let steps = try PastExtragradientSteps(oracle, step: eta, isFixed: proven.isFixed)
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     var figures = ResultFields()
     figures.add("step", steps.eta)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     return try track.proposal(figures)
   }
 }

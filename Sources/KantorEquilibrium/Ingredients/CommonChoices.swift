@@ -23,8 +23,9 @@ enum CommonChoices {
   static func acceleration(_ standard: String = "none") -> [OptionSpec] {
     [
       OptionSpec(
-        "acceleration", .text(standard, choices: ["none", "anderson"]),
-        "Anderson's extrapolation of the last points, kept when it lowers the residual."),
+        "acceleration", .text(standard, choices: ["none", "anderson", "newton"]),
+        "'anderson': extrapolation of the last points, kept when it lowers the residual; 'newton': "
+          + "also steps of Newton's by GMRES, where the residual falls slowly."),
       OptionSpec(
         "memory", .int(10, min: 1, max: 50), "Differences that the extrapolation uses.",
         advanced: true),
@@ -40,6 +41,11 @@ enum CommonChoices {
   ]
   static let extrapolations = FieldSpec(
     "extrapolations", .int, .output, "Extrapolations that were kept.")
+  /// Of `MovableIteration.solve`.
+  static let accelerated = [
+    extrapolations,
+    FieldSpec("newton_steps", .int, .output, "Newton's steps that were kept."),
+  ]
   static let stepOutput = FieldSpec("step", .real, .output, "The last step size.")
 
   static let residualGuarantee =

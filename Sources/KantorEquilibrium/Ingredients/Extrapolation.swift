@@ -15,30 +15,44 @@ protocol MovableIteration: Iteration {
 extension MovableIteration {
   var keptFactor: Double { 0.99 }
 
-  /// Runs with the extrapolation that the options ask for; the answer is how many were kept.
-  func solve(accelerated run: Run, _ track: Track) throws(KantorError) -> Int {
-    guard run.options.text("acceleration") == "anderson" else {
+  /// Runs with the acceleration that the options ask for; the answer is what of it was kept.
+  func solve(accelerated run: Run, _ track: Track) throws(KantorError) -> ResultFields {
+    let choice = run.options.text("acceleration")
+    var kept = (extrapolations: 0, newtonSteps: 0)
+    if choice == "none" {
       try solve(track, run)
-      return 0
+    } else {
+      let steps = try ExtrapolatedSteps(
+        self, track, memory: run.options.int("memory"), newton: choice == "newton")
+      try steps.solve(track, run)
+      kept = (steps.kept, steps.newtonSteps)
     }
-    let steps = try ExtrapolatedSteps(self, track, memory: run.options.int("memory"))
-    try steps.solve(track, run)
-    return steps.kept
+    var figures = ResultFields()
+    figures.add("extrapolations", kept.extrapolations)
+    figures.add("newton_steps", kept.newtonSteps)
+    return figures
   }
 }
 
-/// Steps of a method with Anderson's extrapolation between them, of the map prox_t(z - t F(z)) with
-/// a fixed step t: methods whose steps change all the time are no one map.
+/// Steps of a method with Anderson's extrapolation between them, of the map
+/// T(z) = prox_t(z - t F(z)) with a fixed step t: methods whose steps change all the time are no
+/// one map.
 ///
 /// A proposal is kept where its residual is no larger than that of the method's own point, and less
 /// by a factor than that of the last one kept: so either proposals bring the residual to 0, or from
 /// one of them on the method goes its own way, with its own guarantee. Each proposal costs one call
 /// of F; after refusals they become rarer.
+///
+/// Newton's steps for z = T(z) are tried when the residual, falling as it did, would need more calls
+/// than such a step can cost, and no more calls are spent on refused ones than on all else.
 final class ExtrapolatedSteps: Iteration {
   private(set) var kept = 0
+  private(set) var newtonSteps = 0
   private let base: any MovableIteration
   private let track: Track
   private let n: Int
+  private let newton: NewtonSteps?
+  private var pace: NewtonPace
   private let extrapolation: SplittingExtrapolation
   private let ones: Buffer<Double>
   private let image: Buffer<Double>
@@ -53,15 +67,19 @@ final class ExtrapolatedSteps: Iteration {
   private var level = Double.infinity
 
   private static let longestPause = 8
+  /// Part of the step for the prox that moves a proposal into the domain and leaves it there.
+  static let small = 1e-10
   /// The map is given another step where the method's own is so much longer or shorter.
   private static let stale = 30.0
 
   init(
-    _ base: any MovableIteration, _ track: Track, memory: Int
+    _ base: any MovableIteration, _ track: Track, memory: Int, newton: Bool
   ) throws(KantorError) {
     self.base = base
     self.track = track
     n = base.point.count
+    self.newton = newton ? try NewtonSteps(track) : nil
+    pace = NewtonPace(cost: self.newton?.cost ?? 0)
     extrapolation = try SplittingExtrapolation(size: n, memory: memory)
     ones = try Buffer(count: n, repeating: 1)
     image = try Buffer(count: n)
@@ -83,14 +101,30 @@ final class ExtrapolatedSteps: Iteration {
       base.point.pointer, base.value.pointer, image.pointer, proposal.pointer
     )
     for i in 0..<n { t[i] = z[i] - step * f[i] }
-    guard case .fine = try track.oracle.prox(t, step: step),
-      extrapolation.extrapolate(z, t, metric: ones.pointer, into: p)
-    else { return .fine }
+    guard case .fine = try track.oracle.prox(t, step: step) else { return .fine }
+    if let newton, pace.isSlow(track) {
+      return try advance(newton)
+    }
+    guard extrapolation.extrapolate(z, t, metric: ones.pointer, into: p) else { return .fine }
     if wait > 0 {
       wait -= 1
       return .fine
     }
     return try judge(p)
+  }
+
+  private func advance(_ newton: NewtonSteps) throws(KantorError) -> Evaluation {
+    let before = track.oracle.fullCalls
+    let plain = try track.residual(base.point, base.value)
+    let reached = try newton.improve(
+      base.point, base.value, image, step: step, from: plain, into: proposal, proposalValue)
+    pace.note(spent: track.oracle.fullCalls - before, ratio: reached / plain, track)
+    if track.oracle.monitor.stop != nil { return .stop }
+    guard reached < plain else { return .fine }
+    newtonSteps += 1
+    extrapolation.clear()
+    take(reached)
+    return .fine
   }
 
   private func chooseStep() {
@@ -101,7 +135,7 @@ final class ExtrapolatedSteps: Iteration {
   }
 
   private func judge(_ p: Vectors.Out) throws(KantorError) -> Evaluation {
-    guard case .fine = try track.oracle.prox(p, step: step) else { return .fine }
+    guard case .fine = try track.oracle.prox(p, step: Self.small * step) else { return .fine }
     let outcome = try track.oracle.value(at: p, into: proposalValue.pointer)
     guard case .fine = outcome else {
       if case .stop = outcome { return .stop }
@@ -114,13 +148,17 @@ final class ExtrapolatedSteps: Iteration {
       refuse()
       return .fine
     }
-    level = tried
     kept += 1
     pause = 1
-    base.point.pointer.update(from: p, count: n)
+    take(tried)
+    return .fine
+  }
+
+  private func take(_ residual: Double) {
+    level = residual
+    base.point.pointer.update(from: proposal.pointer, count: n)
     base.value.pointer.update(from: proposalValue.pointer, count: n)
     base.jump()
-    return .fine
   }
 
   private func refuse() {

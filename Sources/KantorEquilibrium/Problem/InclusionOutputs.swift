@@ -37,11 +37,13 @@ enum InclusionOutputs {
       return [
         FieldSpec(
           "objective", .real, .output,
-          "phi(x, y) where the functions offer it, else the residual."),
+          "f(x) + phi(x, y) where the functions offer it, else the residual."),
         FieldSpec("x", .array, .output, shape: "(n,)", "The minimising point."),
         FieldSpec("y", .array, .output, shape: "(m,)", "The maximising point."),
         FieldSpec(
           "operator", .array, .output, shape: "(n + m,)", "Gradient in x, and less that in y."),
+        FieldSpec(
+          "primal_evaluations", .int, .output, "Calls of the gradient of f, where it was set."),
       ]
     case GameKind.kind.name:
       return [

@@ -15,6 +15,10 @@ public final class InclusionProblem: SealedProblem {
   package let n: Int
   /// F as `map`, or as `batch_map` of a finite sum, or both; and `prox`.
   package let functions: Functions
+  /// f of a saddle point: a function of x alone that is added to what `functions` say.
+  package let primal: Functions?
+  /// mu >= 0 of a saddle point: phi + mu |y|^2/2 is concave in y.
+  package let strength: Double
   /// What the host gave; differs from `functions` where F was made from gradients.
   package let hostFunctions: Functions
   /// Number of components of the finite sum, 0 without.
@@ -28,11 +32,14 @@ public final class InclusionProblem: SealedProblem {
 
   package init(
     form: Form, functions: Functions, hostFunctions: Functions, components: Int,
-    term: ProximalTerm, start: Buffer<Double>, lipschitz: Double?, comonotone: Double?
+    term: ProximalTerm, start: Buffer<Double>, lipschitz: Double?, comonotone: Double?,
+    primal: Functions? = nil, strength: Double = 0
   ) {
     self.form = form
     n = start.count
     self.functions = functions
+    self.primal = primal
+    self.strength = strength
     self.hostFunctions = hostFunctions
     self.components = components
     self.term = term

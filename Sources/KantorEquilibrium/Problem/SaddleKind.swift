@@ -1,16 +1,19 @@
 import KantorBlocks
 import KantorCore
 
-/// The problem kind "saddle": min over x, max over y of phi(x, y) + g(x) - h(y).
+/// The problem kind "saddle": min over x, max over y of f(x) + phi(x, y) + g(x) - h(y).
 public enum SaddleKind {
   public static let kind = ProblemKind(
     name: "saddle",
-    summary: "Saddle points: min over x, max over y of phi(x, y) + g(x) - h(y), by gradients.",
+    summary: "Saddle points: min over x, max over y of f(x) + phi(x, y) + g(x) - h(y), by "
+      + "gradients.",
     fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   private static let members: [Functions.Member] = [
     .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox,
   ]
+
+  private static let primalMembers: [Functions.Member] = [.value, .gradient, .valueGradient]
 
   static let fields: [FieldSpec] =
     [
@@ -19,6 +22,13 @@ public enum SaddleKind {
         "phi over the joined vector (x, y): its 'gradient' in x and y (or 'value_gradient', or "
           + "'batch_gradient' of a finite sum), its 'value' if the objective is wanted, its "
           + "'hessian' for local minimax points, 'prox' if g + h is the caller's."),
+      FieldSpec(
+        "primal", .functions, .input, choices: primalMembers.map(\.rawValue),
+        "f, smooth, of x alone: its 'gradient' (or 'value_gradient'), and its 'value' if the "
+          + "objective is wanted. Need not be set: f may be part of phi."),
+      FieldSpec(
+        "mu", .real, .input,
+        "Strong concavity: phi(x, y) + mu |y|^2/2 is concave in y for all x; 0 if not set."),
       FieldSpec(
         "start_x", .array, .input, shape: "(n,)", ranks: [1], "x to start from; gives n."),
       FieldSpec(
@@ -42,6 +52,15 @@ public enum SaddleKind {
     let components = try read.components()
     try check(given, components)
     let functions = operatorOf(given, n, split: x.count)
+    let primal = fields.functions("primal")
+    guard primal == nil || primal?.gradient != nil || primal?.valueGradient != nil else {
+      throw KantorError(
+        .missing, "primal: the functions offer neither 'gradient' nor 'value_gradient'")
+    }
+    let strength = fields.real("mu") ?? 0
+    guard strength >= 0 else {
+      throw KantorError(.range, "mu is \(strength); a number >= 0 is needed")
+    }
     let isHost =
       given.prox != nil && fields.text("prox_x") == nil && fields.text("prox_y") == nil
     let term =
@@ -51,7 +70,7 @@ public enum SaddleKind {
     return InclusionProblem(
       form: .saddle(split: x.count), functions: functions, hostFunctions: given,
       components: components, term: term, start: start, lipschitz: try read.lipschitz(),
-      comonotone: fields.real("comonotone"))
+      comonotone: fields.real("comonotone"), primal: primal, strength: strength)
   }
 
   private static func check(_ functions: Functions, _ components: Int) throws(KantorError) {

@@ -37,9 +37,9 @@ public enum ProximalPoint: InclusionMethod {
         advanced: true),
     ] + CommonChoices.acceleration(),
     outputs: [
-      CommonChoices.stepOutput, CommonChoices.extrapolations,
+      CommonChoices.stepOutput,
       FieldSpec("inner_iterations", .int, .output, "Inner iterations of all steps."),
-    ])
+    ] + CommonChoices.accelerated)
 
   public static func propose(
     _ problem: InclusionProblem, _ run: Run
@@ -57,11 +57,11 @@ public enum ProximalPoint: InclusionMethod {
     let steps = try ProximalPointSteps(
       oracle, step: given, sigma: run.options.real("inner_tolerance"),
       most: run.options.int("max_inner"))
-    let extrapolations = try steps.solve(accelerated: run, track)
+    let kept = try steps.solve(accelerated: run, track)
     if let evidence = steps.evidence { track.note(evidence) }
     var figures = ResultFields()
     figures.add("step", steps.gamma)
-    figures.add("extrapolations", extrapolations)
+    figures.append(kept)
     figures.add("inner_iterations", steps.inner)
     return try track.proposal(figures)
   }

@@ -5,9 +5,9 @@ import KantorNumerics
 enum BilinearResult {
   static func make(
     _ spec: MethodSpec, _ problem: BilinearProblem, _ point: BilinearPoint, _ run: Run,
-    claim: (kind: RaySearch.Claim, ray: Buffer<Double>)? = nil, restarts: Int? = nil
+    claim: (kind: RaySearch.Claim, ray: Buffer<Double>)? = nil, steps: ResultFields = ResultFields()
   ) throws(KantorError) -> Result {
-    if let claim { return try ray(spec, problem, claim.kind, claim.ray, run, restarts) }
+    if let claim { return try ray(spec, problem, claim.kind, claim.ray, run, steps) }
     let tolerance = run.options.real("tolerance")
     let found = try BilinearCheck(problem).certify(point.x, point.y)
     let status = Status.judge(
@@ -24,7 +24,7 @@ enum BilinearResult {
     fields.certify("relative_dual_violation", found.relativeDualViolation)
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
-    if let restarts { fields.add("restarts", restarts) }
+    fields.append(steps)
     fields.add(
       "message",
       "\(status.name): gap \(shortText(found.relativeGap)), violation "
@@ -39,7 +39,7 @@ enum BilinearResult {
   /// Of a problem that is said to have no saddle point.
   private static func ray(
     _ spec: MethodSpec, _ problem: BilinearProblem, _ claim: RaySearch.Claim,
-    _ direction: Buffer<Double>, _ run: Run, _ restarts: Int?
+    _ direction: Buffer<Double>, _ run: Run, _ steps: ResultFields
   ) throws(KantorError) -> Result {
     let isDual = claim == .infeasible
     let check = BilinearCheck(problem)
@@ -53,7 +53,7 @@ enum BilinearResult {
     fields.certify("advantage", found.advantage)
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
-    if let restarts { fields.add("restarts", restarts) }
+    fields.append(steps)
     fields.add(
       "message",
       isDual
@@ -67,7 +67,7 @@ enum BilinearResult {
 
   static func make(
     _ spec: MethodSpec, _ problem: MatrixGameProblem, _ p: Buffer<Double>, _ q: Buffer<Double>,
-    _ run: Run, restarts: Int? = nil
+    _ run: Run, steps: ResultFields = ResultFields()
   ) throws(KantorError) -> Result {
     let tolerance = run.options.real("tolerance")
     let isFine = [p, q].map(MatrixGameCheck.normalise)
@@ -84,7 +84,7 @@ enum BilinearResult {
     fields.certify("relative_gap", found.relativeGap)
     fields.add("iterations", run.monitor.iterations)
     fields.add("seconds", run.monitor.seconds)
-    if let restarts { fields.add("restarts", restarts) }
+    fields.append(steps)
     fields.add(
       "message",
       "\(status.name): the value lies between \(shortText(found.lower)) and "
@@ -113,6 +113,16 @@ enum BilinearOutputs {
     "max_iterations", .int(1_000_000, min: 1, max: .max),
     "Iterations after which the solve stops.")
   static let options = [tolerance, iterations]
+  /// With those that `PrimalDualLoop` reads.
+  static let accelerated =
+    options + [
+      OptionSpec(
+        "acceleration", .text("anderson", choices: ["none", "anderson"]),
+        "Anderson's extrapolation of the last steps, kept when it makes them shorter."),
+      OptionSpec(
+        "memory", .int(10, min: 1, max: 50), "Differences that the extrapolation uses.",
+        advanced: true),
+    ]
 
   static let restarts = FieldSpec("restarts", .int, .output, "Restarts of the iteration.")
 

@@ -36,14 +36,16 @@ enum InclusionResult {
     return Result(spec: spec, status: status, fields: fields)
   }
 
-  /// phi at saddle points where the host offers it, else the residual.
+  /// f + phi at saddle points where the host offers it, else the residual.
   private static func objective(
     _ problem: InclusionProblem, _ certificate: InclusionCertificate,
     _ proposal: InclusionProposal
   ) throws(KantorError) -> Double {
     let host = problem.hostFunctions
-    guard case .saddle = problem.form, host.value != nil || host.valueGradient != nil,
-      !proposal.hostEnded
+    let hasValue = [host, problem.primal].allSatisfy { functions in
+      functions == nil || functions?.value != nil || functions?.valueGradient != nil
+    }
+    guard case .saddle = problem.form, hasValue, !proposal.hostEnded
     else { return certificate.residual }
     return try InclusionCheck(problem: problem).value(proposal.x)
   }

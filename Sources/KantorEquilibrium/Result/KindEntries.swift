@@ -9,7 +9,8 @@ public enum EquilibriumMethods {
 
   /// Halpern's iteration needs cocoercive F, which those of saddle points and games seldom are.
   public static let saddle: [MethodEntry] =
-    twoSided.map { $0.entry(SaddleKind.kind) } + [TwoTimescale.entry(SaddleKind.kind)]
+    twoSided.map { $0.entry(SaddleKind.kind) }
+    + [TwoTimescale.entry(SaddleKind.kind), InexactAcceleratedPrimalDual.entry(SaddleKind.kind)]
 
   public static let game: [MethodEntry] = twoSided.map { $0.entry(GameKind.kind) }
 

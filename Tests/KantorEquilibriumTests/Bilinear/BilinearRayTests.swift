@@ -6,6 +6,31 @@ import KantorEquilibrium
 
 /// Bilinear problems without saddle points, and rays that prove it.
 @Suite struct BilinearRayTests {
+  /// Bounded sets have no direction for ever, whatever the quadratic is next to it.
+  @Test(arguments: [AcceleratedPrimalDual.entry, PrimalDualHybridGradient.entry].indices)
+  func boxesAreNotUnbounded(_ method: Int) throws {
+    let entry = [AcceleratedPrimalDual.entry, PrimalDualHybridGradient.entry][method]
+    let n = 12
+    let root = BilinearSample.random(n, n, seed: 21)
+    let p = (0..<n).map { i in
+      (0..<n).map { j in (0..<n).reduce(0) { $0 + root[i][$1] * root[j][$1] } }
+    }
+    let sample = BilinearSample(
+      matrices: ["K": BilinearSample.random(n, 5, seed: 22), "P": p],
+      vectors: ["c": BilinearSample.random(1, n, seed: 23)[0], "b": [0.3, 0.2, 0.5, 0.1, 0.4]],
+      numbers: [
+        "mu": method == 0 ? 0.1 : 0, "g_lower": -1, "g_upper": 1, "h_lower": -2, "h_upper": 2,
+      ],
+      words: ["g": "box", "h": "box"])
+    let result = try sample.solve(entry)
+    #expect(result.status == .solved, "\(message(result))")
+    let checked = try #require(try sample.sealed() as? BilinearProblem)
+    for seed in 1...20 {
+      let d = try Buffer(BilinearSample.random(1, n, seed: UInt64(seed))[0])
+      #expect(try !BilinearCheck(checked).unbounded(d).holds)
+    }
+  }
+
   private let entry = PrimalDualHybridGradient.entry
 
   /// x1 + x2 <= -1 with x >= 0.

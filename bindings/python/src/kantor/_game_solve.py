@@ -116,6 +116,12 @@ def solve(
     >>> found.status, [round(float(q[0]), 4) for q in found.strategies]
     ('solved', [3.3333, 2.3333])
     """
+    if not callable(gradients):
+        raise error(
+            _abi.E_TYPE,
+            f"gradients is {gradients!r}; a function of the list of strategies is needed, which "
+            "returns the list of gradients",
+        )
     if len(x0) == 0:
         raise error(_abi.E_SHAPE, "x0 is empty; a strategy of each player is needed")
     parts = [_terms.start(f"x0[{k}]", entry) for k, entry in enumerate(x0)]

@@ -1,4 +1,4 @@
-"""Saddle points: min over x, max over y of phi(x, y) + g(x) - h(y), by gradients.
+"""Saddle points: min over x, max over y of f(x) + phi(x, y) + g(x) - h(y), by gradients.
 
 ::
 
@@ -37,6 +37,9 @@ def solve(
     comonotone: Optional[float] = None,
     components: Optional[int] = None,
     method: Optional[str] = None,
+    primal: Optional[Callable[[np.ndarray], Any]] = None,
+    primal_value: Optional[Callable[[np.ndarray], float]] = None,
+    mu: Optional[float] = None,
     **options: Any,
 ) -> Result:
     """Find a saddle point, or with ``two_timescale_extragradient`` a local minimax point.
@@ -65,14 +68,22 @@ def solve(
         Number of components of which phi is the mean.
     method : str, optional
         A method of ``kantor.methods("saddle")``; None: as in `kantor.vi.solve`.
+    primal : callable, optional
+        ``primal(x)``, (n,): the gradient of a convex function f of x alone, which is added to phi.
+        ``"inexact_alpd"`` needs far fewer of them than of `gradient`.
+    primal_value : callable, optional
+        ``primal_value(x)``: f, for the result's ``objective``.
+    mu : float, optional
+        Strength of the concavity: phi(x, y) + mu ||y||^2 / 2 is concave in y. ``"inexact_alpd"``
+        needs it.
     **options
         Of the method and of `kantor.solve`.
 
     Returns
     -------
     kantor.Result
-        ``x``, ``y``, ``objective`` (phi, or the residual without ``value``) and the certificate; on
-        bounded sets ``gap`` bounds the duality gap of a convex-concave phi.
+        ``x``, ``y``, ``objective`` (f + phi, or the residual without their values) and the
+        certificate; on bounded sets ``gap`` bounds the duality gap of a convex-concave phi.
 
     Raises
     ------
@@ -84,7 +95,9 @@ def solve(
     Notes
     -----
     Sources: Y. Malitsky, Golden ratio algorithms for variational inequalities (2020); J. Chae,
-    K. Kim and D. Kim, Two-timescale extragradient for finding local minimax points (2024).
+    K. Kim and D. Kim, Two-timescale extragradient for finding local minimax points (2024);
+    M. Khalafi and D. Boob, Accelerated primal-dual methods for convex-strongly-concave saddle
+    point problems (2023).
 
     Examples
     --------
@@ -98,7 +111,13 @@ def solve(
     n, size = x.size, x.size + y.size
 
     def joined(pair: Any) -> Optional[np.ndarray]:
-        if pair is None or pair[0] is None or pair[1] is None:
+        if pair is None:
+            return None
+        if len(pair) != 2:
+            raise error(
+                _abi.E_SHAPE, f"gradient returned {len(pair)} arrays; the pair (phi_x, phi_y) is "
+                "needed")
+        if pair[0] is None or pair[1] is None:
             return None
         return np.concatenate([np.ravel(pair[0]), np.ravel(pair[1])])
 
@@ -115,7 +134,11 @@ def solve(
     if hessian is not None:
         members["hessian"] = lambda z, sigma, _: sigma * np.asarray(hessian(z[:n], z[n:]))
     given.update(_both(members, prox_x, prox_y, n))
-    for name, number in (("lipschitz", lipschitz), ("comonotone", comonotone)):
+    if primal is not None:
+        given["primal"] = Functions(n, gradient=primal, value=primal_value)
+    elif primal_value is not None:
+        raise error(_abi.E_TYPE, "primal_value is set, and primal, the gradient, is not")
+    for name, number in (("lipschitz", lipschitz), ("comonotone", comonotone), ("mu", mu)):
         if number is not None:
             given[name] = float(number)
     problem = Problem("saddle", functions=Functions(size, **members), **given)
