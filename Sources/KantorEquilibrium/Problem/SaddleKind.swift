@@ -9,7 +9,7 @@ public enum SaddleKind {
     fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   private static let members: [Functions.Member] = [
-    .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox,
+    .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox, .parameterGradient,
   ]
 
   static let fields: [FieldSpec] =
@@ -18,7 +18,8 @@ public enum SaddleKind {
         "functions", .functions, .input, choices: members.map(\.rawValue),
         "phi over the joined vector (x, y): its 'gradient' in x and y (or 'value_gradient', or "
           + "'batch_gradient' of a finite sum), its 'value' if the objective is wanted, its "
-          + "'hessian' for local minimax points, 'prox' if g + h is the caller's."),
+          + "'hessian' for local minimax points, 'prox' if g + h is the caller's, "
+          + "'parameter_gradient' (n + m, p), of the gradient, for derivatives of the solution."),
       FieldSpec(
         "start_x", .array, .input, shape: "(n,)", ranks: [1], "x to start from; gives n."),
       FieldSpec(
@@ -41,7 +42,7 @@ public enum SaddleKind {
     withExtendedLifetime((x, y)) {}
     let components = try read.components()
     try check(given, components)
-    let functions = operatorOf(given, n, split: x.count)
+    let functions = operatorOf(given, n, split: x.count, parameters: read.parameters)
     let isHost =
       given.prox != nil && fields.text("prox_x") == nil && fields.text("prox_y") == nil
     let term =
@@ -51,7 +52,7 @@ public enum SaddleKind {
     return InclusionProblem(
       form: .saddle(split: x.count), functions: functions, hostFunctions: given,
       components: components, term: term, start: start, lipschitz: try read.lipschitz(),
-      comonotone: fields.real("comonotone"))
+      comonotone: fields.real("comonotone"), parameters: read.parameters)
   }
 
   private static func check(_ functions: Functions, _ components: Int) throws(KantorError) {
@@ -73,12 +74,22 @@ public enum SaddleKind {
   }
 
   /// F = (phi_x, -phi_y).
-  private static func operatorOf(_ given: Functions, _ n: Int, split: Int) -> Functions {
+  private static func operatorOf(
+    _ given: Functions, _ n: Int, split: Int, parameters: Int
+  ) -> Functions {
     var functions = Functions()
     functions.owner = given.owner
     functions.prox = given.prox
     let flip: @Sendable (Functions.Out) -> Void = { out in
       for i in split..<n { out[i] = -out[i] }
+    }
+    if let cross = given.parameterGradient {
+      functions.parameterJacobian = { x, out in
+        var none = 0.0
+        let code = cross(x, 1, &none, out)
+        for e in (split * parameters)..<(n * parameters) { out[e] = -out[e] }
+        return code
+      }
     }
     if let gradient = given.gradient {
       functions.map = { x, out in
