@@ -10,6 +10,7 @@ import KantorCore
 /// the checker's.
 ///
 /// **Iteration**
+/// 0. Rows that are bounds of one variable become bounds, rows of opposite sign equations.
 /// 1. `implicit` from the start. Large problems end here if the checker agrees.
 /// 2. Small ones: `mpcc` from there and from the start, with all pieces where there are few, and
 ///    from some random x.
@@ -56,9 +57,23 @@ public enum AdaptiveBilevel: BilevelMethod {
   public static func propose(
     _ problem: BilevelProblem, _ run: Run
   ) throws(KantorError) -> BilevelProposal {
-    let oracle = try BilevelOracle(problem, run)
     let (x, y) = try start(problem, run)
-    return try AdaptiveSolve(oracle, run).propose(x, y)
+    let whole = try BilevelOracle(problem, run)
+    let moved = try PlainRows.moved(whole, seed: run.seed)
+    let oracle = try BilevelOracle(moved, run, after: whole.counts)
+    let (nearX, nearY) = (try x.copy(), try y.copy())
+    moved.projectX(nearX.pointer)
+    moved.clampY(nearY.pointer)
+    let solve = try AdaptiveSolve(oracle, run, judgedBy: problem)
+    var found = try solve.propose(nearX, nearY)
+    if moved === problem || solve.isSolved || oracle.stopped { return found }
+    // What the rows looked like may not be what they are.
+    let last = try BilevelOracle(problem, run, after: oracle.counts)
+    let second = try AdaptiveSolve(last, run, judgedBy: problem)
+    let other = try second.propose(x, y)
+    if second.isSolved { return other }
+    found.counts = other.counts
+    return found
   }
 }
 
@@ -95,17 +110,24 @@ final class AdaptiveSolve {
   /// All pieces are solved where there are not more, from the start and from random x.
   static let (mostPieces, mostScattered) = (64, 8)
 
-  init(_ oracle: BilevelOracle, _ run: Run) throws(KantorError) {
+  /// - Parameter whole: the problem that candidates are judged by; the oracle's may differ from it
+  ///   by rows that became bounds or equations.
+  init(
+    _ oracle: BilevelOracle, _ run: Run, judgedBy whole: BilevelProblem
+  ) throws(KantorError) {
     self.oracle = oracle
     self.run = run
     problem = oracle.problem
-    check = try BilevelCheck(problem)
+    check = try BilevelCheck(whole)
     tolerance = run.options.real("tolerance")
     let pairs = ConditionsProgram.Pairs(problem)
     if problem.n + problem.lower.rows + pairs.count <= Self.largest {
       mpcc = try MpccSolve(oracle, run)
     }
   }
+
+  /// Whether the last proposal passed the checker.
+  var isSolved: Bool { best.map(passes) ?? false }
 
   func propose(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) -> BilevelProposal {
     let first = try runImplicit(x, y)

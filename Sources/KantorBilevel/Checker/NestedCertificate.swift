@@ -10,8 +10,13 @@ struct NestedCertificate {
   var difference = Double.nan
   /// How far x is from X.
   var feasibility = Double.nan
-  /// Largest entry of x - P(x - Phi').
+  /// Largest violation of the upper rows.
+  var violation = 0.0
+  /// Largest entry of x - P(x - Phi'), or with rows of what multipliers leave of Phi'.
   var hypergradient = Double.nan
+  /// The upper rows and their multipliers.
+  var rows: Buffer<Double>?
+  var multipliers: Buffer<Double>?
   /// Largest distance of a difference quotient of F from Phi'; NaN where none was taken.
   var derivativeCheck = Double.nan
   /// How far F falls at a point that a difference was taken with.
@@ -23,7 +28,9 @@ struct NestedCertificate {
 
   /// The entry that decides, beside the lower status and the differences; NaN counts as infinite.
   var worst: Double {
-    let entries = [difference / size, feasibility, hypergradient / size, improvement / size]
+    let entries = [
+      difference / size, feasibility, violation, hypergradient / size, improvement / size,
+    ]
     return entries.reduce(0) { max($0, $1.isNaN ? .infinity : $1) }
   }
 

@@ -11,6 +11,8 @@ final class NestedCheck {
   private let lowerTolerance: Double
   private let directions: Int
   private let seed: UInt64
+  /// Derivatives of the upper rows over x at the point, by rows.
+  private var slopes: Buffer<Double>?
 
   /// Calls are not limited by the run's budgets; its time and its cancel reach in.
   init(_ problem: NestedProblem, _ run: Run, directions: Int) throws(KantorError) {
@@ -48,10 +50,44 @@ final class NestedCheck {
     for i in 0..<problem.n {
       certificate.size = max(certificate.size, abs(oracle.joined.pointer[i]))
     }
-    certificate.hypergradient = problem.leader.residual(
-      x.pointer, gradient.pointer, room: room.pointer)
+    if problem.rows > 0 {
+      guard try measureRows(x, gradient, &certificate) else { return certificate }
+    } else {
+      certificate.hypergradient = problem.leader.residual(
+        x.pointer, gradient.pointer, room: room.pointer)
+    }
     try compare(sight, &certificate)
     return certificate
+  }
+
+  /// Violation and stationarity with upper rows; false where they are not defined.
+  private func measureRows(
+    _ x: Buffer<Double>, _ gradient: Buffer<Double>, _ certificate: inout NestedCertificate
+  ) throws(KantorError) -> Bool {
+    certificate.violation = .nan
+    let values = try Buffer<Double>(count: problem.rows)
+    let slopes = try Buffer<Double>(
+      count: try checkedProduct(problem.rows, problem.nx, of: "upper Jacobian"))
+    guard try oracle.rows(into: values.pointer),
+      try oracle.rowDerivatives(x.pointer, into: slopes.pointer)
+    else { return false }
+    let stationarity = try NestedStationarity(
+      problem, x: x, gradient: gradient, values: values, slopes: slopes)
+    certificate.violation = violation(values)
+    certificate.hypergradient = stationarity.residual
+    certificate.multipliers = stationarity.multipliers
+    certificate.rows = values
+    self.slopes = slopes
+    return true
+  }
+
+  private func violation(_ values: Buffer<Double>) -> Double {
+    var worst = 0.0
+    for r in 0..<problem.rows {
+      let value = values.pointer[r]
+      worst = max(worst, r < problem.inequalities ? value : abs(value))
+    }
+    return worst
   }
 
   // MARK: Differences
@@ -80,8 +116,8 @@ final class NestedCheck {
     if problem.nx == 0 { certificate.derivativeCheck = 0 }
   }
 
-  /// |(F(p) - F(q)) - Phi'.(p - q)| / |p - q| for the points p, q of X beside x; nil where F is not
-  /// defined at one of them.
+  /// |(F(p) - F(q)) - Phi'.(p - q)| / |p - q| for the points p, q of X beside x, or the same of an
+  /// upper row where that is larger; nil where one of them is not defined.
   private func difference(
     _ sight: NestedSight, _ direction: Buffer<Double>, _ step: Double,
     _ certificate: inout NestedCertificate
@@ -95,22 +131,34 @@ final class NestedCheck {
       behind.pointer[i] -= step * size * direction.pointer[i]
     }
     var values = [0.0, 0.0]
+    let rows = try Buffer<Double>(count: problem.rows)
+    let change = try Buffer<Double>(count: problem.rows)
     for (side, point) in [ahead, behind].enumerated() {
       problem.leader.project(point.pointer)
       let outcome = try oracle.evaluate(
         point.pointer, tolerance: lowerTolerance, start: sight.lower)
       guard case .fine = outcome else { return nil }
       values[side] = oracle.value
-      certificate.improvement = max(certificate.improvement, sight.value - oracle.value)
+      guard try oracle.rows(into: rows.pointer) else { return nil }
+      for r in 0..<problem.rows { change.pointer[r] += (side == 0 ? 1 : -1) * rows.pointer[r] }
+      // Points beyond the rows are no better ones.
+      if violation(rows) <= certificate.violation {
+        certificate.improvement = max(certificate.improvement, sight.value - oracle.value)
+      }
     }
     var (along, square) = (0.0, 0.0)
     for i in 0..<nx {
       let d = ahead.pointer[i] - behind.pointer[i]
       along += sight.gradient.pointer[i] * d
       square += d * d
+      if let slopes {
+        for r in 0..<problem.rows { change.pointer[r] -= slopes.pointer[r * nx + i] * d }
+      }
     }
     guard square > 0 else { return 0 }
-    return abs(values[0] - values[1] - along) / square.squareRoot()
+    var apart = abs(values[0] - values[1] - along)
+    for r in 0..<problem.rows { apart = max(apart, abs(change.pointer[r])) }
+    return apart / square.squareRoot()
   }
 
   /// A random direction of unit length.

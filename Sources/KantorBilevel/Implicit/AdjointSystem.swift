@@ -81,7 +81,8 @@ public final class AdjointSystem {
   private(set) var isDense = false
 
   /// Small systems are factored where that pays for several right-hand sides, and until one is
-  /// known to be regular: after that its pairs make conjugate gradients end in a few steps.
+  /// known to be regular, by its factors or by the lower solve: after that the pairs make conjugate
+  /// gradients end in a few steps.
   private var wantsDense: Bool {
     switch solver {
     case .dense: return true
@@ -107,6 +108,9 @@ public final class AdjointSystem {
             + "dense and minres take rows too")
       }
       guard try oracle.jacobian(.lower, point, jacobian.pointer) else { return false }
+    }
+    if solver == .automatic, !wasRegular, problem.lower.rows == 0, free.count == problem.ny {
+      wasRegular = try pairs.areComplete()
     }
     isDense = wantsDense
     if isDense { return try factor() }

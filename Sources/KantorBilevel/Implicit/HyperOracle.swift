@@ -95,6 +95,9 @@ public final class HyperOracle {
 
   private var ended: Outcome { oracle.stopped ? .stopped : .undefined(.undefined) }
 
+  /// The joined gradient of the lower Lagrangian at the answer, after an evaluation.
+  var lowerSlope: Buffer<Double> { answer.gradient ?? lowerGradient }
+
   private func correct() throws(KantorError) -> Bool {
     let (nx, w) = (problem.nx, answer.w.pointer)
     if answer.gradient == nil {
@@ -103,7 +106,7 @@ public final class HyperOracle {
           .lower, w, sigma: 1, answer.rows.pointer, lowerGradient.pointer)
       else { return false }
     }
-    let slope = (answer.gradient ?? lowerGradient).pointer + nx
+    let slope = lowerSlope.pointer + nx
     var correction = 0.0
     for j in adjoint.free { correction += adjoint.v.pointer[nx + j] * slope[j] }
     if !adjoint.activeRows.isEmpty {

@@ -141,10 +141,8 @@ final class HypergradientSolve {
     fields.add("plain_objective", hyper.plainValue)
     fields.add("lower_objective", answer.value)
     fields.add("gradient", Tensor(try gradient.copy()))
-    let value = try Buffer<Double>(count: problem.n)
-    _ = try oracle.lagrangianGradient(
-      .lower, answer.w.pointer, sigma: 1, answer.rows.pointer, value.pointer)
-    fields.add("lower_value_gradient", Tensor(value, count: nx))
+    let slope = try Buffer(copying: UnsafePointer(hyper.lowerSlope.pointer), count: nx)
+    fields.add("lower_value_gradient", Tensor(slope))
     fields.add("x", Tensor(x))
     let y = try answer.copyY()
     fields.add("y", Tensor(y))

@@ -1,7 +1,8 @@
 import KantorCore
 
-/// **Solves** nested problems: min F(x, z(x)) over x in X, where z(x) is the answer of a problem of
-/// another kind (cone, transport, nonlinear, ...) whose data depend on x.
+/// **Solves** nested problems: min F(x, z(x)) over x in X with G(x, z(x)) <= 0, where z(x) is the
+/// answer of a problem of another kind (cone, transport, nonlinear, inclusion, ...) whose data
+/// depend on x.
 ///
 /// **Method** The implicit programming approach: the answer is a function of x, its derivative
 /// comes from the optimality conditions of the lower problem, and quasi-Newton steps are made in x
@@ -17,13 +18,15 @@ import KantorCore
 ///    Jacobian.
 /// 4. A step of limited-memory BFGS along its projection on X, shortened until Phi falls; where the
 ///    lower problem has no answer Phi counts as +infinity.
+/// With upper rows, steps 1-3 serve sequential quadratic programming in x, with a product of step 3
+/// for each row.
 ///
 /// **Stops when** |x - P(x - Phi')| is at most half the tolerance, relative to 1 + |F|.
 ///
 /// **Guarantee** A `solved` result meets the certificate: a fresh solve of the lower problem is
 /// `solved` by the checker of its kind, F agrees with what the method saw, the projected derivative
-/// is within the tolerance, and differences of F along random directions confirm it. It is a local
-/// statement.
+/// is within the tolerance (with upper rows what multipliers leave of it, and the rows hold), and
+/// differences of F and the rows along random directions confirm it. It is a local statement.
 ///
 /// **Cost** One lower solve and one product with its derivative for each x; memory for 40 vectors
 /// of x.
@@ -103,6 +106,8 @@ final class NestedSolve {
   /// The last two evaluations, and the one that was taken last.
   private var recent: [NestedSight] = []
   private var kept: NestedSight?
+  private var keptViolation = 0.0
+  private let tolerance: Double
 
   init(_ problem: NestedProblem, _ run: Run) throws(KantorError) {
     self.problem = problem
@@ -113,6 +118,7 @@ final class NestedSolve {
         calls: run.options.int("max_evaluations"),
         lowerSolves: run.options.int("max_lower_solves")),
       presets: run.lowerPresets)
+    tolerance = run.options.real("tolerance")
     isCold = run.options.text("init") == "cold"
     coarsest = run.options.real("lower_tolerance")
   }
@@ -121,26 +127,68 @@ final class NestedSolve {
     let warm = try run.start.vector("x", count: problem.nx)
     let start = try (warm ?? problem.startX).copy()
     problem.leader.project(start.pointer)
-    var iterations = try descend(from: start, 0)
+    var iterations = try search(from: start, 0)
     var best = kept
+    var violation = keptViolation
     let lowerEnd = best == nil ? oracle.lowerEnd : nil
     var starts = RandomStarts(seed: run.seed)
     let point = try Buffer<Double>(count: problem.nx)
     for _ in 0..<run.options.int("starts") where run.monitor.stop == nil {
       starts.scatter(start, problem.leader.lower, problem.leader.upper, into: point)
       problem.leader.project(point.pointer)
-      iterations = try descend(from: point, iterations)
-      if let found = kept, found.value < best?.value ?? .infinity { best = found }
+      iterations = try search(from: point, iterations)
+      guard let found = kept else { continue }
+      let isFeasible = keptViolation <= tolerance
+      let isBetter =
+        isFeasible && violation <= tolerance
+        ? found.value < best?.value ?? .infinity : keptViolation < violation
+      if isBetter { (best, violation) = (found, keptViolation) }
     }
     return NestedProposal(
       x: best?.x ?? start, seen: best, lowerEnd: best == nil ? lowerEnd : nil,
       counts: oracle.counts, complaint: oracle.complaint)
   }
 
+  private func search(from start: Buffer<Double>, _ before: Int) throws(KantorError) -> Int {
+    problem.rows > 0
+      ? try descendWithRows(from: start, before) : try descend(from: start, before)
+  }
+
+  /// The same as `descend` by sequential quadratic programming.
+  private func descendWithRows(
+    from start: Buffer<Double>, _ before: Int
+  ) throws(KantorError) -> Int {
+    kept = nil
+    keptViolation = .infinity
+    let delta = min(coarsest, 1e-2 * tolerance)
+    let program = try NestedProgram(
+      problem, oracle, run, iterations: before,
+      evaluate: { [self] (x, gradient) throws(KantorError) in
+        let outcome = try oracle.differentiate(
+          x, tolerance: delta, start: isCold ? nil : kept?.lower, into: gradient)
+        if case .fine = outcome, let sight = try NestedSight(oracle, gradient: gradient) {
+          recent = recent.suffix(1) + [sight]
+        }
+        return outcome
+      },
+      keep: { [self] x in kept = recent.last { $0.isAt(x) } ?? kept })
+    let solver = try SequentialQuadratic(program)
+    solver.x.pointer.update(from: start.pointer, count: problem.nx)
+    var settings = SequentialQuadratic.Settings()
+    settings.tolerance = 0.5 * tolerance
+    settings.feasibility = 0.5 * tolerance
+    settings.iterations = max(1, run.options.int("max_iterations") - before)
+    let end = try solver.solve(settings)
+    if end == .limit { _ = run.monitor.reachesIterationLimit(run.monitor.iterationLimit) }
+    if kept != nil { keptViolation = program.violation(solver.c.pointer) }
+    return program.iterations
+  }
+
   /// One descent, into `kept`; nil there where F is not defined at its start. Gives the iterations
   /// so far.
   private func descend(from start: Buffer<Double>, _ before: Int) throws(KantorError) -> Int {
     kept = nil
+    keptViolation = 0
     let descent = try ReducedDescent(
       problem.leader, run, factor: 0.1, iterations: before,
       evaluate: { [self] (x, tolerance, gradient) throws(KantorError) in

@@ -17,26 +17,24 @@ final class LeaderProgram: SmoothProgram {
   private(set) var failure: LowerAnswer.End?
 
   var count: Int { problem.nx }
-  var rows: Int { problem.upper.rows + setRows }
-  var equalities: Int { problem.upper.equalities + (isSimplex ? 1 : 0) }
+  var rows: Int { places.count }
+  var equalities: Int { places.equalities }
   var isStopped: Bool { oracle.stopped }
-  private var isSimplex: Bool { if case .simplex = problem.xSet { true } else { false } }
-  private var setRows: Int { problem.xSet == .box ? 0 : 1 }
+  private let places: RowPlaces
 
   init(_ hyper: HyperOracle, start y: Buffer<Double>, tolerance: Double) throws(KantorError) {
     self.hyper = hyper
     self.tolerance = tolerance
     problem = hyper.problem
     oracle = hyper.oracle
-    lower = try problem.xLower.copy()
-    upper = problem.xUpper
-    if case .simplex = problem.xSet { lower.fill(0) }
+    (lower, upper) = try problem.leader.bounds()
+    places = RowPlaces(
+      problem.leader, rows: problem.upper.rows, equalities: problem.upper.equalities)
     gradient = try Buffer(count: problem.nx)
     jacobian = try Buffer(count: try checkedProduct(problem.upper.rows, problem.n, of: "Jacobian"))
     lastY = try y.copy()
   }
 
-  /// Rows lie in the order: inequalities of the problem, the ball, equations, the simplex.
   func evaluate(_ x: Point, _ c: Out) throws(KantorError) -> Double {
     let outcome = try hyper.evaluate(
       x: x, y: lastY.pointer, lowerTolerance: tolerance, adjointTolerance: 1e-10,
@@ -58,19 +56,8 @@ final class LeaderProgram: SmoothProgram {
     guard try oracle.constraints(.upper, hyper.answer.w.pointer, values.pointer) else {
       return false
     }
-    for i in 0..<level.inequalities { c[i] = values.pointer[i] }
-    var next = level.inequalities
-    var (square, sum) = (0.0, 0.0)
-    for i in 0..<count {
-      square += x[i] * x[i]
-      sum += x[i]
-    }
-    if case .ball(let radius) = problem.xSet {
-      c[next] = square - radius * radius
-      next += 1
-    }
-    for i in 0..<level.equalities { c[next + i] = values.pointer[level.inequalities + i] }
-    if case .simplex(let total) = problem.xSet { c[next + level.equalities] = sum - total }
+    for r in 0..<level.rows { c[places.of(r)] = values.pointer[r] }
+    if let set = places.set { c[set] = problem.leader.row(x) }
     return true
   }
 
@@ -88,16 +75,12 @@ final class LeaderProgram: SmoothProgram {
       return false
     }
     for r in 0..<level.rows {
-      let at = r < level.inequalities || setRows == 0 || isSimplex ? r : r + 1
       guard
-        try hyper.reduce(jacobian.pointer + r * n, tolerance: 1e-10, into: j + at * nx)
+        try hyper.reduce(
+          jacobian.pointer + r * n, tolerance: 1e-10, into: j + places.of(r) * nx)
       else { return false }
     }
-    switch problem.xSet {
-    case .box: break
-    case .ball: for i in 0..<nx { j[level.inequalities * nx + i] = 2 * x[i] }
-    case .simplex: for i in 0..<nx { j[level.rows * nx + i] = 1 }
-    }
+    if let set = places.set { _ = problem.leader.row(x, slope: j + set * nx) }
     return true
   }
 }

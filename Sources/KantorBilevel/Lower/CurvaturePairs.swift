@@ -39,6 +39,34 @@ final class CurvaturePairs {
     isFree = try Buffer(count: count)
   }
 
+  /// Whether the pairs say that the matrix is positive definite in all variables: as many
+  /// independent steps, with S'KS positive definite. They make its inverse then.
+  func areComplete() throws(KantorError) -> Bool {
+    guard blocks == nil, memory == count, steps.count == count else { return false }
+    let root = try Buffer<Double>(count: count * count)
+    func product(_ i: Int, _ j: Int) -> Double {
+      let (s, q) = (steps[i].pointer, products[j].pointer)
+      var sum = 0.0
+      for k in 0..<count { sum += s[k] * q[k] }
+      return sum
+    }
+    // Cholesky's factor; what is left of a pivot says how independent the step is.
+    for j in 0..<count {
+      for i in j..<count {
+        var sum = 0.5 * (product(i, j) + product(j, i))
+        let whole = sum
+        for k in 0..<j { sum -= root.pointer[i * count + k] * root.pointer[j * count + k] }
+        if i == j {
+          guard sum > 1e-8 * whole, whole > 0 else { return false }
+          root.pointer[j * count + j] = sum.squareRoot()
+        } else {
+          root.pointer[i * count + j] = sum / root.pointer[j * count + j]
+        }
+      }
+    }
+    return true
+  }
+
   /// Takes up the free variables of a system at w.
   func prepare(_ free: UnsafePointer<Bool>, at w: Point) throws(KantorError) {
     if let blocks, lastSteps > 3 { isSeparate = try blocks.refresh(w) }

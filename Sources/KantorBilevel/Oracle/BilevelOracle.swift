@@ -58,10 +58,14 @@ public final class BilevelOracle {
     rowsB = try Buffer(count: rows)
   }
 
-  /// For a method: stops and the limit on evaluations are those of the run.
-  convenience init(_ problem: BilevelProblem, _ run: Run) throws(KantorError) {
+  /// For a method: stops and the limit on evaluations are those of the run, of which `counts` were
+  /// made before.
+  convenience init(
+    _ problem: BilevelProblem, _ run: Run, after counts: BilevelCounts = BilevelCounts()
+  ) throws(KantorError) {
     try self.init(
       problem, monitor: run.monitor, limit: run.options.int("max_evaluations"))
+    self.counts = counts
   }
 
   /// True once a limit, the host or a request ended the solve.

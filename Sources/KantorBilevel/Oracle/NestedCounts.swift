@@ -15,6 +15,8 @@ public struct NestedCounts: Sendable {
   public var products = 0
   public var upperValues = 0
   public var upperGradients = 0
+  public var rows = 0
+  public var rowDerivatives = 0
   public var maps = 0
   public var mapDerivatives = 0
   /// Calls of the host's functions; what `max_evaluations` limits.
@@ -28,6 +30,8 @@ public struct NestedCounts: Sendable {
     fields.add("evaluations", calls)
     fields.add("upper_values", upperValues)
     fields.add("upper_gradients", upperGradients)
+    fields.add("row_values", rows)
+    fields.add("row_derivatives", rowDerivatives)
     fields.add("map_values", maps)
     fields.add("map_derivatives", mapDerivatives)
     return fields
@@ -44,6 +48,9 @@ public struct NestedCounts: Sendable {
         + "derivative."),
     FieldSpec("upper_values", .int, .output, "Values of F among them."),
     FieldSpec("upper_gradients", .int, .output, "Gradients of F among them."),
+    FieldSpec("row_values", .int, .output, "Values of the upper rows among them."),
+    FieldSpec(
+      "row_derivatives", .int, .output, "Jacobians of these among them, or products for them."),
     FieldSpec("map_values", .int, .output, "Values of lower_map among them."),
     FieldSpec("map_derivatives", .int, .output, "Derivatives of lower_map among them."),
   ]

@@ -54,7 +54,8 @@ final class NestedOracle {
     joined = try Buffer(count: problem.n)
     fields = try Buffer(count: problem.partCount)
     pulled = try Buffer(count: problem.partCount)
-    upper = try Evaluator(problem.upper, variables: problem.n, monitor: monitor)
+    upper = try Evaluator(
+      problem.upper, variables: problem.n, rows: problem.rows, monitor: monitor)
     if case .functions(let functions) = problem.dependence {
       map = try Evaluator(
         functions, variables: problem.nx, rows: problem.partCount, monitor: monitor)
@@ -84,9 +85,62 @@ final class NestedOracle {
     let outcome = try solve(x, tolerance: tolerance, start: start)
     guard case .fine = outcome else { return outcome }
     guard try upperGradient() else { return ended }
-    let pulled = try pull(x, into: gradient)
+    let pulled = try pull(x, joined, into: gradient)
     if case .fine = pulled { isProven = true }
     return pulled
+  }
+
+  // MARK: Upper rows
+
+  /// G and H at the point that was evaluated last; false where they are not defined.
+  func rows(into out: UnsafeMutablePointer<Double>) throws(KantorError) -> Bool {
+    guard problem.rows > 0 else { return true }
+    guard permit() else { return false }
+    counts.rows += 1
+    let called = try upper.call(
+      .map, problem.upper.map, at: w.pointer, into: out, count: problem.rows)
+    if case .fine = called { return true }
+    return fails(upper, "upper")
+  }
+
+  /// Their derivatives over x, by rows; one product with the lower derivative for each.
+  func rowDerivatives(
+    _ x: Point, into out: UnsafeMutablePointer<Double>
+  ) throws(KantorError) -> Bool {
+    guard problem.rows > 0 else { return true }
+    let (nx, n) = (problem.nx, problem.n)
+    let slopes = try Buffer<Double>(count: try checkedProduct(problem.rows, n, of: "Jacobian"))
+    guard try rowSlopes(slopes) else { return false }
+    for r in 0..<problem.rows {
+      let row = try Buffer(copying: UnsafePointer(slopes.pointer + r * n), count: n)
+      guard case .fine = try pull(x, row, into: out + r * nx) else { return false }
+    }
+    return true
+  }
+
+  /// The Jacobian in (x, z).
+  private func rowSlopes(_ out: Buffer<Double>) throws(KantorError) -> Bool {
+    if let jacobian = problem.upper.jacobian {
+      guard permit() else { return false }
+      counts.rowDerivatives += 1
+      let called = try upper.call(
+        .jacobian, jacobian, at: w.pointer, into: out.pointer, count: out.count)
+      if case .fine = called { return true }
+      return fails(upper, "upper")
+    }
+    let unit = try Buffer<Double>(count: problem.rows)
+    for r in 0..<problem.rows {
+      guard permit() else { return false }
+      counts.rowDerivatives += 1
+      unit.pointer[r] = 1
+      let called = try upper.call(
+        .jacobianTransposeProduct, problem.upper.jacobianTransposeProduct, at: w.pointer,
+        times: unit.pointer, vectorCount: problem.rows, into: out.pointer + r * problem.n,
+        count: problem.n)
+      guard case .fine = called else { return fails(upper, "upper") }
+      unit.pointer[r] = 0
+    }
+    return true
   }
 
   private func upperGradient() throws(KantorError) -> Bool {
@@ -226,9 +280,9 @@ final class NestedOracle {
 
   // MARK: The derivative
 
-  /// gradient <- F_x + (d fields / dx)' (d z / d fields)' F_z.
+  /// gradient <- F_x + (d fields / dx)' (d z / d fields)' F_z, for F' in (x, z) as it is given.
   private func pull(
-    _ x: Point, into gradient: UnsafeMutablePointer<Double>
+    _ x: Point, _ joined: Buffer<Double>, into gradient: UnsafeMutablePointer<Double>
   ) throws(KantorError) -> Outcome {
     guard let result else { return .undefined }
     let (nx, parts) = (problem.nx, problem.parts)

@@ -194,6 +194,15 @@ public enum BilevelKind {
         "field '\(name)' needs value and gradient, or value_gradient; it has "
           + (offered.isEmpty ? "nothing" : offered))
     }
+    let rows = try rows(fields, name, functions)
+    return BilevelProblem.Level(
+      functions: functions, rows: rows.count, equalities: rows.equalities, components: components)
+  }
+
+  /// How many rows the map of a level has, and how many of them, the last ones, are equations.
+  static func rows(
+    _ fields: ProblemFields, _ name: String, _ functions: Functions
+  ) throws(KantorError) -> (count: Int, equalities: Int) {
     let rows = try count(fields, name + "_rows")
     let equalities = try count(fields, name + "_equalities") ?? 0
     if functions.map == nil {
@@ -201,8 +210,7 @@ public enum BilevelKind {
         throw KantorError(
           .missing, "field '\(name)' has no map, but \(name)_rows or \(name)_equalities is not 0")
       }
-      return BilevelProblem.Level(
-        functions: functions, rows: 0, equalities: 0, components: components)
+      return (0, 0)
     }
     guard let rows else {
       throw KantorError(
@@ -212,8 +220,7 @@ public enum BilevelKind {
       throw KantorError(
         .range, "\(name)_equalities is \(equalities); \(name)_rows is \(rows)")
     }
-    return BilevelProblem.Level(
-      functions: functions, rows: rows, equalities: equalities, components: components)
+    return (rows, equalities)
   }
 
   static func xSet(

@@ -54,6 +54,39 @@ public final class LeaderSet: Sendable {
     }
   }
 
+  /// Whether X has a row beside its bounds, and whether that is an equation.
+  var hasRow: Bool { shape != .box }
+  var isEquation: Bool { if case .simplex = shape { true } else { false } }
+
+  /// That row: |x|^2 - radius^2 <= 0, or sum x - total = 0; `slope` gets its gradient.
+  func row(
+    _ x: UnsafePointer<Double>, slope: UnsafeMutablePointer<Double>? = nil
+  ) -> Double {
+    var sum = 0.0
+    switch shape {
+    case .box: return 0
+    case .ball(let radius):
+      for i in 0..<count {
+        sum += x[i] * x[i]
+        slope?[i] = 2 * x[i]
+      }
+      return sum - radius * radius
+    case .simplex(let total):
+      for i in 0..<count {
+        sum += x[i]
+        slope?[i] = 1
+      }
+      return sum - total
+    }
+  }
+
+  /// Bounds that hold beside that row.
+  func bounds() throws(KantorError) -> (lower: Buffer<Double>, upper: Buffer<Double>) {
+    let low = try lower.copy()
+    if isEquation { low.fill(0) }
+    return (low, upper)
+  }
+
   /// Largest |x - P(x - g)|; `room` holds P(x - g) afterwards.
   func residual(
     _ x: UnsafePointer<Double>, _ g: UnsafePointer<Double>, room: UnsafeMutablePointer<Double>

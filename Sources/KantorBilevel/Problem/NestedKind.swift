@@ -11,14 +11,17 @@ public enum NestedKind {
       + "solves a problem of another kind whose data depend on x.",
     fields: fields, seal: seal, defaultMethod: { _ in ImplicitProgramming.spec.name })
 
-  static let upperMembers: [Functions.Member] = [.value, .gradient, .valueGradient]
+  static let upperMembers: [Functions.Member] = [
+    .value, .gradient, .valueGradient, .map, .jacobian, .jacobianTransposeProduct,
+  ]
   static let mapMembers: [Functions.Member] = [.map, .jacobian, .jacobianTransposeProduct]
 
   static let fields: [FieldSpec] =
     [
       FieldSpec(
         "upper", .functions, .input, choices: upperMembers.map(\.rawValue),
-        "F of the joined vector (x, z): value and gradient, or value_gradient."),
+        "F of the joined vector (x, z): value and gradient, or value_gradient; map for G <= 0 and "
+          + "H = 0, with jacobian (rows, nx + nz) or jacobian_transpose_product."),
       FieldSpec(
         "lower", .problem, .input,
         "The lower problem, of any kind, with a method whose results have derivatives. Its fields "
@@ -43,7 +46,9 @@ public enum NestedKind {
       FieldSpec("answer_size", .int, .input, "Numbers of all answers together, nz."),
     ] + BilevelKind.fields.filter { leaderFields.contains($0.name) }
 
-  private static let leaderFields = ["start_x", "x_lower", "x_upper", "x_set", "x_size"]
+  private static let leaderFields = [
+    "start_x", "x_lower", "x_upper", "x_set", "x_size", "upper_rows", "upper_equalities",
+  ]
 
   static func seal(_ fields: ProblemFields) throws(KantorError) -> any SealedProblem {
     guard let lower = fields.problem("lower") else {
@@ -67,9 +72,11 @@ public enum NestedKind {
     }
     guard nz >= 1 else { throw KantorError(.range, "answer_size is 0; 1 or more is needed") }
     _ = try checkedSum(startX.count, nz, of: "x and z")
+    let upper = try upper(fields)
     return NestedProblem(
       lower: lower, parts: parts, dependence: dependence, answers: answers, nz: nz,
-      upper: try upper(fields), startX: startX, leader: leader)
+      upper: upper, rows: try BilevelKind.rows(fields, "upper", upper), startX: startX,
+      leader: leader)
   }
 
   private static func names(
@@ -206,6 +213,13 @@ public enum NestedKind {
         .missing,
         "field 'upper' needs value and gradient, or value_gradient; it has "
           + functions.offered.map(\.rawValue).joined(separator: ", "))
+    }
+    guard
+      functions.map == nil || functions.jacobian != nil
+        || functions.jacobianTransposeProduct != nil
+    else {
+      throw KantorError(
+        .missing, "field 'upper' has a map, and neither jacobian nor jacobian_transpose_product")
     }
     return functions
   }

@@ -2,8 +2,8 @@ import KantorBlocks
 import KantorCore
 import KantorNumerics
 
-/// min F(x, z) over x in X, where z are named results of another problem some of whose fields
-/// depend on x: the caller's data, validated.
+/// min F(x, z) over x in X with G(x, z) <= 0 and H(x, z) = 0, where z are named results of another
+/// problem some of whose fields depend on x: the caller's data, validated.
 public final class NestedProblem: SealedProblem {
   /// A field of the lower problem that depends on x.
   struct Part: Sendable {
@@ -51,16 +51,20 @@ public final class NestedProblem: SealedProblem {
   let answers: [String]
   /// Functions of the joined vector (x, z).
   let upper: Functions
+  /// Rows of the upper map: inequalities <= 0, then equations.
+  let rows: Int
+  let equalities: Int
   public let startX: Buffer<Double>
   public let leader: LeaderSet
   public let nz: Int
 
   public var nx: Int { startX.count }
   var n: Int { nx + nz }
+  var inequalities: Int { rows - equalities }
 
   init(
     lower: Subproblem, parts: [Part], dependence: Dependence, answers: [String], nz: Int,
-    upper: Functions, startX: Buffer<Double>, leader: LeaderSet
+    upper: Functions, rows: (count: Int, equalities: Int), startX: Buffer<Double>, leader: LeaderSet
   ) {
     self.lower = lower
     self.parts = parts
@@ -68,6 +72,7 @@ public final class NestedProblem: SealedProblem {
     self.answers = answers
     self.nz = nz
     self.upper = upper
+    (self.rows, equalities) = rows
     self.startX = startX
     self.leader = leader
     partCount = parts.reduce(0) { $0 + $1.base.count }

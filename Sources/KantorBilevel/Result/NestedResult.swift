@@ -15,10 +15,12 @@ enum NestedResult {
         "Distance of F from what the method saw; not 0 where the lower problem has several "
           + "answers."),
       FieldSpec(
-        "upper_feasibility", .real, .certificate, "Distance of x from its set, relative."),
+        "upper_feasibility", .real, .certificate,
+        "Distance of x from its set, relative, or the largest violation of upper rows."),
       FieldSpec(
         "hypergradient_norm", .real, .certificate,
-        "Largest entry of the projected derivative of F along z(x)."),
+        "Largest entry of the projected derivative of F along z(x); with upper rows of what "
+          + "multipliers of active rows and bounds leave of it."),
       FieldSpec(
         "derivative_check", .real, .certificate,
         "Largest distance of that derivative from difference quotients along random directions; "
@@ -33,12 +35,18 @@ enum NestedResult {
       FieldSpec(
         "reason", .text, .output,
         "What keeps the result from 'solved': 'none', 'lower_infeasible', 'lower_unbounded', "
-          + "'lower_unsolved', 'several_answers', 'not_stationary', 'not_minimal', "
+          + "'lower_unsolved', 'several_answers', 'upper_infeasible', 'not_stationary', "
+          + "'not_minimal', "
           + "'not_differentiable', 'not_checked' or 'undefined'."),
       FieldSpec("x", .array, .output, shape: "(nx,)", "Upper variables."),
       FieldSpec(
         "answer", .array, .output, shape: "(nz,)", "z: the answers, one after another, flat."),
       FieldSpec("gradient", .array, .output, shape: "(nx,)", "Derivative of F along z(x)."),
+      FieldSpec(
+        "upper_values", .array, .output, shape: "(upper_rows,)", "G and H at the answer."),
+      FieldSpec(
+        "upper_multipliers", .array, .output, shape: "(upper_rows,)",
+        "Multipliers of these rows: 0 or positive for inequalities."),
       FieldSpec(
         "lower_values", .array, .output, shape: "(r,)",
         "The numbers of the lower fields for x, one field after another."),
@@ -52,6 +60,8 @@ enum NestedResult {
     /// The lower method gave up.
     case lowerUnsolved = "lower_unsolved"
     case severalAnswers = "several_answers"
+    /// An upper row does not hold.
+    case upperInfeasible = "upper_infeasible"
     case notStationary = "not_stationary"
     /// F is lower nearby.
     case notMinimal = "not_minimal"
@@ -75,7 +85,7 @@ enum NestedResult {
       ).certify(proposal.x, seen: seen.value)
       // A request that came during the check.
       _ = run.monitor.heartbeat()
-    } else {
+    } else if problem.rows == 0 {
       certificate.hypergradient = try residual(problem, seen)
     }
     let tolerance = run.options.real("tolerance")
@@ -103,7 +113,7 @@ enum NestedResult {
     if let value = try? sight.lower.real("objective") { fields.add("lower_objective", value) }
     fields.add("lower_status", certificate.lowerStatus?.name ?? "")
     fields.certify("value_difference", certificate.difference)
-    fields.certify("upper_feasibility", certificate.feasibility)
+    fields.certify("upper_feasibility", max(certificate.feasibility, certificate.violation))
     fields.certify("hypergradient_norm", certificate.hypergradient)
     fields.certify("derivative_check", certificate.derivativeCheck)
     fields.certify("improvement", certificate.improvement)
@@ -111,6 +121,10 @@ enum NestedResult {
     fields.add("x", Tensor(sight.x))
     fields.add("answer", Tensor(sight.z))
     fields.add("gradient", Tensor(sight.gradient))
+    if let rows = certificate.rows { fields.add("upper_values", Tensor(rows)) }
+    if let multipliers = certificate.multipliers {
+      fields.add("upper_multipliers", Tensor(multipliers))
+    }
     fields.add("lower_values", Tensor(sight.fields))
   }
 
@@ -121,6 +135,7 @@ enum NestedResult {
     let goal = tolerance * (1 + 1e-6) * certificate.size
     if let lower = certificate.lowerStatus, lower != .solved { return .lowerUnsolved }
     if certificate.difference > goal { return .severalAnswers }
+    if certificate.violation > tolerance * (1 + 1e-6) { return .upperInfeasible }
     if certificate.improvement > goal { return .notMinimal }
     let check = certificate.derivativeCheck
     if check > NestedCertificate.differenceTolerance(tolerance) * certificate.size {
@@ -142,6 +157,8 @@ enum NestedResult {
       + "\(shortText(tolerance)), \(run.monitor.iterations) iterations"
     switch why {
     case .severalAnswers: text += "; the lower problem has several answers for this x"
+    case .upperInfeasible:
+      text += "; an upper row is violated by \(shortText(certificate.violation))"
     case .notMinimal: text += "; F is lower at an x nearby"
     case .notDifferentiable:
       text += "; differences of F do not confirm the derivative: a kink or a jump of the answer"

@@ -1,7 +1,7 @@
 import KantorBlocks
 import KantorCore
 
-/// F as the host gave it, for the checkers: calls that count for no limit.
+/// F as the host gave it, for the checkers and derivatives: calls that count for no limit.
 final class HostOperator {
   let evaluator: Evaluator
   private let problem: InclusionProblem
@@ -28,21 +28,25 @@ final class HostOperator {
 
   /// False where F is not defined.
   func value(at x: Buffer<Double>, into f: Buffer<Double>) throws(KantorError) -> Bool {
-    let outcome: Evaluation
+    guard case .fine = try evaluate(at: x.pointer, into: f.pointer) else { return false }
+    return true
+  }
+
+  func evaluate(
+    at x: UnsafeMutablePointer<Double>, into f: UnsafeMutablePointer<Double>
+  ) throws(KantorError) -> Evaluation {
+    var outcome: Evaluation
     if problem.functions.map != nil {
-      outcome = try evaluator.call(
-        .map, problem.functions.map, at: x.pointer, into: f.pointer, count: problem.n)
+      outcome = try evaluator.call(.map, problem.functions.map, at: x, into: f, count: problem.n)
     } else {
       outcome = try evaluator.call(
-        .batchMap, problem.functions.batchMap, at: x.pointer, indices: everything,
-        count: everything.count, into: f.pointer, count: problem.n)
+        .batchMap, problem.functions.batchMap, at: x, indices: everything,
+        count: everything.count, into: f, count: problem.n)
     }
-    guard case .fine = outcome else { return false }
-    guard let primal else { return true }
-    guard case .fine = try primal.gradient(at: x.pointer, into: slope.pointer) else {
-      return false
-    }
-    for i in 0..<slope.count { f.pointer[i] += slope[i] }
-    return true
+    guard case .fine = outcome, let primal else { return outcome }
+    outcome = try primal.gradient(at: x, into: slope.pointer)
+    guard case .fine = outcome else { return outcome }
+    for i in 0..<slope.count { f[i] += slope.pointer[i] }
+    return outcome
   }
 }

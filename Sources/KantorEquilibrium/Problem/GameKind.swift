@@ -13,9 +13,11 @@ public enum GameKind {
     [
       FieldSpec(
         "functions", .functions, .input,
-        choices: [Functions.Member.map, .batchMap, .prox].map(\.rawValue),
+        choices: InclusionFields.members.map(\.rawValue),
         "'map': for each player in turn the gradient of its cost in its own variables, n numbers "
-          + "in all; 'batch_map' if the costs are means; 'prox' if the terms are the caller's."),
+          + "in all; 'batch_map' if the costs are means; 'prox' if the terms are the caller's. For "
+          + "derivatives of the equilibrium 'jacobian' (n, n), else by differences, and "
+          + "'parameter_jacobian' (n, p)."),
       FieldSpec(
         "start", .array, .input, shape: "(n,)", ranks: [1],
         "Strategies of all players, one after the other, to start from."),
@@ -45,6 +47,7 @@ public enum GameKind {
     return InclusionProblem(
       form: .game(sizes: players), functions: functions, hostFunctions: functions,
       components: components, term: term, start: start, lipschitz: try read.lipschitz(),
-      comonotone: fields.real("comonotone"))
+      comonotone: fields.real("comonotone"), parameters: read.parameters,
+      boundShapes: try read.boundShapes(term))
   }
 }

@@ -12,9 +12,10 @@ public enum InclusionKind {
     [
       FieldSpec(
         "functions", .functions, .input,
-        choices: [Functions.Member.map, .batchMap, .prox].map(\.rawValue),
+        choices: InclusionFields.members.map(\.rawValue),
         "F as 'map' (n numbers at x), or as 'batch_map' (mean of the listed components at x), or "
-          + "both; 'prox' if g is the host's."),
+          + "both; 'prox' if g is the host's. For derivatives of the solution 'jacobian' (n, n), "
+          + "else by differences, and 'parameter_jacobian' (n, p)."),
       FieldSpec(
         "start", .array, .input, shape: "(n,)", ranks: [1], "Point to start from; gives n."),
       FieldSpec(
@@ -41,7 +42,8 @@ public enum InclusionKind {
     return InclusionProblem(
       form: .inclusion, functions: functions, hostFunctions: functions, components: components,
       term: term, start: start, lipschitz: try read.lipschitz(),
-      comonotone: fields.real("comonotone"))
+      comonotone: fields.real("comonotone"), parameters: read.parameters,
+      boundShapes: try read.boundShapes(term))
   }
 
   static func checkFunctions(_ functions: Functions, _ components: Int) throws(KantorError) {

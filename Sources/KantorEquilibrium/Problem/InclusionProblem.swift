@@ -29,10 +29,15 @@ public final class InclusionProblem: SealedProblem {
   package let lipschitz: Double?
   /// <F(x) - F(y), x - y> >= comonotone |F(x) - F(y)|^2; nil if not known.
   package let comonotone: Double?
+  /// Number of parameters of the host's functions.
+  package let parameters: Int
+  /// Shapes of the fields with the bounds of all variables, by name, where there are any.
+  package let boundShapes: [String: [Int]]
 
   package init(
     form: Form, functions: Functions, hostFunctions: Functions, components: Int,
     term: ProximalTerm, start: Buffer<Double>, lipschitz: Double?, comonotone: Double?,
+    parameters: Int = 0, boundShapes: [String: [Int]] = [:],
     primal: Functions? = nil, strength: Double = 0
   ) {
     self.form = form
@@ -46,12 +51,19 @@ public final class InclusionProblem: SealedProblem {
     self.start = start
     self.lipschitz = lipschitz
     self.comonotone = comonotone
+    self.parameters = parameters
+    self.boundShapes = boundShapes
   }
 }
 
 /// Fields that the kinds of the engine share, read and checked.
 struct InclusionFields {
   let fields: ProblemFields
+
+  /// Functions of kinds whose F is the host's own.
+  static let members: [Functions.Member] = [
+    .map, .batchMap, .prox, .jacobian, .parameterJacobian,
+  ]
 
   static let shared: [FieldSpec] = [
     FieldSpec(
@@ -64,7 +76,32 @@ struct InclusionFields {
         + "monotone, positive for cocoercive, negative for weakly nonmonotone F; for sampling "
         + "methods with the mean of the components' squares in place of the norm's. Unknown if not "
         + "set."),
+    FieldSpec(
+      "parameters", .array, .input, shape: "(p,)", ranks: [1],
+      "Parameters that the functions depend on, for derivatives of the solution; the functions "
+        + "have to know them by themselves."),
   ]
+
+  var parameters: Int { fields.tensor("parameters")?.count ?? 0 }
+
+  /// Shapes of the bounds that were set, where the term is a box of all variables.
+  func boundShapes(_ term: ProximalTerm) throws(KantorError) -> [String: [Int]] {
+    var shapes: [String: [Int]] = [:]
+    let isBox = term.blocks.allSatisfy { if case .box = $0.shape { true } else { false } }
+    guard isBox else { return shapes }
+    let sides = [(InclusionDerivative.lower, term.lower), (InclusionDerivative.upper, term.upper)]
+    for (name, bounds) in sides {
+      guard let tensor = fields.tensor(name) else { continue }
+      let given = try tensor.doubles()
+      guard given.count == 1 || given.count == term.n else { continue }
+      // Parts of boxes may have read it in another order, or have numbers of their own.
+      let isSame = (0..<term.n).allSatisfy {
+        given.pointer[given.count == 1 ? 0 : $0] == bounds.pointer[$0]
+      }
+      if isSame { shapes[name] = tensor.shape }
+    }
+    return shapes
+  }
 
   func functions() throws(KantorError) -> Functions {
     guard let functions = fields.functions("functions") else {

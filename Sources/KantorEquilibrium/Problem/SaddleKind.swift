@@ -10,7 +10,7 @@ public enum SaddleKind {
     fields: fields, seal: seal, defaultMethod: InclusionKind.defaultMethod)
 
   private static let members: [Functions.Member] = [
-    .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox,
+    .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox, .parameterGradient,
   ]
 
   private static let primalMembers: [Functions.Member] = [.value, .gradient, .valueGradient]
@@ -21,7 +21,8 @@ public enum SaddleKind {
         "functions", .functions, .input, choices: members.map(\.rawValue),
         "phi over the joined vector (x, y): its 'gradient' in x and y (or 'value_gradient', or "
           + "'batch_gradient' of a finite sum), its 'value' if the objective is wanted, its "
-          + "'hessian' for local minimax points, 'prox' if g + h is the caller's."),
+          + "'hessian' for local minimax points, 'prox' if g + h is the caller's, "
+          + "'parameter_gradient' (n + m, p), of the gradient, for derivatives of the solution."),
       FieldSpec(
         "primal", .functions, .input, choices: primalMembers.map(\.rawValue),
         "f, smooth, of x alone: its 'gradient' (or 'value_gradient'), and its 'value' if the "
@@ -51,7 +52,7 @@ public enum SaddleKind {
     withExtendedLifetime((x, y)) {}
     let components = try read.components()
     try check(given, components)
-    let functions = operatorOf(given, n, split: x.count)
+    let functions = operatorOf(given, n, split: x.count, parameters: read.parameters)
     let primal = fields.functions("primal")
     guard primal == nil || primal?.gradient != nil || primal?.valueGradient != nil else {
       throw KantorError(
@@ -70,7 +71,8 @@ public enum SaddleKind {
     return InclusionProblem(
       form: .saddle(split: x.count), functions: functions, hostFunctions: given,
       components: components, term: term, start: start, lipschitz: try read.lipschitz(),
-      comonotone: fields.real("comonotone"), primal: primal, strength: strength)
+      comonotone: fields.real("comonotone"), parameters: read.parameters, primal: primal,
+      strength: strength)
   }
 
   private static func check(_ functions: Functions, _ components: Int) throws(KantorError) {
@@ -92,12 +94,22 @@ public enum SaddleKind {
   }
 
   /// F = (phi_x, -phi_y).
-  private static func operatorOf(_ given: Functions, _ n: Int, split: Int) -> Functions {
+  private static func operatorOf(
+    _ given: Functions, _ n: Int, split: Int, parameters: Int
+  ) -> Functions {
     var functions = Functions()
     functions.owner = given.owner
     functions.prox = given.prox
     let flip: @Sendable (Functions.Out) -> Void = { out in
       for i in split..<n { out[i] = -out[i] }
+    }
+    if let cross = given.parameterGradient {
+      functions.parameterJacobian = { x, out in
+        var none = 0.0
+        let code = cross(x, 1, &none, out)
+        for e in (split * parameters)..<(n * parameters) { out[e] = -out[e] }
+        return code
+      }
     }
     if let gradient = given.gradient {
       functions.map = { x, out in

@@ -33,7 +33,18 @@ enum InclusionResult {
     fields.append(proposal.figures)
     fields.add("message", message(status, certificate, proposal, run))
     try addPoint(&fields, problem, certificate, proposal)
-    return Result(spec: spec, status: status, fields: fields)
+    guard status == .solved || status == .solvedInaccurate else {
+      return Result(spec: spec, status: status, fields: fields)
+    }
+    let derivative = InclusionDerivative(problem: problem, x: proposal.x)
+    return Result(
+      spec: spec, status: status, fields: fields,
+      derivative: { (cotangents, wanted) throws(KantorError) in
+        try derivative.pull(cotangents, wanted)
+      },
+      forward: { (tangents, wanted) throws(KantorError) in
+        try derivative.push(tangents, wanted)
+      })
   }
 
   /// f + phi at saddle points where the host offers it, else the residual.
@@ -121,6 +132,6 @@ extension MethodTemplate {
       name: name, kind: kind.name, summary: summary, source: source, guarantee: guarantee,
       options: options,
       outputs: shared.filter { !without.contains($0.name) } + outputs,
-      usesWarmStart: true, hasDerivatives: false)
+      usesWarmStart: true, hasDerivatives: true)
   }
 }

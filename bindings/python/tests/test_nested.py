@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 import kantor
 from kantor import bilevel
@@ -312,3 +313,73 @@ def test_cancel_from_another_thread():
         answer="x", grad_upper=lambda x, z: (0 * x, 2 * (z - 3)))
     assert kantor.solve(made, settings=settings).status == "cancelled"
     assert len(calls) == 3
+
+
+class Cournot:
+    """Two followers with unit costs and the price 10 - x - q1 - q2."""
+
+    def __init__(self, **fields):
+        self.x = np.zeros(1)
+        functions = kantor.Functions(
+            2, 2, parameters=1, map=lambda q: 1 - (10 - self.x - q.sum()) + q,
+            parameter_jacobian=lambda q: np.ones((2, 1)))
+        self.game = kantor.Problem(
+            "game", functions=functions, start=np.zeros(2), players=1.0, parameters=[0.0],
+            **(fields or {"prox": "nonnegative"}))
+
+    def tell(self, x):
+        self.x[:] = x
+        return x
+
+    def solve(self, **more):
+        return bilevel.nested(
+            lambda x, q: -float(x[0] * (9 - x[0] - q.sum())), self.game, [1.0],
+            depends={"parameters": (self.tell, lambda x, w: w)}, answer="x",
+            grad_upper=lambda x, q: (2 * x + q.sum() - 9, np.full(2, x[0])), x_bounds=(0, 9),
+            **more)
+
+
+def test_followers_in_equilibrium():
+    result = Cournot().solve()
+    assert result.status == "solved"
+    assert_allclose(result.x, [4.5], atol=1e-4)
+    assert_allclose(result.answer, [1.5, 1.5], atol=1e-4)
+
+
+def test_upper_rows_of_the_answer():
+    rows = (lambda x, q: [q.sum() - 2], lambda x, q: ([[0.0]], [[1.0, 1.0]]))
+    result = Cournot().solve(upper_constraints=rows)
+    assert result.status == "solved"
+    assert_allclose(result.x, [6.0], atol=1e-5)
+    assert_allclose(result.upper_multipliers, [1.5], atol=1e-5)
+    with pytest.warns(UserWarning, match="upper_constraints have no Jacobians"):
+        again = Cournot().solve(upper_constraints={"eq": lambda x, q: q[0] - 0.5})
+    assert_allclose(again.x, [7.5], atol=1e-4)
+
+
+def test_derivatives_of_an_inclusion():
+    functions = kantor.Functions(
+        2, 2, parameters=2, map=lambda x: np.array([2 * x[0] + x[1], x[1] - x[0]]) - [1, 3],
+        jacobian=lambda x: np.array([[2.0, 1.0], [-1.0, 1.0]]),
+        parameter_jacobian=lambda x: -np.eye(2))
+    problem = kantor.Problem(
+        "inclusion", functions=functions, start=np.zeros(2), prox="box",
+        prox_lower=np.array([-5.0, -5.0]), prox_upper=np.array([5.0, 2.0]), parameters=[1.0, 3.0])
+    result = kantor.solve(problem, tolerance=1e-12)
+    # x_2 at its bound 2, 2 x_1 = 1 - 2.
+    assert_allclose(result.x, [-0.5, 2.0], atol=1e-10)
+    found = result.vjp({"x": [1.0, 0.0]}, ["parameters", "prox_upper", "prox_lower"])
+    assert_allclose(found["parameters"], [0.5, 0.0], atol=1e-9)
+    assert_allclose(found["prox_upper"], [0.0, -0.5], atol=1e-9)
+    assert_allclose(found["prox_lower"], [0.0, 0.0], atol=1e-9)
+
+
+def test_a_prox_without_a_derivative():
+    functions = kantor.Functions(
+        1, 1, parameters=1, map=lambda x: x - 1, prox=lambda x, step: np.maximum(x, 0),
+        parameter_jacobian=lambda x: [[-1.0]])
+    problem = kantor.Problem(
+        "inclusion", functions=functions, start=[0.0], parameters=[1.0])
+    result = kantor.solve(problem)
+    with pytest.raises(kantor.KantorError, match="'prox' has no derivative"):
+        result.vjp({"x": [1.0]}, ["parameters"])

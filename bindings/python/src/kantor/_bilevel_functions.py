@@ -29,6 +29,8 @@ class Shapes:
         self.start_y = np.asarray(y, dtype=np.float64)
         self.nx, self.ny = self.start_x.size, self.start_y.size
         self.n = self.nx + self.ny
+        # Most are vectors, and functions are called often.
+        self._are_vectors = self.start_x.ndim == 1 and self.start_y.ndim == 1
 
     def split(self, w: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Take the joined vector apart.
@@ -43,9 +45,10 @@ class Shapes:
         pair of ndarray
             x and y in the shapes of their starts.
         """
-        return (
-            w[: self.nx].reshape(self.start_x.shape), w[self.nx:].reshape(self.start_y.shape)
-        )
+        x, y = w[: self.nx], w[self.nx:]
+        if self._are_vectors:
+            return x, y
+        return x.reshape(self.start_x.shape), y.reshape(self.start_y.shape)
 
     def join(self, pair: Sequence[Any], name: str) -> np.ndarray:
         """Put a pair of gradients together.
@@ -70,14 +73,17 @@ class Shapes:
             raise error(
                 _abi.E_SHAPE, f"{name} returned no pair; a pair of gradients is needed"
             ) from None
-        parts = [np.asarray(part, dtype=np.float64).reshape(-1) for part in (first, second)]
-        if parts[0].size != self.nx or parts[1].size != self.ny:
+        sizes = np.size(first), np.size(second)
+        if sizes != (self.nx, self.ny):
             raise error(
                 _abi.E_SHAPE,
-                f"{name} returned {parts[0].size} and {parts[1].size} numbers; x and y have "
+                f"{name} returned {sizes[0]} and {sizes[1]} numbers; x and y have "
                 f"{self.nx} and {self.ny}",
             )
-        return np.concatenate(parts)
+        out = np.empty(self.n)
+        out[: self.nx] = first if np.ndim(first) == 1 else np.reshape(first, -1)
+        out[self.nx:] = second if np.ndim(second) == 1 else np.reshape(second, -1)
+        return out
 
 
 def differences(f: Callable[[np.ndarray], Any], w: np.ndarray) -> np.ndarray:
@@ -114,12 +120,12 @@ class Constraints:
     given : callable, pair, dict or None
         As for `kantor.bilevel.problem`.
     shapes : Shapes
-        Of x and y.
+        Of x and y; anything with ``nx``, ``ny``, ``start_x``, ``start_y`` and ``split``.
     name : str
         What the rows are called in messages.
     """
 
-    def __init__(self, given: Any, shapes: Shapes, name: str) -> None:
+    def __init__(self, given: Any, shapes: Any, name: str) -> None:
         self.shapes = shapes
         self.name = name
         self.pieces: List[Tuple[Callable[..., Any], Optional[Callable[..., Any]]]] = []
@@ -294,7 +300,7 @@ def _product(
     nx = shapes.nx
 
     def product(w: np.ndarray, sigma: float, y: np.ndarray, d: np.ndarray) -> np.ndarray:
-        is_of_y = inner or not d[:nx].any()
+        is_of_y = inner or not np.count_nonzero(d[:nx])
         has_rows = y.size > 0 and y.any()
         if is_of_y and not has_rows and (inner or cross is not None):
             # What the methods ask for: nothing has to be differenced.

@@ -260,15 +260,15 @@ class Functions:
     # Exceptions
 
     def _guard(self, work: Callable[[], int]) -> int:
-        thread = threading.get_ident()
+        errors = self._errors
         try:
-            if thread in self._errors or _is_interrupted():
+            if (errors and threading.get_ident() in errors) or _is_interrupted():
                 return -1
             return work()
         except OutsideDomain:
             return 1
         except BaseException as raised:
-            self._errors[thread] = raised
+            errors[threading.get_ident()] = raised
             return -1
 
     def raise_pending(self) -> None:
@@ -366,6 +366,9 @@ def _integers(address: Optional[int], count: int) -> np.ndarray:
 def _fill(out: np.ndarray, value: Any, name: str) -> int:
     if value is None:
         return 1
+    if type(value) is np.ndarray and value.shape == out.shape and value.dtype == out.dtype:
+        out[:] = value
+        return 0
     values = np.asarray(value, dtype=np.float64)
     if values.size != out.size:
         raise error(

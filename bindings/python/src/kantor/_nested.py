@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _abi
-from ._bilevel_functions import differences
+from ._bilevel_functions import Constraints, differences
 from ._errors import NotSolvedError, error
 from ._functions import Functions
 from ._problem import Problem, full_name
@@ -182,13 +182,16 @@ class Answers:
         self.is_single = isinstance(names, str)
         self.names = [names] if isinstance(names, str) else list(names)
         if shapes is None:
-            self.shapes = self._shapes_at_start(lower, fields)
+            found = self._at_start(lower, fields)
+            self.shapes = [np.shape(values) for values in found]
+            self.start = np.concatenate([np.reshape(values, -1) for values in found])
         else:
             self.shapes = [tuple(shapes)] if self.is_single else [tuple(s) for s in shapes]
+            self.start = np.zeros(sum(int(np.prod(shape)) for shape in self.shapes))
         self.sizes = [int(np.prod(shape)) for shape in self.shapes]
         self.size = sum(self.sizes)
 
-    def _shapes_at_start(self, lower: Subproblem, fields: Fields) -> List[Tuple[int, ...]]:
+    def _at_start(self, lower: Subproblem, fields: Fields) -> List[np.ndarray]:
         problem = lower.problem
         if not fields.are_matrices:
             numbers = fields.functions().members["map"](fields.x.reshape(-1))
@@ -207,7 +210,7 @@ class Answers:
                 raise NotSolvedError(
                     f"the lower problem has no answer '{name}' at the start: {result.status}; "
                     "give answer_shape to go on", result.status_code, result)
-        return [np.shape(result[name]) for name in self.names]
+        return [np.asarray(result[name], dtype=np.float64) for name in self.names]
 
     def split(self, z: np.ndarray) -> Any:
         """Take z apart.
@@ -246,11 +249,24 @@ class Answers:
         return np.concatenate([np.asarray(p, dtype=np.float64).reshape(-1) for p in listed])
 
 
+class _Joined:
+    """x and the answers as `Constraints` takes them apart."""
+
+    def __init__(self, x: np.ndarray, answers: Answers) -> None:
+        self.nx, self.ny = x.size, answers.size
+        self.start_x, self.start_y = x, answers.split(answers.start)
+        self._answers = answers
+
+    def split(self, w: np.ndarray) -> Tuple[np.ndarray, Any]:
+        """x and z, or the tuple of its parts."""
+        return w[: self.nx].reshape(self.start_x.shape), self._answers.split(w[self.nx:])
+
+
 def upper_functions(
     upper: Callable[..., Any], gradient: Optional[Callable[..., Any]], x: np.ndarray,
-    answers: Answers,
+    answers: Answers, constraints: Constraints,
 ) -> Functions:
-    """Make the bundle of F over (x, z).
+    """Make the bundle of F, G and H over (x, z).
 
     Parameters
     ----------
@@ -262,11 +278,13 @@ def upper_functions(
         The start.
     answers : Answers
         What z is made of.
+    constraints : Constraints
+        Upper rows.
 
     Returns
     -------
     kantor.Functions
-        With ``value`` and ``gradient``.
+        With ``value`` and ``gradient``, and ``map`` and ``jacobian`` where there are rows.
     """
     if not callable(upper):
         raise error(_abi.E_TYPE, f"upper is {upper!r}, not a function")
@@ -299,19 +317,30 @@ def upper_functions(
             return np.concatenate(
                 [np.asarray(first, dtype=np.float64).reshape(-1), answers.join(second)])
 
-    return Functions(nx + answers.size, value=value, gradient=joined)
+    members: Dict[str, Any] = {"value": value, "gradient": joined}
+    if constraints.rows:
+        members["map"] = constraints.value
+        members["jacobian"] = constraints.jacobian
+        if not constraints.has_jacobian:
+            warnings.warn(
+                "upper_constraints have no Jacobians: they are taken by central differences, "
+                f"which costs {2 * (nx + answers.size)} values each and half of the digits",
+                stacklevel=4)
+            members["jacobian"] = lambda w: differences(constraints.value, w)
+    return Functions(nx + answers.size, constraints.rows, **members)
 
 
 def nested_fields(
     upper: Callable[..., Any], lower: Union[Problem, Subproblem], x0: Any,
     depends: Mapping[str, Dependence], answer: Union[str, Sequence[str]],
     grad_upper: Optional[Callable[..., Any]], answer_shape: Optional[Any],
+    upper_constraints: Any,
 ) -> Dict[str, Any]:
     """Gather the fields of a nested problem.
 
     Parameters
     ----------
-    upper, lower, x0, depends, answer, grad_upper, answer_shape
+    upper, lower, x0, depends, answer, grad_upper, answer_shape, upper_constraints
         As for `kantor.bilevel.nested_problem`.
 
     Returns
@@ -323,11 +352,15 @@ def nested_fields(
     x = np.asarray(x0, dtype=np.float64)
     fields = Fields(part, depends, x)
     answers = Answers(part, answer, fields, answer_shape)
+    constraints = Constraints(upper_constraints, _Joined(x, answers), "upper_constraints")
     made = {
-        "upper": upper_functions(upper, grad_upper, x, answers), "lower": part,
+        "upper": upper_functions(upper, grad_upper, x, answers, constraints), "lower": part,
         "lower_fields": ", ".join(fields.names), "answers": ", ".join(answers.names),
         "answer_size": answers.size, "start_x": x.reshape(-1),
     }
+    if constraints.rows:
+        made["upper_rows"] = constraints.rows
+        made["upper_equalities"] = constraints.equalities
     if fields.are_matrices:
         made["lower_matrix"] = fields.matrix()
     else:

@@ -206,12 +206,14 @@ def minimize(
 def nested_problem(
     upper: Callable[..., Any], lower: Union[Problem, Subproblem], x0: Any, *,
     depends: Mapping[str, Any], answer: Union[str, Sequence[str]],
-    grad_upper: Optional[Callable[..., Any]] = None, answer_shape: Optional[Any] = None,
-    x_bounds: Any = None, x_set: Optional[str] = None, x_size: Optional[float] = None,
+    grad_upper: Optional[Callable[..., Any]] = None, upper_constraints: Any = None,
+    answer_shape: Optional[Any] = None, x_bounds: Any = None, x_set: Optional[str] = None,
+    x_size: Optional[float] = None,
 ) -> Problem:
     """Make a problem whose lower level is a problem of this package that depends on x.
 
-    min F(x, z) over x, where z are named fields of the result of the lower problem.
+    min F(x, z) over x with G(x, z) <= 0, where z are named fields of the result of the lower
+    problem.
 
     Parameters
     ----------
@@ -219,7 +221,7 @@ def nested_problem(
         ``F(x, z)``, a number. x comes in the shape of x0, z in that of the answer; a tuple where
         there are several.
     lower : kantor.Problem or kantor.Subproblem
-        Of any kind with derivatives: cone, nonlinear, transport and others. It is sealed. A
+        Of any kind with derivatives: cone, nonlinear, transport, game, inclusion. It is sealed. A
         `Subproblem` says with which method and options it is solved.
     x0 : array_like
         Where to start; any shape.
@@ -234,6 +236,11 @@ def nested_problem(
     grad_upper : callable, optional
         ``(x, z)``: the pair of gradients in x and in z, the latter a tuple where there are several
         answers. Central differences, with a warning, if missing.
+    upper_constraints : callable, pair or dict, optional
+        Rows G(x, z) <= 0: a function of (x, z) returning a vector, with a function returning the
+        pair of its Jacobians, (rows, nx) and (rows, nz) with all answers flat. Differences, with a
+        warning, if the latter is missing. A dict has such under ``"ineq"`` and, for equations,
+        ``"eq"``.
     answer_shape : tuple, or sequence of tuples, optional
         Shapes of the answers. If not given, the lower problem is solved once at x0 to see.
     x_bounds : pair of array_like or None, optional
@@ -271,7 +278,8 @@ def nested_problem(
     >>> bilevel.evaluate(p, 1.0).gradient.round(6)
     array([-4.])
     """
-    fields = nested_fields(upper, lower, x0, depends, answer, grad_upper, answer_shape)
+    fields = nested_fields(
+        upper, lower, x0, depends, answer, grad_upper, answer_shape, upper_constraints)
     fields.update(_bounds("x", x_bounds, fields["start_x"].size))
     fields.update(_set_of_x(x_set, x_size))
     return Problem("nested", **fields)
@@ -280,15 +288,16 @@ def nested_problem(
 def nested(
     upper: Callable[..., Any], lower: Union[Problem, Subproblem], x0: Any, *,
     depends: Mapping[str, Any], answer: Union[str, Sequence[str]],
-    grad_upper: Optional[Callable[..., Any]] = None, answer_shape: Optional[Any] = None,
-    x_bounds: Any = None, x_set: Optional[str] = None, x_size: Optional[float] = None,
+    grad_upper: Optional[Callable[..., Any]] = None, upper_constraints: Any = None,
+    answer_shape: Optional[Any] = None, x_bounds: Any = None, x_set: Optional[str] = None,
+    x_size: Optional[float] = None,
     **options: Any,
 ) -> Result:
     """Minimise over x a function of the answer of a problem whose data depend on x.
 
     Parameters
     ----------
-    upper, lower, x0, depends, answer, grad_upper, answer_shape
+    upper, lower, x0, depends, answer, grad_upper, upper_constraints, answer_shape
         As for `nested_problem`.
     x_bounds, x_set, x_size
         As for `nested_problem`.
@@ -326,7 +335,8 @@ def nested(
     """
     made = nested_problem(
         upper, lower, x0, depends=depends, answer=answer, grad_upper=grad_upper,
-        answer_shape=answer_shape, x_bounds=x_bounds, x_set=x_set, x_size=x_size)
+        upper_constraints=upper_constraints, answer_shape=answer_shape, x_bounds=x_bounds,
+        x_set=x_set, x_size=x_size)
     return solve(made, "implicit_programming", **options)
 
 
