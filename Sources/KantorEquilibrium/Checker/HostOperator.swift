@@ -33,7 +33,7 @@ final class HostOperator {
   }
 
   func evaluate(
-    at x: UnsafeMutablePointer<Double>, into f: UnsafeMutablePointer<Double>
+    at x: Functions.Point, into f: Functions.Out
   ) throws(KantorError) -> Evaluation {
     var outcome: Evaluation
     if problem.functions.map != nil {
