@@ -175,11 +175,17 @@ import Testing
     #expect(distance(moved, [-0.25, -0.25, -0.25]) < 1e-8)
   }
 
-  /// x^2 + (x - p) y - y^2 has its saddle point at x = p/5, y = -2p/5.
-  @Test func saddlePoints() throws {
+  /// x^2 + (x - p) y - y^2 has its saddle point at x = p/5, y = -2p/5; x^2 may be a function of its
+  /// own.
+  @Test(arguments: [false, true]) func saddlePoints(isApart: Bool) throws {
     var functions = Functions()
+    var primal = Functions()
+    primal.gradient = { x, out in
+      out[0] = 2 * x[0]
+      return 0
+    }
     functions.gradient = { z, out in
-      out[0] = 2 * z[0] + z[1]
+      out[0] = (isApart ? 0 : 2 * z[0]) + z[1]
       out[1] = z[0] - 1.5 - 2 * z[1]
       return 0
     }
@@ -190,6 +196,7 @@ import Testing
     }
     let problem = Problem(kind: SaddleKind.kind)
     try problem.set("functions", .functions(functions))
+    if isApart { try problem.set("primal", .functions(primal)) }
     try problem.set("start_x", .array(Tensor(try Buffer([1.0]))))
     try problem.set("start_y", .array(Tensor(try Buffer([1.0]))))
     try problem.set("parameters", .array(Tensor(try Buffer([1.5]))))
