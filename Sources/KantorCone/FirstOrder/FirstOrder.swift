@@ -87,7 +87,9 @@ public enum FirstOrder: ConeMethod {
   ]
 
   static let outputs: [FieldSpec] = [
-    FieldSpec("splitting", .text, .output, "What was iterated."),
+    FieldSpec(
+      "splitting", .text, .output,
+      "What was iterated; none where the start already was the answer."),
     FieldSpec("factor_entries", .int, .output, "Entries of the sparse factor; 0 without one."),
     FieldSpec("factorisations", .int, .output, "Factorisations: one for each scale."),
     FieldSpec(
@@ -95,6 +97,16 @@ public enum FirstOrder: ConeMethod {
     FieldSpec("extrapolations", .int, .output, "Extrapolations that were kept."),
     FieldSpec("restarts", .int, .output, "Restarts of Halpern's iteration."),
   ]
+
+  public static func idleFigures(_ run: Run) -> ResultFields {
+    let reuse = run.start.reusable as? SplittingReuse
+    var figures = SplittingFigures(
+      splitting: "none", factorEntries: 0, factorisations: 0, scale: reuse?.scale ?? 0,
+      extrapolations: 0, restarts: 0
+    ).fields
+    ConePresolve.count(&figures, 0, 0)
+    return figures
+  }
 
   public static func propose(
     _ problem: ConeProblem, _ run: Run

@@ -6,6 +6,7 @@ import KantorNumerics
 /// the checker takes but in plain arithmetic.
 final class SplittingResiduals {
   private let form: SplittingForm
+  private let units: DataUnits
   /// Of the point as given, with its factor tau.
   let ax: Buffer<Double>
   let px: Buffer<Double>
@@ -24,6 +25,7 @@ final class SplittingResiduals {
 
   init(_ form: SplittingForm) throws(KantorError) {
     self.form = form
+    units = form.problem.units
     ax = try Buffer(count: form.rows)
     px = try Buffer(count: form.n)
     aty = try Buffer(count: form.n)
@@ -66,7 +68,7 @@ final class SplittingResiduals {
       if !(gone * unit <= miss) { miss = gone * unit }
       size = max(size, top * inverse * unit)
     }
-    relativePrimal = miss / max(1, size, form.largestB)
+    relativePrimal = miss / max(units.primal, size, form.largestB)
     primalRatio = miss / max(size, form.largestB, 1e-12)
   }
 
@@ -80,7 +82,7 @@ final class SplittingResiduals {
       if !(gone <= miss) { miss = gone }
       size = max(size, max(abs(p), abs(a), abs(q[j])) * unit)
     }
-    relativeDual = miss / max(1, size)
+    relativeDual = miss / max(units.dual, size)
     dualRatio = miss / max(size, 1e-12)
   }
 
@@ -102,7 +104,7 @@ final class SplittingResiduals {
     let half = 0.5 * quadratic.value * inverse * inverse
     objective = (half + linear.value * inverse) * unit
     let bound = (other.value * inverse - half) * unit
-    gap = abs(objective - bound) / max(1, min(abs(objective), abs(bound)))
+    gap = abs(objective - bound) / max(units.value, min(abs(objective), abs(bound)))
   }
 }
 

@@ -33,7 +33,9 @@ package struct Convexity {
     }
     var dominant = true
     for j in 0..<n {
-      if diagonal.pointer[j] < 0 { throw refused("P[\(j), \(j)] is \(diagonal.pointer[j])") }
+      if diagonal.pointer[j] < 0 {
+        throw refused("P[\(j), \(j)], the curvature along variable \(j), is \(diagonal.pointer[j])")
+      }
       if others.pointer[j] > diagonal.pointer[j] { dominant = false }
     }
     if dominant { return }
@@ -50,9 +52,13 @@ package struct Convexity {
         if i == j || x == 0 { continue }
         let product = d.pointer[i].squareRoot() * d.pointer[j].squareRoot()
         if abs(x) > product * (1 + Self.slack) {
+          let (a, b) = (d.pointer[i], d.pointer[j])
+          let root = (0.25 * (a - b) * (a - b) + x * x).squareRoot()
+          let curvature = (a * b - x * x) / (0.5 * (a + b) + root)
           throw refused(
             "the rows and columns \(i) and \(j) have the diagonal \(d.pointer[i]), "
-              + "\(d.pointer[j]) and \(x) off it")
+              + "\(d.pointer[j]) and \(x) off it; the least curvature along an x of length 1 of "
+              + "these two variables is \(shortText(curvature))")
         }
       }
     }
@@ -65,16 +71,8 @@ package struct Convexity {
     for j in 0..<n { d.pointer[j] = d.pointer[j] > 0 ? 1 / d.pointer[j].squareRoot() : 1 }
     let scaled = try p.copy()
     p.scale(rows: d.pointer, columns: d.pointer, into: scaled)
-    var assembly = try SymmetricAssembly(order: n, capacity: p.count + n)
-    _ = try assembly.append(scaled, rowOffset: 0, columnOffset: 0)
-    _ = try assembly.appendDiagonal(at: 0, count: n, value: Self.slack)
-    let matrix = try assembly.finish().matrix
-    guard let analysis = try LDLAnalysis(matrix, interruption: interruption) else { return }
-    let factor = try LDLFactor(analysis)
-    let outcome = factor.factor(
-      values: matrix.values.pointer,
-      rule: PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-9), interruption: interruption)
-    guard outcome.isUsable, outcome.negative > 0 else { return }
+    guard let outcome = try pivots(scaled, interruption), outcome.isUsable, outcome.negative > 0
+    else { return }
     let (curvature, direction) = try lowest(scaled)
     guard curvature < -Self.slack else { return }
     var (top, place) = (0.0, 0)
@@ -86,6 +84,33 @@ package struct Convexity {
       "\(outcome.negative) of its eigenvalues are negative; the curvature x'Px is "
         + "\(shortText(curvature)) along an x of length 1 (in variables scaled to P_jj = 1) whose "
         + "largest entry is variable \(place)")
+  }
+
+  /// The factorisation of S + slack I, with small pivots made positive; nil when interrupted.
+  private func pivots(
+    _ s: SparseMatrix, _ interruption: Interruption
+  ) throws(KantorError) -> FactorOutcome? {
+    let rule = PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-9)
+    // Half full, a matrix takes longer to be analysed than to be factored whole.
+    if s.count >= n * n / 4 {
+      let dense = try DenseLDL(order: n)
+      for j in 0..<n {
+        for k in s.starts.pointer[j]..<s.starts.pointer[j + 1] {
+          dense.entries[Int(s.indices.pointer[k]) * dense.leading + j] = s.values.pointer[k]
+        }
+        dense.entries[j * dense.leading + j] += Self.slack
+      }
+      return dense.factor(rule: rule, interruption: interruption)
+    }
+    var assembly = try SymmetricAssembly(order: n, capacity: s.count + n)
+    _ = try assembly.append(s, rowOffset: 0, columnOffset: 0)
+    _ = try assembly.appendDiagonal(at: 0, count: n, value: Self.slack)
+    let matrix = try assembly.finish().matrix
+    guard let analysis = try LDLAnalysis(matrix, interruption: interruption) else {
+      return nil
+    }
+    return try LDLFactor(analysis).factor(
+      values: matrix.values.pointer, rule: rule, interruption: interruption)
   }
 
   /// Power iteration with c I - P, c a bound of the eigenvalues.

@@ -68,6 +68,13 @@ public enum InteriorPoint: ConeMethod {
       "factor_entries", .int, .output, "Entries of the sparse factor; 0 if none was needed.")
   ]
 
+  public static func idleFigures(_ run: Run) -> ResultFields {
+    var figures = ResultFields()
+    figures.add("factor_entries", 0)
+    ConePresolve.count(&figures, 0, 0)
+    return figures
+  }
+
   public static func propose(
     _ problem: ConeProblem, _ run: Run
   ) throws(KantorError) -> ConeProposal {

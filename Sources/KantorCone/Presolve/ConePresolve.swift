@@ -59,8 +59,12 @@ enum ConePresolve {
   }
 
   private static func count(_ proposal: inout ConeProposal, _ rows: Int, _ variables: Int) {
-    proposal.figures.add("removed_rows", rows)
-    proposal.figures.add("removed_variables", variables)
+    count(&proposal.figures, rows, variables)
+  }
+
+  static func count(_ figures: inout ResultFields, _ rows: Int, _ variables: Int) {
+    figures.add("removed_rows", rows)
+    figures.add("removed_variables", variables)
   }
 
   private static func holds(

@@ -41,9 +41,15 @@ public protocol ConeMethod: Sendable {
   static var spec: MethodSpec { get }
   /// Whether it has the option of `ConePresolve`.
   static var usesPresolve: Bool { get }
+  /// What a start has to meet to be the answer as it is.
+  static func startTolerance(_ run: Run) -> Double
+  /// The figures of a solve in which the method had nothing to do.
+  static func idleFigures(_ run: Run) -> ResultFields
   static func propose(_ problem: ConeProblem, _ run: Run) throws(KantorError) -> ConeProposal
 }
 
 extension ConeMethod {
   public static var usesPresolve: Bool { false }
+  public static func startTolerance(_ run: Run) -> Double { run.options.real("tolerance") }
+  public static func idleFigures(_ run: Run) -> ResultFields { ResultFields() }
 }

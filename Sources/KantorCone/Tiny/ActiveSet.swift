@@ -50,6 +50,11 @@ public enum ActiveSet: ConeMethod {
   /// Between two looks at the clock lies at most a factorisation of this size.
   static let mostVariables = 500
 
+  /// What the method itself aims at: a start of another method is brought to its last digits.
+  public static func startTolerance(_ run: Run) -> Double {
+    min(DenseAnswer.tolerance, run.options.real("tolerance"))
+  }
+
   public static func propose(
     _ problem: ConeProblem, _ run: Run
   ) throws(KantorError) -> ConeProposal {

@@ -57,10 +57,13 @@ public final class LDLAnalysis: Sendable {
     }
     // A postorder costs no fill and puts subtrees side by side.
     var permuted = try matrix.permutedSymmetric(permutation)
-    let postorder = try EliminationTree(permuted.matrix).postorder()
-    permutation = try Self.compose(permutation, postorder)
-    permuted = try matrix.permutedSymmetric(permutation)
     var tree = try EliminationTree(permuted.matrix)
+    let postorder = try tree.postorder()
+    if !Self.isIdentity(postorder) {
+      permutation = try Self.compose(permutation, postorder)
+      permuted = try matrix.permutedSymmetric(permutation)
+      tree = try EliminationTree(permuted.matrix)
+    }
     guard let counts = try tree.columnCounts(permuted.matrix, interruption: interruption) else {
       return nil
     }
@@ -75,9 +78,11 @@ public final class LDLAnalysis: Sendable {
     work = products
     if Self.wantsPanels(form, n: n, entries: entries, work: products) {
       let groups = try SupernodeTree(tree: tree, counts: counts)
-      permutation = try Self.compose(permutation, groups.order)
-      permuted = try matrix.permutedSymmetric(permutation)
-      tree = try EliminationTree(permuted.matrix)
+      if !Self.isIdentity(groups.order) {
+        permutation = try Self.compose(permutation, groups.order)
+        permuted = try matrix.permutedSymmetric(permutation)
+        tree = try EliminationTree(permuted.matrix)
+      }
       source = try Self.inverted(permuted.places)
       guard
         let pattern = try PanelPattern(
@@ -112,6 +117,11 @@ public final class LDLAnalysis: Sendable {
     let out = try Buffer<Int32>(count: n)
     for k in 0..<n { out.pointer[k] = Int32(truncatingIfNeeded: k) }
     return out
+  }
+
+  private static func isIdentity(_ order: Buffer<Int32>) -> Bool {
+    for k in 0..<order.count where Int(order.pointer[k]) != k { return false }
+    return true
   }
 
   private static func checked(

@@ -1,3 +1,4 @@
+import CKantorKernels
 import KantorCore
 
 /// Groups of columns of the factor with nearly the same rows, and the order that makes each group
@@ -5,7 +6,9 @@ import KantorCore
 ///
 /// Columns j and j + 1 of a postordered matrix belong together when column j holds row j + 1 and
 /// otherwise the rows of column j + 1. A group is then merged into its parent where the zeros that
-/// become part of the dense blocks cost less than the smaller blocks did.
+/// become part of the dense blocks cost less than the smaller blocks did; and children of one parent
+/// that hold nearly all of its rows are merged with each other, so that what they do to it is a
+/// product of blocks instead of one outer product after the other: the slacks of dense rows.
 ///
 /// Source: C. Ashcraft, R. Grimes, "The influence of relaxed supernode partitions on the
 /// multifrontal method", ACM Trans. Math. Softw. 15 (1989).
@@ -24,6 +27,10 @@ struct SupernodeTree {
     /// Entries of the factor that are not zero for structural reasons, diagonal included.
     var entries: Double
     var parent: Int32
+    /// The parent's column that the last column of the group has for its parent, and the rows that a
+    /// child of it may have below itself.
+    var parentColumn: Int32 = -1
+    var room = 0
     var absorbedBy: Int32 = -1
   }
 
@@ -52,8 +59,11 @@ struct SupernodeTree {
       let g = Int(groupOf.pointer[j])
       let p = tree.parent.pointer[j]
       groups.pointer[g].parent = p < 0 ? -1 : groupOf.pointer[Int(p)]
+      groups.pointer[g].parentColumn = p
+      groups.pointer[g].room = p < 0 ? 0 : counts.pointer[Int(p)] + 1
     }
     try Self.merge(groups)
+    try Self.mergeSiblings(groups, columns: n)
     (order, first) = try Self.arrange(groups, groupOf)
   }
 
@@ -84,18 +94,48 @@ struct SupernodeTree {
     return fraction < 0.05
   }
 
+  /// Only the numbers of rows are known here: groups with the same parent column hold no rows but
+  /// that and the rows of that column.
+  private static func mergeSiblings(
+    _ groups: GrowingList<Group>, columns: Int
+  ) throws(KantorError) {
+    let (count, list) = (groups.count, groups.pointer)
+    /// The last child of each column that others may still join.
+    let open = try Buffer<Int32>(count: columns, repeating: -1)
+    for c in 0..<count where list[c].absorbedBy < 0 && list[c].parent >= 0 {
+      let column = Int(list[c].parentColumn)
+      let earlier = Int(open.pointer[column])
+      open.pointer[column] = Int32(truncatingIfNeeded: c)
+      guard earlier >= 0 else { continue }
+      let width = list[c].width + list[earlier].width
+      let size = Double(width) * (Double(width + 1) / 2 + Double(list[c].room))
+      let entries = list[c].entries + list[earlier].entries
+      guard width <= Int(KN_PANEL_COLUMNS), size - entries < 0.1 * size else { continue }
+      list[c].width = width
+      list[c].below = list[c].room
+      list[c].entries = entries
+      list[earlier].absorbedBy = Int32(truncatingIfNeeded: c)
+    }
+  }
+
+  /// What each group ended up in; that has a larger number.
+  private static func finals(_ groups: GrowingList<Group>) throws(KantorError) -> Buffer<Int32> {
+    let (count, list) = (groups.count, groups.pointer)
+    let final = try Buffer<Int32>(count: count)
+    for g in stride(from: count - 1, through: 0, by: -1) {
+      let into = list[g].absorbedBy
+      final.pointer[g] = into < 0 ? Int32(truncatingIfNeeded: g) : final.pointer[Int(into)]
+    }
+    return final
+  }
+
   private static func arrange(
     _ groups: GrowingList<Group>, _ groupOf: Buffer<Int32>
   ) throws(KantorError) -> (Buffer<Int32>, Buffer<Int32>) {
     let (n, count, list) = (groupOf.count, groups.count, groups.pointer)
-    // What each group ended up in; parents have larger numbers.
-    let final = try Buffer<Int32>(count: count)
+    let final = try finals(groups)
     var kept = 0
-    for g in stride(from: count - 1, through: 0, by: -1) {
-      let into = list[g].absorbedBy
-      final.pointer[g] = into < 0 ? Int32(truncatingIfNeeded: g) : final.pointer[Int(into)]
-      if into < 0 { kept += 1 }
-    }
+    for g in 0..<count where list[g].absorbedBy < 0 { kept += 1 }
     let tree = try Buffer<Int32>(count: count, repeating: -1)
     for g in 0..<count where list[g].absorbedBy < 0 && list[g].parent >= 0 {
       tree.pointer[g] = final.pointer[Int(list[g].parent)]

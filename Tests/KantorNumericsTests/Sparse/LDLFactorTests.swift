@@ -42,6 +42,8 @@ import Testing
       try SystemSample.grid(37, 41), try SystemSample.band(900, 17), try SystemSample.arrow(500),
       try SystemSample.quasidefinite(700, 600, perRow: 4, seed: 8).matrix,
       try SystemSample.band(300, 299),
+      try SystemSample.quasidefinite(90, 400, perRow: 900, seed: 5).matrix,
+      try SystemSample.quasidefinite(90, 400, perRow: 250, seed: 6).matrix,
     ]
     for k in samples {
       let factor = try make(k, form)
