@@ -8,7 +8,7 @@ class Case:
     name: str
     title: str
     family: str  # which check examines the answers: exact, sinkhorn, quadratic, cloud, ...
-    data: dict  # for data.make_task
+    data: dict  # for problems.make_task
     contestants: tuple
     tolerance: float
     threads: tuple = (1,)  # in the quick set; the full one takes 1 and 2

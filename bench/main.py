@@ -6,10 +6,6 @@ import json
 import os
 import time
 
-import busy
-import cold
-import course
-import oracles
 import limits
 import machine
 import pictures
@@ -18,6 +14,7 @@ import report
 from cases import CASES, PROFILE, SHARED
 from measure import run_case
 from places import OUT
+from studies import busy, cold, course, oracles
 
 RESULTS = OUT / "results.json"
 
@@ -57,7 +54,7 @@ def measure(options):
         print(line)
     troubles = programs.build()
     for name, trouble in troubles.items():
-        print(f"bench/{name}.c does not build: {trouble}")
+        print(f"bench/native/{name}.c does not build: {trouble}")
     for case, threads in selected(options):
         names = case.contestants + (case.more if options.full else ())
         record = run_case(case, names, threads, chosen) | {"taken": taken(results)}

@@ -13,12 +13,13 @@ def build():
     OUT.mkdir(parents=True, exist_ok=True)
     kernels = ROOT / "Sources" / "CKantorKernels"
     library = STAGE / "lib"
+    native = BENCH / "native"
     troubles = {
-        "latency": compile_one("gcc", LATENCY, "-std=c11", "-D_GNU_SOURCE", BENCH / "latency.c",
+        "latency": compile_one("gcc", LATENCY, "-std=c11", "-D_GNU_SOURCE", native / "latency.c",
                                f"-I{STAGE / 'include'}", f"-L{library}", "-lkantor",
                                f"-Wl,-rpath,{library}"),
         "kernels": compile_one(clang(), KERNELS, f"-I{kernels / 'include'}", "-D_GNU_SOURCE",
-                               BENCH / "kernels.c", *sorted(kernels.glob("*.c")), "-lm"),
+                               native / "kernels.c", *sorted(kernels.glob("*.c")), "-lm"),
     }
     return {name: trouble for name, trouble in troubles.items() if trouble}
 

@@ -39,7 +39,7 @@ class Session:
 
     def prepare(self):
         from contestants import CONTESTANTS
-        from data import make_task
+        from problems import make_task
 
         self.contestant = CONTESTANTS[self.request["contestant"]]
         self.task = make_task(self.request["data"], self.request["threads"])
@@ -52,7 +52,7 @@ class Session:
         return {"seconds": seconds}
 
     def examine(self):
-        from check import examine
+        from problems import examine
 
         answer = self.answer(self.raw)
         del self.raw
@@ -91,7 +91,7 @@ class Session:
 
     def warm_up(self):
         """Loads what the library loads at its first solve, on a small problem of the same kind."""
-        from data import make_task
+        from problems import make_task
 
         task = make_task({**self.request["data"], "n": 16}, self.request["threads"])
         task.stop = 25 if self.contestant.tune == "iterations" else 1e-2

@@ -1,9 +1,9 @@
 """Who takes part. One contestant is one function, entered with `@contestant`.
 
-The function gets a task, imports its library, puts the data into the form that the library wants,
+The function gets a task, imports its library, puts the data into the form that the library wants
 and returns `solve` and `answer`: solve() is timed and returns what the library gives, answer(raw)
-turns that into a `check.Answer` and is not timed. Adding a contestant is adding a function here and
-its name to cases.py.
+turns that into a `problems.answer.Answer` and is not timed. Adding a contestant is adding a
+function here and its name to cases.py.
 """
 
 import importlib

@@ -3,7 +3,7 @@
 Answers carry the barycentre as `plan`: weights, or points.
 """
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

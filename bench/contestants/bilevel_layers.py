@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

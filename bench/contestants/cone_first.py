@@ -6,7 +6,7 @@ tolerance of the case (tuning.py).
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

@@ -7,8 +7,8 @@ the case (tuning.py).
 
 import numpy as np
 
-from check import Answer
-from conic_problems import rows_of
+from problems.answer import Answer
+from problems.conic import rows_of
 
 from . import contestant
 

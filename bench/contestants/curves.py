@@ -4,7 +4,7 @@ SciPy's functions stop by tests of their own; their thresholds are moved until t
 tolerance of the case (tuning.py).
 """
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

@@ -2,7 +2,7 @@
 
 import math
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 from .line import number

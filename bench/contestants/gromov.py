@@ -1,6 +1,6 @@
 """Gromov-Wasserstein problems between two clouds of points, by their distances."""
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 from places import STAGE
 
 from . import contestant
@@ -204,7 +204,7 @@ def in_one_program(task, method, second):
     generator.generate(f"{folder}/")
     (folder / "table.h").write_text("\n".join(tables) + "\nstatic const struct item items[] = {\n"
                                     + ",\n".join(items) + "};\n")
-    source = Path(__file__).resolve().parents[1] / "collection.c"
+    source = Path(__file__).resolve().parents[1] / "native" / "collection.c"
     subprocess.run(
         ["gcc", "-O2", "-shared", "-fPIC", "-o", folder / "solve.so", source,
          folder / "functions.c", f"-I{folder}", f"-I{STAGE / 'include'}", f"-L{STAGE / 'lib'}",

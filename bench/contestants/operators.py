@@ -8,7 +8,7 @@ import inspect
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

@@ -5,7 +5,7 @@ Answers carry the plan and the potentials of the sources, from which a lower bou
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

@@ -5,7 +5,7 @@ Answers carry the logarithms of the scalings, so that the plan can be rebuilt an
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

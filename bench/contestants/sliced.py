@@ -1,6 +1,6 @@
 """The sliced Wasserstein distance along given directions."""
 
-from check import Answer
+from problems.answer import Answer
 
 from . import contestant
 

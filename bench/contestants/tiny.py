@@ -5,7 +5,7 @@ import subprocess
 
 import numpy as np
 
-from check import Answer
+from problems.answer import Answer
 from places import LATENCY
 
 from . import contestant

@@ -1,7 +1,7 @@
 """Unbalanced transport with Kullback-Leibler penalties, with entropy and without."""
 
-from check import Answer
-from data import median_cost
+from problems.answer import Answer
+from problems.task import median_cost
 
 from . import contestant
 

@@ -27,7 +27,9 @@ struct SourcedLimits {
 /// holds, and rows that are multiples of others.
 ///
 /// What is taken out makes other rows shorter, so a list of candidates is worked off until it is
-/// empty. Rows of other cones stay; fixed variables move to their right-hand sides.
+/// empty. Rows of other cones stay; fixed variables move to their right-hand sides. A variable that
+/// is an entry of a psd matrix stays with its rows: the small dense system of a program in standard
+/// form (`SchurCondensation`) wants every entry to be one.
 final class RowReduction {
   let problem: ConeProblem
   /// Column i is row i of A.
@@ -48,6 +50,7 @@ final class RowReduction {
   /// Size of the terms that a limit was made of; rounding is measured by it.
   private let rowSize: Buffer<Double>
   private let couples: Buffer<Bool>
+  private let isMatrixEntry: Buffer<Bool>
   private let slack: Double
   private let unit: Double
   private var rowList: [Int32] = []
@@ -75,7 +78,9 @@ final class RowReduction {
     // Data that stand for 0 may be rounded too.
     rowSize = try Buffer(count: m, repeating: unit)
     couples = try Buffer(count: n, repeating: false)
+    isMatrixEntry = try Buffer(count: n, repeating: false)
     readLimits()
+    readMatrixEntries()
     readPatterns()
   }
 
@@ -99,6 +104,17 @@ final class RowReduction {
         for side in [l, u] where abs(side) < LinearForm.huge {
           rowSize.pointer[i] = max(rowSize.pointer[i], abs(side), abs(b[i]))
         }
+      }
+    }
+  }
+
+  private func readMatrixEntries() {
+    for (k, cone) in problem.cones.enumerated() {
+      guard case .psd = cone else { continue }
+      for i in problem.rowStarts[k]..<problem.rowStarts[k + 1] {
+        var (count, column) = (0, 0)
+        forEachEntry(ofRow: i) { (j, _) in (count, column) = (count + 1, j) }
+        if count == 1 { isMatrixEntry.pointer[column] = true }
       }
     }
   }
@@ -203,6 +219,7 @@ final class RowReduction {
   private func bound(byRow i: Int) -> Contradiction? {
     var (j, a) = (0, 1.0)
     forEachEntry(ofRow: i) { (column, entry) in (j, a) = (column, entry) }
+    if isMatrixEntry.pointer[j] { return nil }
     let sides = a > 0 ? (rowLow, rowHigh) : (rowHigh, rowLow)
     let (l, u) = (sides.0.value.pointer[i] / a, sides.1.value.pointer[i] / a)
     guard !l.isNaN, !u.isNaN else { return nil }

@@ -102,6 +102,26 @@ import Testing
     }
   }
 
+  /// Max-cut of a triangle in standard form: min <L, X>, X_ii = 1. Without its diagonal the program
+  /// would have no small dense system any more.
+  @Test func entriesOfMatricesStay() throws {
+    let r = 2.0.squareRoot()
+    let diagonal: [[Double]] = [[1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
+    let identity = (0..<6).map { i in (0..<6).map { $0 == i ? -1.0 : 0 } }
+    let sample = ConeSample(
+      q: [0, r, 0, r, r, 0], a: diagonal + identity,
+      b: [1, 1, 1, 0, 0, 0, 0, 0, 0], cones: "zero 3, psd 3")
+    let result = try solve(sample, true)
+    #expect(try result.status == .solved && result.int("removed_variables") == 0)
+    // Three vectors that sum to 0: every product is -1/2.
+    #expect(abs(try result.real("objective") + 3) < 1e-6)
+    var twice = sample
+    twice.a.insert([1, 0, 0, 0, 0, 0], at: 0)
+    twice.b.insert(2, at: 0)
+    twice.cones = "zero 4, psd 3"
+    #expect(try solve(twice, true).status == .infeasible)
+  }
+
   @Test func warmStartsPassThrough() throws {
     let first = try solve(chain, true)
     let again = try chain.solve { $0.setStart(first) }

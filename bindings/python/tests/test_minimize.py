@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -266,3 +268,23 @@ def test_frameworks(name):
     start = module.numpy.asarray(START) if name == "jax" else module.tensor(START)
     found = kantor.minimize(f, start)
     assert found.success and np.allclose(found.x, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_constraints_in_frameworks(name):
+    module = pytest.importorskip(name)
+    numpy = module.numpy if name == "jax" else module
+
+    def norm(x):
+        return numpy.stack([x @ x])
+
+    bounds = dict(lb=[1.0], ub=[1.0])
+    by_name = SimpleNamespace(fun=norm, jac=name, **bounds)
+    found = kantor.minimize(lambda x: x[0] + x[1], [1.0, 0.5], jac=name, constraints=by_name)
+    assert found.success and np.allclose(found.x, -np.sqrt(0.5), atol=1e-6)
+    # A start of the framework asks for everything that has no derivatives of its own.
+    start = numpy.asarray([1.0, 0.5])
+    for given in (SimpleNamespace(fun=norm, jac="2-point", **bounds),
+                  {"type": "eq", "fun": lambda x: norm(x) - 1}):
+        found = kantor.minimize(lambda x: x[0] + x[1], start, constraints=given)
+        assert found.success and np.allclose(found.x, -np.sqrt(0.5), atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -81,7 +81,9 @@ class Part:
         self.form = JacobianForm(self.jac(x), self.rows, len(x), self.name)
 
 
-def read_constraints(constraints: Any, x: np.ndarray) -> List[Part]:
+def read_constraints(
+    constraints: Any, x: np.ndarray, framework: Optional[str] = None
+) -> List[Part]:
     """Read constraints.
 
     Parameters
@@ -90,6 +92,8 @@ def read_constraints(constraints: Any, x: np.ndarray) -> List[Part]:
         Linear or nonlinear constraints of SciPy, and dictionaries.
     x : numpy.ndarray, shape (n,)
         A point inside the bounds.
+    framework : {"jax", "torch"}, optional
+        What functions without a Jacobian of their own are written in; None: numpy.
 
     Returns
     -------
@@ -107,11 +111,11 @@ def read_constraints(constraints: Any, x: np.ndarray) -> List[Part]:
     for k, given in enumerate(constraints or ()):
         name = f"constraint {k}"
         if isinstance(given, dict):
-            parts.append(_from_dictionary(given, x, name))
+            parts.append(_from_dictionary(given, x, framework, name))
         elif hasattr(given, "A"):
             parts.append(_linear(given, x, name))
         elif hasattr(given, "fun") and hasattr(given, "lb"):
-            parts.append(_nonlinear(given, x, name))
+            parts.append(_nonlinear(given, x, framework, name))
         else:
             raise error(
                 _abi.E_TYPE,
@@ -136,14 +140,15 @@ def _linear(given: Any, x: np.ndarray, name: str) -> Part:
     )
 
 
-def _nonlinear(given: Any, x: np.ndarray, name: str) -> Part:
+def _nonlinear(given: Any, x: np.ndarray, framework: Optional[str], name: str) -> Part:
     hess = given.hess if callable(getattr(given, "hess", None)) else None
-    return Part(
-        given.fun, given.lb, given.ub, _jacobian_of(given.jac, given.fun, name), hess, x, name
-    )
+    fun, jac = _with_jacobian(given.fun, given.jac, framework, name)
+    return Part(fun, given.lb, given.ub, jac, hess, x, name)
 
 
-def _from_dictionary(given: Dict[str, Any], x: np.ndarray, name: str) -> Part:
+def _from_dictionary(
+    given: Dict[str, Any], x: np.ndarray, framework: Optional[str], name: str
+) -> Part:
     kind = str(given.get("type", "")).lower()
     if kind not in ("eq", "ineq") or not callable(given.get("fun")):
         raise error(
@@ -157,18 +162,25 @@ def _from_dictionary(given: Dict[str, Any], x: np.ndarray, name: str) -> Part:
     if callable(jac):
         jac = call_with(jac, args)
     upper = 0.0 if kind == "eq" else np.inf
-    return Part(fun, 0.0, upper, _jacobian_of(jac, fun, name), None, x, name)
+    fun, jac = _with_jacobian(fun, jac, framework, name)
+    return Part(fun, 0.0, upper, jac, None, x, name)
 
 
-def _jacobian_of(jac: Any, fun: Callable[..., Any], name: str) -> Optional[Callable[..., Any]]:
+def _with_jacobian(
+    fun: Callable[..., Any], jac: Any, framework: Optional[str], name: str
+) -> Tuple[Callable[..., Any], Optional[Callable[..., Any]]]:
+    """The rows over numpy, and their Jacobian if there is one."""
     if callable(jac):
-        return Remembering(jac)
+        return fun, Remembering(jac)
     if jac in ("2-point", "3-point", None, False):
-        return None
+        jac = framework
+    if jac is None:
+        return fun, None
     if jac == "cs":
-        return Remembering(lambda point: complex_step(fun, point))
+        return fun, Remembering(lambda point: complex_step(fun, point))
     if jac in ("jax", "torch"):
-        return Remembering(derivatives(jac, fun).jacobian)
+        given = derivatives(jac, fun)
+        return given.value, Remembering(given.jacobian)
     raise error(
         _abi.E_NAME,
         f"{name}: jac is {jac!r}; a function, '2-point', '3-point', 'cs', 'jax' or 'torch' is "

@@ -110,7 +110,8 @@ def minimize(
         None in a pair is no bound.
     constraints : constraint or list of them
         ``LinearConstraint``, ``NonlinearConstraint`` or dictionaries with ``type``, ``fun``,
-        ``jac`` and ``args``.
+        ``jac`` and ``args``. ``jac`` may be "jax" or "torch" here too; where ``x0`` is an array of
+        one of them, functions without derivatives of their own are differentiated by it.
     tol : float, optional
         Tolerance of the certificate; default 1e-8, and 1e-6 without first derivatives.
     callback : callable, optional
@@ -155,7 +156,7 @@ def minimize(
         call_with(hess, args) if callable(hess) else None,
         None if hessp is None else call_with(hessp, args),
     )
-    parts = read_constraints(constraints, inside)
+    parts = read_constraints(constraints, inside, framework_of(x0, None))
     rows = Rows(parts, inside, lower, upper) if parts else None
     chosen, settings = _choose(method, objective, rows, lower, upper, len(x))
     settings.update(_options(options))

@@ -92,3 +92,6 @@ def examine(task, answer):
         return {"error": np.nan, "note": "the point is not finite"}
     residual = np.linalg.norm(z - P(z - F(z)))
     return {"error": residual / (1 + np.linalg.norm(F(task.extra["start"])))}
+
+
+CHECKS = {"vi": examine}

@@ -286,3 +286,6 @@ def examine(task, answer):
         largest(px + az + q) / max(1, largest(px, az, q)),
         abs(value - bound) / max(1, min(abs(value), abs(bound))))
     return {"error": max(errors), "value": value}
+
+
+CHECKS = {"conic": examine}

@@ -206,3 +206,6 @@ def examine(task, answer):
     outside = np.abs(np.asarray(answer.f) - x).max()
     error = max(np.abs(x - moved).max() / (1 + abs(value)), gap, outside)
     return {"error": error, "objective": value, "lower_gap": gap}
+
+
+CHECKS = {"bilevel": examine}

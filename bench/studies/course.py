@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from data import make_task
+from problems import make_task
 from measure import is_absent
 
 POINTS = 150  # of a curve at most

@@ -1,95 +1,10 @@
-"""The problems: seeded, the same numbers for every contestant and every machine."""
+"""Points, costs and histograms of the transport families; their answers are judged in plans.py."""
 
 import math
-import zlib
-from dataclasses import dataclass, field
 
 import numpy as np
 
-import bilevel_layers
-import bilevel_problems
-import cone_programs
-import conic_problems
-import curves
-import nonlinear_problems
-import operators
-import proxes
-from program_data import PROGRAMS
-
-
-@dataclass
-class Task:
-    """What a contestant is given. Fields that a family does not use are None."""
-
-    family: str
-    threads: int
-    tolerance: float
-    x: np.ndarray = None  # points, or values of a line
-    y: np.ndarray = None
-    a: np.ndarray = None
-    b: np.ndarray = None
-    cost: np.ndarray = None
-    source: np.ndarray = None  # distances within each of two spaces
-    target: np.ndarray = None
-    epsilon: float = None
-    stop: float = None  # the knob of methods whose stopping test is not ours; see tuning.py
-    program: object = None  # P, q, A, l, u, or of cone_programs, bilevel_problems
-    extra: dict = field(default_factory=dict)
-
-    def cost_rows(self, first, last):
-        """Rows of the cost matrix, also where there is no matrix."""
-        if self.cost is not None:
-            return self.cost[first:last]
-        return squared_distances(self.x[first:last], self.y)
-
-
-def squared_distances(x, y):
-    """Squared Euclidean distances without cancellation for the few dimensions used here."""
-    if x.shape[1] > 8:
-        cross = x @ y.T
-        return np.maximum((x * x).sum(1)[:, None] + (y * y).sum(1)[None, :] - 2 * cross, 0)
-    total = np.zeros((len(x), len(y)))
-    for k in range(x.shape[1]):
-        difference = x[:, k, None] - y[None, :, k]
-        total += difference * difference
-    return total
-
-
-def uniform(n):
-    return np.full(n, 1.0 / n)
-
-
-def make_task(spec, threads):
-    """Builds a task from the `data` of a case: a dictionary with "kind", "n" and details."""
-    spec = dict(spec)
-    kind, n = spec.pop("kind"), spec.pop("n")
-    rng = np.random.default_rng(zlib.crc32(f"{kind} {n}".encode()))
-    task = Task(family=spec.pop("family"), threads=threads, tolerance=spec.pop("tolerance"))
-    if task.family in proxes.CHECKS:
-        task.extra |= spec
-    if kind == "sliced":
-        sliced(spec.pop("d"), task, n, rng)
-    else:
-        GENERATORS[kind](task, n, rng)
-    if task.a is None:
-        task.a, task.b = uniform(n), uniform(n)
-    dense = ("exact", "sinkhorn", "quadratic", "unbalanced")
-    if spec.pop("matrix", task.family in dense) and task.cost is None:
-        task.cost = squared_distances(task.x, task.y)
-    relative = spec.pop("epsilon_of_median", None)
-    if relative is not None:
-        task.epsilon = relative * median_cost(task)
-    if "epsilon" in spec:
-        task.epsilon = spec.pop("epsilon")
-    task.extra |= spec
-    return task
-
-
-def median_cost(task):
-    """Median of the cost entries; of the first 2000 points of each side where there are more."""
-    if task.cost is not None:
-        return float(np.median(task.cost))
-    return float(np.median(squared_distances(task.x[:2000], task.y[:2000])))
+from problems.task import squared_distances, uniform
 
 
 def plane(task, n, rng):
@@ -204,15 +119,15 @@ def clouds(task, n, rng):
     task.x = rng.standard_normal((n, 2))
 
 
-def sliced(d, task, n, rng):
+def sliced(task, n, rng):
     """Two normal clouds and 100 directions."""
+    d = task.extra["d"]
     task.x, task.y = rng.standard_normal((n, d)), 1.2 * rng.standard_normal((n, d)) + 0.3
     directions = rng.standard_normal((d, 100))
     task.extra["directions"] = directions / np.linalg.norm(directions, axis=0)
 
 
 GENERATORS = {
-    **PROGRAMS,
     "bumps": bumps,
     "discs": discs,
     "clouds": clouds,
@@ -228,13 +143,6 @@ GENERATORS = {
     "line": line,
     "shifted": shifted,
     "separate": separate,
+    "sliced": sliced,
     "spaces": spaces,
 }
-
-# A kind of two families would give one of them the other's problem.
-assert not GENERATORS.keys() & cone_programs.GENERATORS.keys()
-GENERATORS |= cone_programs.GENERATORS | nonlinear_problems.PROGRAMS
-GENERATORS |= (
-    bilevel_problems.GENERATORS | bilevel_layers.GENERATORS | operators.GENERATORS)
-GENERATORS |= cone_programs.GENERATORS | proxes.GENERATORS
-GENERATORS |= curves.GENERATORS | conic_problems.GENERATORS

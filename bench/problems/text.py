@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parents[1] / "Tests" / "collections"
+FOLDER = Path(__file__).resolve().parents[2] / "Tests" / "collections"
 FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos")
 
 

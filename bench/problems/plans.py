@@ -1,56 +1,14 @@
-"""What an answer is worth, computed here from the problem's data, the same way for everybody.
+"""What answers of the transport families are worth, computed from the problem's data.
 
-Every check gives figures; "error" is the one that is compared with the tolerance of the case.
 Exact plans get their "error" in judge.py, from the best lower bound that any contestant proved.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-import bilevel_problems
-import cone_programs
-import conic_problems
-import curves
-import data
-import nonlinear_problems
-import operators
-import program_data
-import proxes
-import reference
+from problems import reference
+from problems.task import median_cost
 
 ROWS = 512  # of a cost matrix at a time
-
-
-@dataclass
-class Answer:
-    """What a contestant found; the fields that its method gives."""
-
-    plan: np.ndarray = None  # dense
-    entries: tuple = None  # (rows, columns, values) of a sparse plan
-    f: np.ndarray = None  # dual potentials of the exact problem; x and y of a program; or
-    g: np.ndarray = None
-    phi: np.ndarray = None  # plan = exp(phi_i + gamma_j - cost_ij / epsilon)
-    gamma: np.ndarray = None
-    value: float = None
-    has_entropy: bool = True  # whether the value of a divergence counts the entropy
-    iterations: int = None
-    seconds: float = None  # measured by the contestant itself (programs in C)
-    note: str = ""
-
-
-def examine(task, answer):
-    """Figures of an answer as a dictionary of plain numbers."""
-    figures = CHECKS[task.family](task, answer)
-    if answer.iterations is not None:
-        figures["iterations"] = int(answer.iterations)
-    if answer.note:
-        figures["note"] = answer.note
-    return {name: plain(value) for name, value in figures.items()}
-
-
-def plain(value):
-    return value if isinstance(value, (str, int)) else float(value)
 
 
 class DensePlan:
@@ -232,7 +190,7 @@ def unbalanced(task, answer):
     """Relative gap between a plan's value with KL penalties and the dual value at the potentials
     -rho log(marginal / weight); without entropy after a c-transform of the sources' potentials."""
     plan, cost, eps = np.maximum(dense(task, answer), 0), task.cost, task.epsilon
-    rho = task.extra["strength"] * data.median_cost(task)
+    rho = task.extra["strength"] * median_cost(task)
     rows, columns = plan.sum(1), plan.sum(0)
     if not (np.isfinite(plan).all() and rows.min() > 0 and columns.min() > 0):
         return {"error": np.nan, "note": "a marginal is 0 or not finite"}
@@ -360,17 +318,9 @@ CHECKS = {
     "quadratic": quadratic,
     "unbalanced": unbalanced,
     "line": line,
-    "program": program_data.examine,
     "divergence": divergence,
     "barycentre": barycentre,
     "free_barycentre": free_barycentre,
     "sliced": sliced,
-    "cone-first": lambda task, answer: cone_programs.error(task.program, answer.f, answer.g),
-    "conic": conic_problems.examine,
     "gromov": gromov,
-    "curves": curves.examine,
-    "bilevel": bilevel_problems.examine,
-    "nonlinear": nonlinear_problems.examine,
-    "vi": operators.examine,
-    **proxes.CHECKS,
 }

@@ -1,7 +1,8 @@
 /* Throughput of the kernels at every CPU level this machine has.
 
    Built without the library, from the kernels themselves:
-     clang -O2 -I Sources/CKantorKernels/include bench/kernels.c Sources/CKantorKernels/[a-z]*.c -lm
+     clang -O2 -I Sources/CKantorKernels/include bench/native/kernels.c \
+       Sources/CKantorKernels/[a-z]*.c -lm
    Run: kernels [--json] [--level base|v2|v3|v4]. A table (or JSON) goes to standard output: for
    each kernel and level the median of several runs in nanoseconds per entry, and in 10^9 entries
    (for exp and log: evaluations) per second. One thread; about ten seconds for all levels. */

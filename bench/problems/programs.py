@@ -164,7 +164,7 @@ def transport_lp(task, n, rng):
           np.concatenate([fixed, np.full(n * m, np.inf)]))
 
 
-PROGRAMS = {
+GENERATORS = {
     "dense_qp": dense_qp, "random_qp": random_qp, "equality_qp": equality_qp,
     "portfolio": portfolio, "lasso": lasso, "svm": svm, "huber": huber, "control": control,
     "transport_lp": transport_lp,
@@ -190,3 +190,6 @@ def examine(task, answer):
     gap = abs(value - bound) / max(1, abs(value), abs(bound))
     return {"error": max(primal, dual, gap), "value": value, "primal": primal, "dual": dual,
             "gap": gap}
+
+
+CHECKS = {"program": examine}

@@ -3,7 +3,7 @@ falling epsilon, then dense Newton steps on the dual."""
 
 import numpy as np
 
-from data import squared_distances
+from problems.task import squared_distances
 
 SWEEPS = 15  # at each epsilon
 STEPS = 60

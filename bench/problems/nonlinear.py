@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-import text_problems
+from problems.text import FUNCTIONS, load
 
 NEAR = 1e-6  # relative distance from a known optimum, and violation, that count as solved
 
@@ -41,9 +41,9 @@ def collection(task, _n, _rng):
     """The Hock-Schittkowski problems of Tests/collections that have multipliers."""
     import casadi as ca
 
-    library = SimpleNamespace(**{name: getattr(ca, name) for name in text_problems.FUNCTIONS})
+    library = SimpleNamespace(**{name: getattr(ca, name) for name in FUNCTIONS})
     task.program = []
-    for name, text in text_problems.load().items():
+    for name, text in load().items():
         if not name.startswith("HS") or name == "HS13":
             continue
         x = ca.SX.sym("x", text.size)
@@ -171,5 +171,7 @@ def examine(task, answer):
     return {"error": len(missed) / len(task.program), "note": note, "violation": worst}
 
 
-PROGRAMS = {"nlp_collection": collection, "nlp_chain": chain, "nlp_control": control,
-            "nlp_poisson": boundary, "nlp_obstacle": obstacle, "nlp_edge": edge}
+GENERATORS = {"nlp_collection": collection, "nlp_chain": chain, "nlp_control": control,
+              "nlp_poisson": boundary, "nlp_obstacle": obstacle, "nlp_edge": edge}
+
+CHECKS = {"nonlinear": examine}

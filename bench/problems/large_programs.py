@@ -71,8 +71,9 @@ GENERATORS = {
 }
 
 
-def error(program, x, z):
+def examine(task, answer):
     """The largest relative residual, violation and gap of x and multipliers z."""
+    program, x, z = task.program, answer.f, answer.g
     P, q, A, b = program.P, program.q, program.A, program.b
     px, ax, az = P @ x, A @ x, A.T @ z
     s = b - ax
@@ -85,3 +86,6 @@ def error(program, x, z):
     value, bound = 0.5 * x @ px + q @ x, -0.5 * x @ px - b @ z
     gap = abs(value - bound) / max(1, min(abs(value), abs(bound)))
     return {"error": max(primal, dual, violation, gap), "value": value}
+
+
+CHECKS = {"cone-first": examine}
