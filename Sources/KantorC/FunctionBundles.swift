@@ -58,6 +58,7 @@ private func keep(
   functions.prox = given.prox.map { step($0, user) }
   functions.parameterGradient = given.parameter_gradient.map { second($0, user) }
   functions.parameterJacobian = given.parameter_jacobian.map { at($0, user) }
+  functions.parameterValue = given.parameter_value.map { at($0, user) }
   return functions
 }
 

@@ -22,6 +22,15 @@ static kantor_functions good(void)
   return functions;
 }
 
+static int32_t wrong_gradient(const double *x, double *out, void *user)
+{
+  (void)x;
+  (void)user;
+  out[0] = 0;
+  out[1] = 5;
+  return 0;
+}
+
 static void handles_and_names(void)
 {
   const kantor_functions functions = good();
@@ -56,13 +65,23 @@ static void bundles(void)
   kantor_problem_free(problem);
 }
 
-static int32_t wrong_gradient(const double *x, double *out, void *user)
+/* A caller with the header of 0.1: what lies behind its struct is not looked at. */
+static void prefix(void)
 {
-  (void)x;
-  (void)user;
-  out[0] = 0;
-  out[1] = 5;
-  return 0;
+  kantor_problem *problem = NULL;
+  kantor_functions functions = good();
+  WORKS(kantor_problem_create("inclusion", &problem));
+  functions.value = NULL;
+  functions.map = wrong_gradient;
+  functions.parameter_value = constant;
+  FAILS(KANTOR_E_UNSUPPORTED,
+        kantor_problem_set_functions(problem, "functions", &functions, NULL, NULL));
+  functions.struct_size = offsetof(kantor_functions, parameter_value);
+  WORKS(kantor_problem_set_functions(problem, "functions", &functions, NULL, NULL));
+  functions.struct_size -= 8;
+  FAILS(KANTOR_E_VERSION,
+        kantor_problem_set_functions(problem, "functions", &functions, NULL, NULL));
+  kantor_problem_free(problem);
 }
 
 /* The check of derivatives. */
@@ -190,6 +209,7 @@ int main(void)
   make_bad_arrays();
   handles_and_names();
   bundles();
+  prefix();
   derivatives();
   questions();
   choices();

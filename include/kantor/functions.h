@@ -64,6 +64,7 @@ typedef struct kantor_functions {
   /* Derivatives in p parameters of the caller: of sigma f'(x) + c'(x)^T y (n, p), of c (m, p). */
   kantor_hessian_fn parameter_gradient;
   kantor_vector_fn parameter_jacobian;
+  kantor_vector_fn parameter_value; /* (p,) of f in the same; for derivatives of the least value */
 } kantor_functions;
 
 /* No function yet. Pure C, no library call. */

@@ -330,6 +330,7 @@ extension Functions.Member {
     case .prox: return 15
     case .parameterGradient: return 16
     case .parameterJacobian: return 17
+    case .parameterValue: return 18
     }
   }
 }

@@ -56,6 +56,8 @@ public struct Functions: Sendable {
   /// (n x p, with sigma and y as in `hessian`), and of c (rows x p); both row-major.
   public var parameterGradient: Second?
   public var parameterJacobian: At?
+  /// Those of f, p numbers.
+  public var parameterValue: At?
   /// Whoever has to be told when the functions are needed no more; kept as long as they are.
   public var owner: (any Sendable & AnyObject)?
 
@@ -79,6 +81,7 @@ public struct Functions: Sendable {
     case prox
     case parameterGradient = "parameter_gradient"
     case parameterJacobian = "parameter_jacobian"
+    case parameterValue = "parameter_value"
   }
 
   /// The members that are there.
@@ -104,6 +107,7 @@ public struct Functions: Sendable {
     case .prox: return prox != nil
     case .parameterGradient: return parameterGradient != nil
     case .parameterJacobian: return parameterJacobian != nil
+    case .parameterValue: return parameterValue != nil
     }
   }
 }

@@ -160,6 +160,7 @@ extension Functions {
       }
     case .parameterGradient: parameterGradient = second
     case .parameterJacobian: parameterJacobian = at
+    case .parameterValue: parameterValue = at
     }
   }
 }

@@ -1,5 +1,5 @@
-/// The symmetric rank-one update of a dense matrix. The Lagrangian of a constrained problem may bend
-/// downwards at a minimum, so the matrix need not stay positive definite.
+/// The symmetric rank-one update of a dense matrix. The Lagrangian of a constrained problem may
+/// bend downwards at a minimum, so the matrix need not stay positive definite.
 enum RankOneUpdate {
   typealias Numbers = UnsafeMutablePointer<Double>
 

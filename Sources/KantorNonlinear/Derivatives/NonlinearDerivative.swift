@@ -33,7 +33,8 @@ struct NonlinearDerivative: Sendable {
     let v = try Buffer<Double>(count: m)
     let g = try gx.copy()
     let sides = ActiveSides(self)
-    if cotangents["x"] != nil || cotangents["y"] != nil {
+    let moves = cotangents["x"] != nil || cotangents["y"] != nil
+    if moves {
       let system = try ActiveSystem(self, sides)
       for j in 0..<n { u.pointer[j] = sides.bound[j] == 0 ? gx.pointer[j] : 0 }
       for i in 0..<m { v.pointer[i] = sides.row[i] == 0 ? 0 : gy.pointer[i] }
@@ -43,14 +44,14 @@ struct NonlinearDerivative: Sendable {
       system.multiplyJacobianTransposed(v, into: g, scale: -1)
     }
     for name in wanted {
-      answers[name] = Tensor(try gradient(name, u, v, g, share ?? 0, sides))
+      answers[name] = Tensor(try gradient(name, u, v, g, share ?? 0, sides, moves))
     }
     return answers
   }
 
   private func gradient(
     _ name: String, _ u: Buffer<Double>, _ v: Buffer<Double>, _ g: Buffer<Double>,
-    _ share: Double, _ sides: ActiveSides
+    _ share: Double, _ sides: ActiveSides, _ moves: Bool
   ) throws(KantorError) -> Buffer<Double> {
     let (n, m) = (problem.n, problem.m)
     switch name {
@@ -69,20 +70,18 @@ struct NonlinearDerivative: Sendable {
       }
       return out
     case "parameters":
-      guard share == 0 else { throw Self.noValueDerivative }
-      let cross = try ParameterDerivatives(self)
+      let parameters = try ParameterDerivatives(self)
       let out = try Buffer<Double>(count: problem.parameters)
-      cross.addTransposed(u, v, into: out, scale: -1)
+      if moves { try parameters.ofSolution().addTransposed(u, v, into: out, scale: -1) }
+      if share != 0 {
+        let value = try parameters.ofValue()
+        for k in 0..<out.count { out.pointer[k] += share * value.pointer[k] }
+      }
       return out
     default:
       throw KantorError(.unsupported, "there is no derivative with respect to '\(name)'")
     }
   }
-
-  private static let noValueDerivative = KantorError(
-    .unsupported,
-    "the derivative of 'objective' with respect to 'parameters' is that of f + y'c alone (envelope "
-      + "theorem), which the functions do not offer")
 
   // MARK: Products with the Jacobian
 
@@ -113,9 +112,15 @@ struct NonlinearDerivative: Sendable {
           value -= t.pointer[i] * y.pointer[i]
         }
       case "parameters":
-        guard !wanted.contains("objective") else { throw Self.noValueDerivative }
         let t = try vector(tangent, problem.parameters, name)
-        try ParameterDerivatives(self).add(t, into: r, s, scale: -1)
+        let parameters = try ParameterDerivatives(self)
+        if wanted.contains(where: { $0 != "objective" }) {
+          try parameters.ofSolution().add(t, into: r, s, scale: -1)
+        }
+        if wanted.contains("objective") {
+          let slope = try parameters.ofValue()
+          for k in 0..<t.count { value += slope.pointer[k] * t.pointer[k] }
+        }
       default:
         throw KantorError(.unsupported, "there is no derivative with respect to '\(name)'")
       }
@@ -186,59 +191,5 @@ struct ActiveSides {
   /// Whether moving this bound moves x_j; of a fixed variable the lower one is taken to.
   func holds(_ j: Int, _ isLower: Bool) -> Bool {
     isLower ? bound[j] == -1 || bound[j] == 2 : bound[j] == 1
-  }
-}
-
-/// What the host's functions say about their parameters at the solution.
-struct ParameterDerivatives {
-  private let p: Int
-  private let n: Int
-  private let m: Int
-  /// (n, p) and (m, p), row-major.
-  private let ofGradient: Buffer<Double>
-  private let ofRows: Buffer<Double>
-
-  init(_ d: NonlinearDerivative) throws(KantorError) {
-    let problem = d.problem
-    (p, n, m) = (problem.parameters, problem.n, problem.m)
-    guard p > 0 else {
-      throw KantorError(.missing, "field 'parameters' has not been set; it has no derivatives")
-    }
-    let evaluator = try Evaluator(
-      problem.functions, variables: n, rows: m, monitor: Monitor())
-    ofGradient = try Buffer(count: try checkedProduct(n, p, of: "parameter_gradient"))
-    ofRows = try Buffer(count: try checkedProduct(m, p, of: "parameter_jacobian"))
-    var outcome = try evaluator.call(
-      .parameterGradient, problem.functions.parameterGradient, at: d.x.pointer, sigma: 1,
-      y: d.y.pointer, into: ofGradient.pointer, count: ofGradient.count)
-    if case .fine = outcome, m > 0 {
-      outcome = try evaluator.call(
-        .parameterJacobian, problem.functions.parameterJacobian, at: d.x.pointer,
-        into: ofRows.pointer, count: ofRows.count)
-    }
-    guard case .fine = outcome else {
-      throw KantorError(
-        .unsupported, "derivatives with respect to parameters: \(evaluator.complaint ?? "")")
-    }
-  }
-
-  func add(
-    _ t: Buffer<Double>, into r: Buffer<Double>, _ s: Buffer<Double>, scale: Double
-  ) {
-    for (matrix, rows, out) in [(ofGradient, n, r), (ofRows, m, s)] {
-      for i in 0..<rows {
-        for k in 0..<p { out.pointer[i] += scale * matrix.pointer[i * p + k] * t.pointer[k] }
-      }
-    }
-  }
-
-  func addTransposed(
-    _ u: Buffer<Double>, _ v: Buffer<Double>, into out: Buffer<Double>, scale: Double
-  ) {
-    for (matrix, rows, w) in [(ofGradient, n, u), (ofRows, m, v)] {
-      for i in 0..<rows {
-        for k in 0..<p { out.pointer[k] += scale * matrix.pointer[i * p + k] * w.pointer[i] }
-      }
-    }
   }
 }

@@ -15,7 +15,7 @@ public enum NonlinearKind {
   static let members: [Functions.Member] = [
     .value, .gradient, .valueGradient, .map, .jacobian, .jacobianProduct,
     .jacobianTransposeProduct, .hessian, .hessianProduct, .valueComplex, .mapComplex,
-    .parameterGradient, .parameterJacobian,
+    .parameterGradient, .parameterJacobian, .parameterValue,
   ]
 
   static let fields: [FieldSpec] = [

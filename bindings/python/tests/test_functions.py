@@ -45,7 +45,7 @@ def test_every_form():
         batch_map=lambda x, i: [len(i)] * 3, batch_hessian_product=lambda x, i, v: v * len(i),
         prox=lambda x, step: x / (1 + step),
         parameter_gradient=lambda x, s, y: np.full((2, 2), s),
-        parameter_jacobian=lambda x: np.ones((3, 2)),
+        parameter_jacobian=lambda x: np.ones((3, 2)), parameter_value=lambda x: x + 1,
     )
     assert set(bundle.members) == {name for name, _ in _abi.Functions._fields_[2:]}
     one, two, three, six = np.zeros(1), np.zeros(2), np.zeros(3), np.zeros(6)
@@ -74,6 +74,7 @@ def test_every_form():
     assert call(bundle, "prox", x, 1.0, two) == 0 and list(two) == [0.5, 1]
     assert call(bundle, "parameter_gradient", x, 3.0, y, four) == 0 and list(four) == [3] * 4
     assert call(bundle, "parameter_jacobian", x, six) == 0 and list(six) == [1] * 6
+    assert call(bundle, "parameter_value", x, two) == 0 and list(two) == list(x + 1)
 
 
 def test_points_are_copies():
@@ -184,4 +185,4 @@ def test_many_addresses():
 
 def test_the_struct_is_versioned():
     bundle = kantor.Functions(1, value=abs)
-    assert bundle.struct.struct_size == ctypes.sizeof(_abi.Functions) == 160
+    assert bundle.struct.struct_size == ctypes.sizeof(_abi.Functions) == 168

@@ -209,6 +209,38 @@ def test_derivatives_of_the_solution():
     assert np.allclose(value, slope, rtol=1e-5)
 
 
+def test_derivatives_of_the_value():
+    # min |x - p|^2 + p_1^3 with p_0 (x_0 + x_1) = 1: parameters in f and in the row.
+    def problem(p, *, whole=True):
+        parts = {"parameter_value": lambda x: -2 * (x - p) + [0, 3 * p[1]**2]} if whole else {}
+        functions = kantor.Functions(
+            2, 1, parameters=2, value=lambda x: (x - p) @ (x - p) + p[1]**3,
+            gradient=lambda x: 2 * (x - p), map=lambda x: p[0] * x.sum(),
+            jacobian=lambda x: np.full((1, 2), p[0]),
+            hessian=lambda x, s, y: 2 * s * np.eye(2),
+            parameter_gradient=lambda x, s, y: -2 * s * np.eye(2) + np.outer([1, 1], [y[0], 0]),
+            parameter_jacobian=lambda x: np.array([[x.sum(), 0.0]]), **parts)
+        return kantor.Problem(
+            "nonlinear", functions=functions, start=np.zeros(2), constraint_lower=[1.0],
+            constraint_upper=[1.0], parameters=p)
+
+    p, h = np.array([0.6, -0.8]), 1e-5
+    result = kantor.solve(problem(p), tolerance=1e-10)
+    slope = [(kantor.solve(problem(p + t), tolerance=1e-10).objective
+              - kantor.solve(problem(p - t), tolerance=1e-10).objective) / (2 * h)
+             for t in h * np.eye(2)]
+    pulled = result.vjp({"objective": np.array(2.0)}, ["parameters"])["parameters"]
+    assert np.allclose(pulled, 2 * np.array(slope), rtol=1e-6)
+    t = np.array([0.3, 0.4])
+    pushed = result.jvp({"parameters": t}, ["objective", "x"])
+    assert np.allclose(pushed["objective"], t @ slope, rtol=1e-6)
+    both = result.vjp({"objective": np.array(2.0), "x": np.ones(2)}, ["parameters"])["parameters"]
+    assert np.allclose(both @ t, 2 * pushed["objective"] + pushed["x"].sum())
+    result = kantor.solve(problem(p, whole=False))
+    with pytest.raises(kantor.KantorError, match="parameter_value"):
+        result.vjp({"objective": np.array(1.0)}, ["parameters"])
+
+
 def test_derivatives_at_bounds():
     def problem(upper, most):
         functions = kantor.Functions(

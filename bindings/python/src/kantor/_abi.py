@@ -237,6 +237,7 @@ class Functions(ctypes.Structure):
         ("prox", ProxFunction),
         ("parameter_gradient", HessianFunction),
         ("parameter_jacobian", VectorFunction),
+        ("parameter_value", VectorFunction),
     ]
 
 

@@ -71,6 +71,8 @@ class Functions:
         ``(x, sigma, y)``, (n, p): derivative of sigma f' + c'^T y with respect to the parameters.
     parameter_jacobian : callable, optional
         ``(x)``, (m, p): derivative of c with respect to the parameters.
+    parameter_value : callable, optional
+        ``(x)``, (p,): derivative of f with respect to the parameters, for that of the least value.
 
     Raises
     ------
@@ -122,7 +124,8 @@ class Functions:
         at, product = self._at, self._product
         return {
             "value": at(1), "gradient": at(n), "map": at(m), "jacobian": at(self._jacobian),
-            "parameter_jacobian": at(m * p), "value_gradient": self._value_gradient,
+            "parameter_jacobian": at(m * p), "parameter_value": at(p),
+            "value_gradient": self._value_gradient,
             "jacobian_product": product(n, m), "jacobian_transpose_product": product(m, n),
             "hessian": self._second(self._hessian), "parameter_gradient": self._second(n * p),
             "hessian_product": self._hessian_product,

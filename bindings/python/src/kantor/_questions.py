@@ -44,6 +44,7 @@ class Questions:
             "hessian_product": n, "value_complex": 1, "map_complex": m, "batch_value": 1,
             "batch_gradient": n, "batch_map": m, "batch_hessian_product": n, "prox": n,
             "parameter_gradient": n * parameters, "parameter_jacobian": m * parameters,
+            "parameter_value": parameters,
         }
         self.vectors = {name: m if name == "jacobian_transpose_product" else n
                         for name in self.outputs}
