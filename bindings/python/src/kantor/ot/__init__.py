@@ -14,21 +14,25 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, sliced, smooth, unbalanced,
-    batch, bregman, gaussian, gromov, lp, monge, semidiscrete, sliced, smooth, stochastic,
+    batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete, sliced, smooth,
+    solvers, stochastic, unbalanced, utils,
 )
 from ._exact import emd, emd2
+from ._exact_points import emd2_lazy
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 from ._multimarginal import Multimarginal, multimarginal
 from ._outcome import LazyPlan, OTResult
 from ._solve_gromov import solve_gromov
 from ._tools import dist, unif
 from ._unified import solve, solve_sample
+from .batch import dist_batch, solve_batch, solve_gromov_batch, solve_sample_batch
 from .bregman import barycenter, sinkhorn, sinkhorn2
 from .gromov import (
     fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
 )
+from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
+from .unbalanced import sinkhorn_unbalanced, sinkhorn_unbalanced2
 
 __all__ = [
     "LazyPlan",
@@ -38,9 +42,11 @@ __all__ = [
     "batch",
     "bregman",
     "dist",
+    "dist_batch",
     "emd",
     "emd2",
     "emd2_1d",
+    "emd2_lazy",
     "emd_1d",
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
@@ -49,6 +55,7 @@ __all__ = [
     "gromov_wasserstein",
     "gromov_wasserstein2",
     "lowrank",
+    "lowrank_sinkhorn",
     "lp",
     "max_sliced_wasserstein_distance",
     "monge",
@@ -57,14 +64,21 @@ __all__ = [
     "semidiscrete",
     "sinkhorn",
     "sinkhorn2",
+    "sinkhorn_unbalanced",
+    "sinkhorn_unbalanced2",
     "sliced",
     "sliced_wasserstein_distance",
     "smooth",
     "solve",
+    "solve_batch",
     "solve_gromov",
+    "solve_gromov_batch",
     "solve_sample",
+    "solve_sample_batch",
+    "solvers",
     "stochastic",
     "unbalanced",
     "unif",
+    "utils",
     "wasserstein_1d",
 ]

@@ -18,7 +18,7 @@ from ._inputs import balance, float_type, is_empty, read_count, read_start, read
 from ._outcome import coo_plan
 
 # POT's default limit of pivots. At this value and above the solver runs until it is done.
-_NO_LIMIT = 100_000
+NO_LIMIT = 100_000
 # Up to this many pairs the call without handles is quicker than one can press Ctrl-C.
 _QUICK_PAIRS = 1 << 18
 _F64 = np.dtype(np.float64)
@@ -43,7 +43,7 @@ def emd(
     a: Any,
     b: Any,
     M: Any,
-    numItermax: int = _NO_LIMIT,
+    numItermax: int = NO_LIMIT,
     log: bool = False,
     center_dual: bool = True,
     numThreads: Union[int, str] = 1,
@@ -103,7 +103,7 @@ def emd(
     array([[0.5, 0. ],
            [0. , 0.5]])
     """
-    if numItermax == _NO_LIMIT and numThreads == 1 and potentials_init is None:
+    if numItermax == NO_LIMIT and numThreads == 1 and potentials_init is None:
         found = _one_call(a, b, M, log, True)
         if found is not None and found.code == _abi.SOLVED:
             plan = np.zeros(M.shape)
@@ -111,14 +111,14 @@ def emd(
             if not log:
                 return plan
             weights = (None if is_empty(a) else a, None if is_empty(b) else b)
-            return plan, _log_of(found, weights, center_dual, _F64, None)
+            return plan, log_of(found, weights, center_dual, _F64, None)
     kind = float_type(a, b, M)
     stored = is_sparse(M)
     M, a, b = _read(a, b, _filled(M) if stored else M, check_marginals)
     found = _solve(a, b, M, numItermax, numThreads, potentials_init, log, True)
-    text = _warn(found.code)
+    text = warn_of(found.code)
     plan = _plan(found, M.shape, kind, stored)
-    return (plan, _log_of(found, (a, b), center_dual, kind, text)) if log else plan
+    return (plan, log_of(found, (a, b), center_dual, kind, text)) if log else plan
 
 
 def emd2(
@@ -126,7 +126,7 @@ def emd2(
     b: Any,
     M: Any,
     processes: int = 1,
-    numItermax: int = _NO_LIMIT,
+    numItermax: int = NO_LIMIT,
     log: bool = False,
     return_matrix: bool = False,
     center_dual: bool = True,
@@ -184,7 +184,7 @@ def emd2(
     if processes != 1:
         raise error(_abi.E_UNSUPPORTED, f"processes is {processes!r}; only 1 is offered")
     wants_log = bool(log or return_matrix)
-    if numItermax == _NO_LIMIT and numThreads == 1 and potentials_init is None and not wants_log:
+    if numItermax == NO_LIMIT and numThreads == 1 and potentials_init is None and not wants_log:
         found = _one_call(a, b, M, False, False)
         if found is not None and found.code == _abi.SOLVED:
             return found.cost
@@ -207,10 +207,10 @@ def _emd2(
     stored = is_sparse(M)
     M, a, b = _read(a, b, _filled(M) if stored else M, check_marginals)
     found = _solve(a, b, M, limit, threads, start, log, matrix)
-    text = _warn(found.code)
+    text = warn_of(found.code)
     if not log:
         return found.cost
-    told = _log_of(found, (a, b), center, kind, text)
+    told = log_of(found, (a, b), center, kind, text)
     if matrix:
         told["G"] = _plan(found, M.shape, kind, stored)
     return [found.cost, told]
@@ -251,14 +251,14 @@ def _solve(
     threads: Union[int, str], start: Optional[Tuple[Any, Any]], duals: bool, entries: bool,
 ) -> Solved:
     limit = read_count(limit, "numItermax")
-    if limit >= _NO_LIMIT and threads == 1 and start is None and M.size <= _QUICK_PAIRS:
+    if limit >= NO_LIMIT and threads == 1 and start is None and M.size <= _QUICK_PAIRS:
         left, right = (None if x is None else np.ascontiguousarray(x, _F64) for x in (a, b))
         found = _one_call(left, right, np.ascontiguousarray(M, _F64), duals, entries, True)
         if found is not None:
             return found
     options: Dict[str, Any] = {"threads": _threads(threads)}
     method = None
-    if limit < _NO_LIMIT:
+    if limit < NO_LIMIT:
         method, options["max_iterations"] = "network_simplex", limit
     warm_start = None
     if start is not None:
@@ -339,9 +339,29 @@ def _one_call(
     )
 
 
-def _log_of(
+def log_of(
     found: Solved, weights: Tuple[Any, Any], center: bool, kind: np.dtype, text: Optional[str]
 ) -> Dict[str, Any]:
+    """Tell what POT tells of an exact solve.
+
+    Parameters
+    ----------
+    found : Solved
+        What was found.
+    weights : pair of array_like
+        Weights; None for uniform ones.
+    center : bool
+        Shift the potentials.
+    kind : numpy.dtype
+        Precision of the potentials.
+    text : str or None
+        The warning.
+
+    Returns
+    -------
+    dict
+        ``cost``, ``u``, ``v``, ``warning`` and ``result_code``.
+    """
     u, v = found.u, found.v
     if center and found.code != _abi.INFEASIBLE:
         u, v = center_dual_potentials(u, v, *weights)
@@ -377,7 +397,19 @@ def center_dual_potentials(u: Any, v: Any, a: Any, b: Any) -> Tuple[np.ndarray, 
     return u + shift, v - shift
 
 
-def _warn(code: int) -> Optional[str]:
+def warn_of(code: int) -> Optional[str]:
+    """Warn when an exact solve fell short.
+
+    Parameters
+    ----------
+    code : int
+        Status of the result.
+
+    Returns
+    -------
+    str or None
+        The text of the warning.
+    """
     texts = {
         _abi.SOLVED: None,
         _abi.SOLVED_INACCURATE: "the certificate of the plan holds to a looser tolerance only",

@@ -19,7 +19,9 @@ from ._inputs import (
 
 _LOSSES = {"square_loss": "square", "kl_loss": "kl"}
 #: Limits of POT's inner solves and line searches.
-_IDLE = ("numItermaxEmd", "numItermax", "stopThr", "armijo", "alpha_min", "alpha_max")
+_IDLE = (
+    "numItermaxEmd", "numItermax", "stopThr", "armijo", "alpha_min", "alpha_max", "n_dummies",
+)
 #: As in POT: structures count as symmetric up to this.
 _SYMMETRY = 1e-10
 
@@ -261,7 +263,7 @@ def refuse_keywords(function: str, keywords: Dict[str, Any]) -> bool:
     keywords : dict
         ``verbose``; ``numItermaxEmd``, ``numItermax``, ``stopThr`` of inner solves, which here run
         to their end; ``armijo``, ``alpha_min``, ``alpha_max`` of line searches, which here are
-        exact; others are refused.
+        exact; ``n_dummies`` of partial problems, which need none; others are refused.
 
     Returns
     -------

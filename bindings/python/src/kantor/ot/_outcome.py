@@ -130,6 +130,9 @@ class OTResult:
         Kantor's own result: certificate, trace, derivative products.
     """
 
+    #: Code written for POT asks for the array library of a result; None stands for numpy.
+    _backend = None
+
     def __init__(
         self,
         value: Any,

@@ -7,18 +7,21 @@ and for every other method.
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import numpy as np
 
 from .. import _abi
-from .._arrays import as_numbers
 from .._batch import solve_batch as solve_problems
 from .._errors import error
 from .._problem import Problem
 from .._result import Result
+from ._batch_result import BatchResult, read_member_weights, read_members, same_count
 from ._entropic import Weights, scalings
 from ._exact import center_dual_potentials
+from ._gromov_batch import (
+    loss_quadratic_batch, loss_quadratic_samples_batch, solve_gromov_batch,
+)
 from ._inputs import float_type, read_count, read_positive, refuse, warn_unsolved
 from ._outcome import OTResult
 from ._tools import dist
@@ -28,69 +31,14 @@ __all__ = [
     "dist_batch",
     "loss_linear_batch",
     "loss_linear_samples_batch",
+    "loss_quadratic_batch",
+    "loss_quadratic_samples_batch",
     "solve_batch",
+    "solve_gromov_batch",
     "solve_sample_batch",
 ]
 
 _ENTROPIC = ("auto", "sinkhorn", "log_sinkhorn")
-
-
-class BatchResult:
-    """Results of a batch, with the names of POT's result.
-
-    Parameters
-    ----------
-    outcomes : list of OTResult
-        One per problem.
-
-    Attributes
-    ----------
-    value, value_linear : numpy.ndarray, shape (B,)
-        Objectives, and costs of the plans.
-    plan : numpy.ndarray, shape (B, n, m)
-        The plans, made at the first access.
-    potentials : pair of numpy.ndarray, shapes (B, n) and (B, m)
-        As those of `kantor.ot.solve`; None if a problem has none.
-    status : list of str
-        ``"Converged"``, else Kantor's status.
-    results : list of kantor.Result
-        Kantor's own results: certificates, derivative products.
-    """
-
-    def __init__(self, outcomes: List[OTResult]) -> None:
-        self._outcomes = outcomes
-        self._plan: Optional[np.ndarray] = None
-        self.value = np.array([outcome.value for outcome in outcomes])
-        self.value_linear = np.array([outcome.value_linear for outcome in outcomes])
-        self.value_quad = None
-        self.status = [outcome.status for outcome in outcomes]
-        self.results: List[Optional[Result]] = [outcome.result for outcome in outcomes]
-
-    @property
-    def plan(self) -> np.ndarray:
-        """The plans, dense."""
-        if not self._outcomes:
-            return np.zeros((0, 0, 0))
-        if self._plan is None:
-            self._plan = np.stack([outcome.plan for outcome in self._outcomes])
-        return self._plan
-
-    @property
-    def potentials(self) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-        """Potentials of sources and targets."""
-        pairs = [outcome.potentials for outcome in self._outcomes]
-        if not pairs or any(pair is None for pair in pairs):
-            return None
-        return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
-
-    def __len__(self) -> int:
-        return len(self._outcomes)
-
-    def __getitem__(self, index: int) -> OTResult:
-        return self._outcomes[index]
-
-    def __repr__(self) -> str:
-        return f"<kantor.ot.batch.BatchResult of {len(self)} problems>"
 
 
 def dist_batch(
@@ -125,9 +73,9 @@ def dist_batch(
     """
     if nx is not None:
         refuse("nx: other array libraries are not offered; leave it out")
-    first = _rank3(X1, "X1")
-    second = first if X2 is None else _rank3(X2, "X2")
-    _same_batch(first, second, "X1", "X2")
+    first = read_members(X1, "X1")
+    second = first if X2 is None else read_members(X2, "X2")
+    same_count(first, second, "X1", "X2")
     if len(first) == 0:
         return np.zeros((0, first.shape[1], second.shape[1]), dtype=float_type(X1, X2))
     if metric == "kl":
@@ -207,7 +155,7 @@ def solve_batch(
     >>> kantor.ot.batch.solve_batch([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 1.0]]]).value
     array([0. , 0.5])
     """
-    costs = _rank3(M, "M")
+    costs = read_members(M, "M")
     return _solve(
         lambda k: {"cost": costs[k]}, costs.shape, float_type(M, a, b), reg, a, b, max_iter, tol,
         method, reg_type, threads,
@@ -282,7 +230,7 @@ def loss_linear_batch(M: Any, T: Any, nx: Any = None) -> np.ndarray:
     """
     if nx is not None:
         refuse("nx: other array libraries are not offered; leave it out")
-    costs, plans = _rank3(M, "M"), _rank3(T, "T")
+    costs, plans = read_members(M, "M"), read_members(T, "T")
     if costs.shape != plans.shape:
         raise error(
             _abi.E_SHAPE, f"M has the shape {costs.shape}, T {plans.shape}; they must agree"
@@ -324,7 +272,7 @@ def _solve(
     allowed = _ENTROPIC if reg else ("auto", "proximal")
     if method not in allowed:
         refuse(f"method {method!r} is not offered with reg={reg!r}; use {', '.join(allowed)}")
-    sources, targets = _weights(a, count, n, "a"), _weights(b, count, m, "b")
+    sources, targets = read_member_weights(a, count, n, "a"), read_member_weights(b, count, m, "b")
     weights = [Weights.read(sources(k), targets(k), n, m) for k in range(count)]
     problems = [
         Problem("transport", copy=False, a=weights[k].a, b=weights[k].b, **fields(k))
@@ -375,34 +323,3 @@ def _entropic(
         (found.log_u.astype(kind), found.log_v.astype(kind)), shape,
         "Converged" if solved else result.status, kind, result,
     )
-
-
-def _rank3(value: Any, name: str) -> np.ndarray:
-    array = as_numbers(value, name)
-    if array.ndim != 3:
-        raise error(
-            _abi.E_SHAPE, f"{name} has the shape {array.shape}; (batch, rows, columns) is needed"
-        )
-    return array
-
-
-def _same_batch(first: np.ndarray, second: np.ndarray, name: str, other: str) -> None:
-    if len(first) != len(second):
-        raise error(
-            _abi.E_SHAPE, f"{name} has {len(first)} members, {other} {len(second)}; one number of "
-            "members is needed"
-        )
-
-
-def _weights(value: Any, count: int, size: int, name: str) -> Callable[[int], Any]:
-    if value is None:
-        return lambda k: None
-    array = as_numbers(value, name)
-    if array.shape == (size,):
-        return lambda k: array
-    if array.shape != (count, size):
-        raise error(
-            _abi.E_SHAPE,
-            f"{name} has the shape {array.shape}; ({count}, {size}) or ({size},) is needed",
-        )
-    return lambda k: array[k]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -13,9 +13,18 @@ from .._problem import Problem
 from .._result import Result
 from .._solve import solve
 from ._barycentre import read_lambda
-from ._inputs import float_type, read_count, read_points, refuse, warn_unsolved
+from ._gaussian_gromov import (
+    empirical_gaussian_gromov_wasserstein_distance,
+    empirical_gaussian_gromov_wasserstein_mapping,
+    gaussian_gromov_wasserstein_distance,
+    gaussian_gromov_wasserstein_mapping,
+)
+from ._inputs import float_type, read_count, refuse, warn_unsolved
+from ._laws import fit_law
 
 __all__ = [
+    "bures_barycenter_fixpoint",
+    "bures_barycenter_gradient_descent",
     "bures_distance",
     "bures_wasserstein_barycenter",
     "bures_wasserstein_distance",
@@ -23,7 +32,16 @@ __all__ = [
     "empirical_bures_wasserstein_barycenter",
     "empirical_bures_wasserstein_distance",
     "empirical_bures_wasserstein_mapping",
+    "empirical_gaussian_gromov_wasserstein_distance",
+    "empirical_gaussian_gromov_wasserstein_mapping",
+    "gaussian_gromov_wasserstein_distance",
+    "gaussian_gromov_wasserstein_mapping",
 ]
+
+_BARYCENTRE_METHODS = (
+    "fixed_point", "gradient_descent", "stochastic_gradient_descent",
+    "averaged_stochastic_gradient_descent",
+)
 
 
 def bures_wasserstein_distance(
@@ -131,8 +149,10 @@ def bures_wasserstein_barycenter(
         Covariances, positive definite.
     weights : array_like, shape (k,), optional
         Weights of the laws, scaled to sum 1; equal if None.
-    method : {"fixed_point"}
-        Only this one is offered.
+    method : str
+        Without effect but for its name, ``"fixed_point"``, ``"gradient_descent"``,
+        ``"stochastic_gradient_descent"`` or ``"averaged_stochastic_gradient_descent"``: the
+        barycentre is unique, and one solver finds it.
     num_iter : int
         Largest number of iterations.
     eps : float
@@ -140,7 +160,7 @@ def bures_wasserstein_barycenter(
     log : bool
         Return a dictionary as well.
     step_size, batch_size
-        Belong to methods that are not offered; only the defaults are accepted.
+        Without effect: they belong to descents.
 
     Returns
     -------
@@ -156,8 +176,8 @@ def bures_wasserstein_barycenter(
     kantor.KantorError
         Shapes or values that cannot be used, or singular covariances.
     """
-    if method != "fixed_point" or step_size != 1 or batch_size is not None:
-        refuse("only method 'fixed_point' is offered, without step_size and batch_size")
+    if method not in _BARYCENTRE_METHODS:
+        refuse(f"method {method!r} is not offered; use one of {', '.join(_BARYCENTRE_METHODS)}")
     problem = Problem("gaussian_barycentre", means=as_matrix(m, "m"),
                       covariances=as_numbers(C, "C"), weights=read_lambda(weights))
     result = solve(problem, "bures_barycentre", tolerance=float(eps),
@@ -169,6 +189,66 @@ def bures_wasserstein_barycenter(
         return mean, covariance
     told: Dict[str, Any] = {"num_iter": result.iterations, "final_diff": result.stationarity}
     return mean, covariance, told
+
+
+def bures_barycenter_fixpoint(
+    C: Any, weights: Any = None, num_iter: int = 1000, eps: float = 1e-7, log: bool = False,
+    nx: Any = None,
+) -> Any:
+    """Wasserstein barycentre of centred normal laws.
+
+    Parameters
+    ----------
+    C, weights, num_iter, eps, log
+        As for `bures_wasserstein_barycenter`.
+    nx : None
+        Without effect: arrays are those of numpy.
+
+    Returns
+    -------
+    Cb : numpy.ndarray, shape (d, d)
+        Covariance of the barycentre.
+    log : dict
+        With ``log=True``, as for `bures_wasserstein_barycenter`.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes or values that cannot be used, or singular covariances.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> kantor.ot.gaussian.bures_barycenter_fixpoint([[[1.0]], [[9.0]]]).round(6)
+    array([[4.]])
+    """
+    means = np.zeros(np.shape(C)[:-1], dtype=float_type(C))
+    _, *answer = bures_wasserstein_barycenter(
+        means, C, weights, num_iter=num_iter, eps=eps, log=log)
+    return tuple(answer) if log else answer[0]
+
+
+def bures_barycenter_gradient_descent(
+    C: Any, weights: Any = None, num_iter: int = 1000, eps: float = 1e-7, log: bool = False,
+    step_size: float = 1, batch_size: Optional[int] = None, averaged: bool = False, nx: Any = None,
+) -> Any:
+    """Wasserstein barycentre of centred normal laws: another name.
+
+    Parameters
+    ----------
+    C, weights, num_iter, eps, log, nx
+        As for `bures_barycenter_fixpoint`, which this is.
+    step_size, batch_size, averaged
+        Without effect: they belong to descents.
+
+    Returns
+    -------
+    Cb : numpy.ndarray, shape (d, d)
+        Covariance of the barycentre.
+    log : dict
+        With ``log=True``, as for `bures_wasserstein_barycenter`.
+    """
+    return bures_barycenter_fixpoint(C, weights, num_iter, eps, log)
 
 
 def empirical_bures_wasserstein_distance(
@@ -202,7 +282,7 @@ def empirical_bures_wasserstein_distance(
     kantor.KantorError
         Shapes or values that cannot be used.
     """
-    source, target = _fit(xs, ws, reg, bias, "xs"), _fit(xt, wt, reg, bias, "xt")
+    source, target = fit_law(xs, ws, reg, bias, "xs"), fit_law(xt, wt, reg, bias, "xt")
     distance = bures_wasserstein_distance(source[0], target[0], source[1], target[1])
     distance = float_type(xs, xt).type(distance)
     return (distance, {"Cs": source[1], "Ct": target[1]}) if log else distance
@@ -234,7 +314,7 @@ def empirical_bures_wasserstein_mapping(
     kantor.KantorError
         Shapes or values that cannot be used.
     """
-    source, target = _fit(xs, ws, reg, bias, "xs"), _fit(xt, wt, reg, bias, "xt")
+    source, target = fit_law(xs, ws, reg, bias, "xs"), fit_law(xt, wt, reg, bias, "xt")
     A, b, told = bures_wasserstein_mapping(source[0], target[0], source[1], target[1], log=True)
     kind = float_type(xs, xt)
     A, b = A.astype(kind), b.astype(kind)[None, :]
@@ -320,7 +400,7 @@ def empirical_bures_wasserstein_barycenter(
         raise error(
             _abi.E_SHAPE, f"X has {len(samples)} samples, w {len(shares)}; as many of each are "
             "needed, and one at least")
-    laws = [_fit(x, share, reg, bias, f"X[{k}]") for k, (x, share) in
+    laws = [fit_law(x, share, reg, bias, f"X[{k}]") for k, (x, share) in
             enumerate(zip(samples, shares))]
     if len({len(mean) for mean, _ in laws}) > 1:
         raise error(_abi.E_SHAPE, "the samples of X are not all of the same dimension")
@@ -374,19 +454,3 @@ def _is_flat(covariance: np.ndarray) -> bool:
 def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-
-
-def _fit(
-    samples: Any, weights: Any, reg: float, bias: bool, name: str
-) -> Tuple[np.ndarray, np.ndarray]:
-    points = read_points(samples, name).astype(float)
-    count, d = points.shape
-    shares = np.full(count, 1.0 / max(count, 1))
-    if weights is not None:
-        shares = as_numbers(weights, "weights").astype(float).reshape(-1)
-        if shares.shape != (count,) or not (shares >= 0).all() or not shares.sum() > 0:
-            raise error(_abi.E_RANGE, f"the weights of {name} are not {count} masses")
-        shares = shares / shares.sum()
-    mean = shares @ points if bias else np.zeros(d)
-    centred = points - mean
-    return mean, (centred * shares[:, None]).T @ centred + reg * np.eye(d)

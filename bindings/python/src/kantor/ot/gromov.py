@@ -38,6 +38,7 @@ from ._gromov_semirelaxed import (
     semirelaxed_gromov_wasserstein,
     semirelaxed_gromov_wasserstein2,
 )
+from ._gromov_terms import gwggrad, gwloss, init_matrix, tensor_product
 from ._gromov_unbalanced import (
     fused_unbalanced_gromov_wasserstein,
     fused_unbalanced_gromov_wasserstein2,
@@ -62,6 +63,9 @@ __all__ = [
     "fused_unbalanced_gromov_wasserstein2",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "gwggrad",
+    "gwloss",
+    "init_matrix",
     "partial_fused_gromov_wasserstein",
     "partial_fused_gromov_wasserstein2",
     "partial_gromov_wasserstein",
@@ -70,6 +74,7 @@ __all__ = [
     "semirelaxed_fused_gromov_wasserstein2",
     "semirelaxed_gromov_wasserstein",
     "semirelaxed_gromov_wasserstein2",
+    "tensor_product",
 ]
 
 #: Relative Frank-Wolfe gap at which a plan inside the polytope counts as stationary.

@@ -12,13 +12,24 @@ from .._problem import Problem
 from .._result import Result
 from .._solve import solve
 from ._entropic import _Printer
+from ._gromov_partial import (
+    entropic_partial_gromov_wasserstein,
+    entropic_partial_gromov_wasserstein2,
+    partial_gromov_wasserstein,
+    partial_gromov_wasserstein2,
+)
 from ._inputs import (
     float_type, read_count, read_mass, read_number, read_positive, read_threshold, read_weights,
     refuse, refuse_unknown, warn_unsolved,
 )
 
 __all__ = [
+    "entropic_partial_gromov_wasserstein",
+    "entropic_partial_gromov_wasserstein2",
     "entropic_partial_wasserstein",
+    "entropic_partial_wasserstein_logscale",
+    "partial_gromov_wasserstein",
+    "partial_gromov_wasserstein2",
     "partial_wasserstein",
     "partial_wasserstein2",
     "partial_wasserstein_lagrange",
@@ -302,6 +313,35 @@ def entropic_partial_wasserstein(
         "partial_w_dist": kind.type(result.transport_cost if solvable else np.inf),
         "res": result,
     }
+
+
+def entropic_partial_wasserstein_logscale(
+    a: Any,
+    b: Any,
+    M: Any,
+    reg: float,
+    m: Optional[float] = None,
+    numItermax: int = 1000,
+    stopThr: float = 1e-100,
+    verbose: bool = False,
+    log: bool = False,
+) -> Any:
+    """Entropic partial transport plan: another name.
+
+    Parameters
+    ----------
+    a, b, M, reg, m, numItermax, stopThr, verbose, log
+        As for `entropic_partial_wasserstein`, which this is.
+
+    Returns
+    -------
+    plan : numpy.ndarray, shape (n, m)
+        The plan.
+    log : dict
+        With ``log=True``, as for `entropic_partial_wasserstein`.
+    """
+    return entropic_partial_wasserstein(
+        a, b, M, reg, m, "sinkhorn_log", numItermax, stopThr, verbose, log)
 
 
 def _exact(
