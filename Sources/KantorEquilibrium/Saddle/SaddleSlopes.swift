@@ -1,5 +1,5 @@
-/// Lipschitz constants of f', of phi_y in x and in y, and of phi_x in x; and the largest slopes seen
-/// in this stage.
+/// Lipschitz constants of f', of phi_y in x and in y, and of phi_x in x; and the largest slopes
+/// seen in this stage.
 struct SaddleSlopes {
   var (f, xy, yy, xx) = (0.0, 0.0, 0.0, 0.0)
   private var (seenF, seenXY, seenYY, seenXX) = (0.0, 0.0, 0.0, 0.0)
