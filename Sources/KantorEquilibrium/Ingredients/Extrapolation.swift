@@ -43,8 +43,8 @@ extension MovableIteration {
 /// one of them on the method goes its own way, with its own guarantee. Each proposal costs one call
 /// of F; after refusals they become rarer.
 ///
-/// Newton's steps for z = T(z) are tried when the residual, falling as it did, would need more calls
-/// than such a step can cost, and no more calls are spent on refused ones than on all else.
+/// Newton's steps for z = T(z) are tried when the residual, falling as it did, would need more
+/// calls than such a step can cost, and no more calls go to refused ones than to all else.
 final class ExtrapolatedSteps: Iteration {
   private(set) var kept = 0
   private(set) var newtonSteps = 0

@@ -109,7 +109,7 @@ final class Oracle {
     fields.add("evaluations", fullCalls)
     fields.add("component_evaluations", componentCalls)
     fields.add("prox_evaluations", proxCalls)
-    if primal != nil { fields.add("primal_evaluations", primalCalls) }
+    if case .saddle = problem.form { fields.add("primal_evaluations", primalCalls) }
     return fields
   }
 }

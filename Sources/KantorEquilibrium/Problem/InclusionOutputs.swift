@@ -43,7 +43,8 @@ enum InclusionOutputs {
         FieldSpec(
           "operator", .array, .output, shape: "(n + m,)", "Gradient in x, and less that in y."),
         FieldSpec(
-          "primal_evaluations", .int, .output, "Calls of the gradient of f, where it was set."),
+          "primal_evaluations", .int, .output,
+          "Calls of the gradient of f; 0 where it was not set."),
       ]
     case GameKind.kind.name:
       return [

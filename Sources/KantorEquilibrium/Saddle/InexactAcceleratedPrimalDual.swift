@@ -5,9 +5,8 @@ import KantorCore
 /// in y with strength mu > 0, f smooth and convex.
 ///
 /// **Method** The inexact accelerated linearised primal-dual method: f is linearised with
-/// Nesterov's extrapolation, phi in y with the extrapolation of primal-dual methods, and the step of
-/// x on phi itself is solved by accelerated gradient steps to an accuracy that grows with the
-/// iteration.
+/// Nesterov's extrapolation, phi in y with that of primal-dual methods, and the step of x on phi
+/// itself is solved by accelerated gradient steps to an accuracy that grows with the iteration.
 ///
 /// **Symbols** q(x, y) = phi_y + mu y; Lxy, Lyy Lipschitz constants of q in x and in y, Lf and Lxx
 /// of f' and of phi_x in x; s = t + t0, t0 = 8 Lyy/mu, S the sum of s so far, E = max(s^2/S, 2); xb
@@ -31,14 +30,13 @@ import KantorCore
 ///
 /// **Reference** khalafi2023accelerated.
 ///
-/// Deviation: the constants are ours, by the method's analysis with an error term; they are searched
-/// for, and a step that contradicts one begins a new stage. Stages also begin when the residual has
-/// fallen by the factor e.
+/// Deviation: the constants are ours, by the method's analysis with an error term; they are
+/// searched for, and a step that contradicts one begins a new stage. Stages also begin when the
+/// residual has fallen by the factor e.
 public enum InexactAcceleratedPrimalDual: InclusionMethod {
   public static let template = MethodTemplate(
     name: "inexact_alpd",
-    summary: "Accelerated primal-dual steps for nonlinear couplings that are strongly concave in "
-      + "y.",
+    summary: "Accelerated primal-dual steps for nonlinear couplings, strongly concave in y.",
     source: "M. Khalafi, D. Boob, Accelerated primal-dual methods for convex-strongly-concave "
       + "saddle point problems (2023)",
     guarantee: CommonChoices.residualGuarantee,
@@ -80,57 +78,6 @@ public enum InexactAcceleratedPrimalDual: InclusionMethod {
     let l = steps.slopes
     figures.add("lipschitz", Tensor(try Buffer([l.f, l.xy, l.yy, l.xx])))
     return try track.proposal(figures)
-  }
-}
-
-/// Lipschitz constants, and the largest slopes of the stage.
-private struct SaddleSlopes {
-  var (f, xy, yy, xx) = (0.0, 0.0, 0.0, 0.0)
-  private var (seenF, seenXY, seenYY, seenXX) = (0.0, 0.0, 0.0, 0.0)
-  private static let slack = 1.01
-  private static let growth = 1.2
-  /// Differences near rounding say nothing.
-  private static let shortest = 1e-11
-
-  enum Name { case f, xy, yy, xx }
-
-  /// False when the slope contradicts the constant, which then is a larger one.
-  mutating func accepts(
-    _ name: Name, _ change: Double, _ length: Double, _ scale: Double
-  ) -> Bool {
-    guard length > Self.shortest * scale, change.isFinite else { return true }
-    let slope = change / length
-    switch name {
-    case .f: return Self.accepts(slope, &f, &seenF)
-    case .xy: return Self.accepts(slope, &xy, &seenXY)
-    case .yy: return Self.accepts(slope, &yy, &seenYY)
-    case .xx: return Self.accepts(slope, &xx, &seenXX)
-    }
-  }
-
-  private static func accepts(
-    _ slope: Double, _ constant: inout Double, _ seen: inout Double
-  ) -> Bool {
-    seen = max(seen, slope)
-    guard slope > slack * constant else { return true }
-    constant = growth * slope
-    return false
-  }
-
-  init(all slope: Double, hasPrimal: Bool) {
-    (xy, xx) = (slope, slope)
-    if hasPrimal { f = slope }
-  }
-
-  mutating func distrust() { (f, xy, yy, xx) = (2 * f, 2 * xy, 2 * yy, 2 * xx) }
-
-  /// At a new stage: constants of earlier places are forgotten, not all at once.
-  mutating func relax() {
-    f = max(1.05 * seenF, 0.25 * f)
-    xy = max(1.05 * seenXY, 0.25 * xy)
-    yy = max(1.05 * seenYY, 0.25 * yy)
-    xx = max(1.05 * seenXX, 0.25 * xx)
-    (seenF, seenXY, seenYY, seenXX) = (0, 0, 0, 0)
   }
 }
 
