@@ -6,9 +6,9 @@ import KantorCore
 ///
 /// Columns j and j + 1 of a postordered matrix belong together when column j holds row j + 1 and
 /// otherwise the rows of column j + 1. A group is then merged into its parent where the zeros that
-/// become part of the dense blocks cost less than the smaller blocks did; and children of one parent
-/// that hold nearly all of its rows are merged with each other, so that what they do to it is a
-/// product of blocks instead of one outer product after the other: the slacks of dense rows.
+/// become part of the dense blocks cost less than the smaller blocks did; and children of one
+/// column that hold nearly all of its rows are merged with each other, so that what they do to it
+/// is a product of blocks instead of one outer product after the other: the slacks of dense rows.
 ///
 /// Source: C. Ashcraft, R. Grimes, "The influence of relaxed supernode partitions on the
 /// multifrontal method", ACM Trans. Math. Softw. 15 (1989).
@@ -27,7 +27,7 @@ struct SupernodeTree {
     /// Entries of the factor that are not zero for structural reasons, diagonal included.
     var entries: Double
     var parent: Int32
-    /// The parent's column that the last column of the group has for its parent, and the rows that a
+    /// The column that the last column of the group has for its parent, and the most rows that a
     /// child of it may have below itself.
     var parentColumn: Int32 = -1
     var room = 0
