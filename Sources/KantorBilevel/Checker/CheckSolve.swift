@@ -20,8 +20,6 @@ final class CheckSolve {
   private let trialGradient: Buffer<Double>
   private let joined: Buffer<Double>
   private var penalty = 10.0
-  /// Weight of f in the augmented Lagrangian: 0 while only the rows count.
-  private var weight = 1.0
   private var free: LBFGS?
   /// Whether f fell without end.
   private(set) var isUnbounded = false
@@ -58,10 +56,6 @@ final class CheckSolve {
       if free != nil { return try descend(effort) }
       return try spectral(effort, 1e-10)
     }
-    // From far outside, f may draw the iteration away from the rows for good.
-    weight = 0
-    _ = try spectral(effort, 1e-6)
-    weight = 1
     var last = Double.infinity
     for round in 0..<14 {
       _ = try spectral(effort, max(1e-9, 1e-3 * pow(round)))
@@ -148,19 +142,18 @@ final class CheckSolve {
     let (nx, ny, m) = (problem.nx, problem.ny, problem.lower.rows)
     var value: Double
     if m > 0 {
-      value = weight == 0 ? 0 : try oracle.value(.lower, w)
+      value = try oracle.value(.lower, w)
       guard value.isFinite, try oracle.constraints(.lower, w, rows.pointer) else {
         return .infinity
       }
       for i in 0..<m {
         let t = multipliers.pointer[i] + penalty * rows.pointer[i]
-        let pull = i < problem.lower.inequalities ? max(0, t) : t
-        weights.pointer[i] = pull
-        value += (pull * pull - multipliers.pointer[i] * multipliers.pointer[i]) / (2 * penalty)
+        let weight = i < problem.lower.inequalities ? max(0, t) : t
+        weights.pointer[i] = weight
+        value += (weight * weight - multipliers.pointer[i] * multipliers.pointer[i]) / (2 * penalty)
       }
       guard
-        try oracle.lagrangianGradient(
-          .lower, w, sigma: weight, weights.pointer, joined.pointer)
+        try oracle.lagrangianGradient(.lower, w, sigma: 1, weights.pointer, joined.pointer)
       else { return .infinity }
     } else {
       value = try oracle.valueAndGradient(.lower, w, joined.pointer)
