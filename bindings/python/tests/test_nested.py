@@ -357,6 +357,12 @@ def test_upper_rows_of_the_answer():
     assert_allclose(again.x, [7.5], atol=1e-4)
 
 
+def test_jacobians_of_another_size():
+    rows = (lambda x, q: [q.sum() - 2], lambda x, q: ([[0.0]], [[1.0]]))
+    with pytest.raises(kantor.KantorError, match=r"has the shape \(1, 1\); \(1, 2\) is needed"):
+        Cournot().solve(upper_constraints=rows)
+
+
 def test_derivatives_of_an_inclusion():
     functions = kantor.Functions(
         2, 2, parameters=2, map=lambda x: np.array([2 * x[0] + x[1], x[1] - x[0]]) - [1, 3],

@@ -197,11 +197,16 @@ class Constraints:
         for (_, jacobian), rows in zip(self.pieces, self.sizes):
             if jacobian is None:
                 raise error(_abi.E_MISSING, f"{self.name} have no Jacobian")
-            first, second = jacobian(x, y)
-            blocks.append(np.hstack([
-                np.reshape(np.asarray(first, float), (rows, self.shapes.nx)),
-                np.reshape(np.asarray(second, float), (rows, self.shapes.ny)),
-            ]))
+            parts = []
+            for part, size in zip(jacobian(x, y), (self.shapes.nx, self.shapes.ny)):
+                part = np.asarray(part, float)
+                if part.size != rows * size:
+                    raise error(
+                        _abi.E_SHAPE,
+                        f"{self.name}: a Jacobian has the shape {part.shape}; {(rows, size)} is "
+                        "needed")
+                parts.append(part.reshape(rows, size))
+            blocks.append(np.hstack(parts))
         return np.vstack(blocks)
 
 
