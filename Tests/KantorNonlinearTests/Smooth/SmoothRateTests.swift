@@ -41,6 +41,26 @@ import Testing
     }
   }
 
+  /// Bounded matrices in place of the Hessian, at the least the rate 1/k of gradient descent.
+  @Test(arguments: ["nothing", "the diagonal"])
+  func regularisedNewtonTakesOtherMatrices(_ what: String) throws {
+    let exact = Sample.logistic(6, rows: 40, ridge: 1e-2)
+    let best = try Sample.solve(
+      RegularisedNewton.self, exact, ["tolerance": .real(1e-12)]
+    ).real("objective")
+    let other = Sample(
+      name: what, start: exact.start, value: exact.value, gradient: exact.gradient,
+      hessian: { (x, s, y) in
+        (exact.hessian?(x, s, y) ?? []).enumerated().map {
+          what == "nothing" || $0 / 6 != $0 % 6 ? 0 : $1
+        }
+      })
+    let gaps = try gaps(RegularisedNewton.self, other, best: best)
+    #expect(rate(gaps) < -1, "rate \(rate(gaps)) in \(gaps.count) iterations")
+    // Gradient descent is slow on columns of sizes from 1 to 10.
+    if what != "nothing" { #expect((gaps.last ?? 1) < 1e-8 * gaps[0]) }
+  }
+
   @Test func lazyNewtonFallsWithTheSecondPower() throws {
     for period in [1, 5] {
       let gaps = try gaps(
