@@ -53,6 +53,42 @@ package struct LinePlanCheck {
     return certificate
   }
 
+  /// What the points of some entries have, side by side: collected before it is needed, so that
+  /// reads all over memory do not wait for the branches of the walk.
+  private struct Collected {
+    private let room: Buffer<Double>
+    let places: UnsafeMutablePointer<Double>
+    let potentials: UnsafeMutablePointer<Double>
+    let weights: UnsafeMutablePointer<Double>
+
+    init(count: Int) throws(KantorError) {
+      room = try Buffer(count: 3 * count)
+      places = room.pointer
+      potentials = places + count
+      weights = potentials + count
+    }
+
+    /// False for an index out of range.
+    @inline(__always)
+    func collect(
+      _ indices: UnsafePointer<Int64>, _ count: Int, _ x: UnsafePointer<Double>,
+      _ f: UnsafePointer<Double>, _ a: UnsafePointer<Double>?, below limit: Int
+    ) -> Bool {
+      for k in 0..<count {
+        let i = Int(indices[k])
+        guard i >= 0 && i < limit else { return false }
+        places[k] = x[i]
+        potentials[k] = f[i]
+      }
+      if let a {
+        for k in 0..<count { weights[k] = a[Int(indices[k])] }
+      }
+      return true
+    }
+  }
+
+  private static let entriesAtOnce = 512
+
   /// What one pass over the entries adds up.
   private struct Walk {
     var cost = BlockedSum()
@@ -75,47 +111,56 @@ package struct LinePlanCheck {
     let (seenRow, seenColumn) = (seen.pointer, seen.pointer + n / 64 + 1)
     let isUniform = problem.hasUniformWeights
     let (share, part) = (a[0], b[0])
+    let near = try Collected(count: min(plan.count, Self.entriesAtOnce))
+    let far = try Collected(count: min(plan.count, Self.entriesAtOnce))
     var walk = Walk()
     var (row, column) = (-1, -1)
     var (source, target) = (-Double.infinity, -Double.infinity)
     var (u, v) = (0.0, 0.0)
     var (supply, demand) = (0.0, 0.0)
-    for k in 0..<plan.count {
-      let (i, j) = (Int(plan.rows.pointer[k]), Int(plan.columns.pointer[k]))
-      guard i >= 0 && i < n && j >= 0 && j < m else { return nil }
-      let (movesDown, movesRight) = (i != row, j != column)
-      let (above, left) = ((source, u), (target, v))
-      if movesDown {
-        guard Self.marks(seenRow, i), x[i] >= source else { return nil }
-        walk.rowError.add(abs(supply))
-        (row, source, u, supply) = (i, x[i], f[i], isUniform ? share : a[i])
+    for start in stride(from: 0, to: plan.count, by: Self.entriesAtOnce) {
+      let count = min(Self.entriesAtOnce, plan.count - start)
+      let (rows, columns) = (plan.rows.pointer + start, plan.columns.pointer + start)
+      guard near.collect(rows, count, x, f, isUniform ? nil : a, below: n),
+        far.collect(columns, count, y, g, isUniform ? nil : b, below: m)
+      else { return nil }
+      for k in 0..<count {
+        let (i, j) = (Int(rows[k]), Int(columns[k]))
+        let (movesDown, movesRight) = (i != row, j != column)
+        let (above, left) = ((source, u), (target, v))
+        if movesDown {
+          guard Self.marks(seenRow, i), near.places[k] >= source else { return nil }
+          walk.rowError.add(abs(supply))
+          (row, source, u) = (i, near.places[k], near.potentials[k])
+          supply = isUniform ? share : near.weights[k]
+        }
+        if movesRight {
+          guard Self.marks(seenColumn, j), far.places[k] >= target else { return nil }
+          walk.columnError.add(abs(demand))
+          (column, target, v) = (j, far.places[k], far.potentials[k])
+          demand = isUniform ? part : far.weights[k]
+        }
+        if start + k > 0 && movesDown && movesRight {
+          // A diagonal step passes through one of its two corners: the better one.
+          let upper = h(above.0 - target) - above.1 - v
+          let lower = h(source - left.0) - u - left.1
+          walk.bound.visit(abs(upper) <= abs(lower) ? upper : lower, down: abs(upper) > abs(lower))
+          walk.bound.visit(h(source - target) - u - v, down: abs(upper) <= abs(lower))
+        } else {
+          walk.bound.visit(h(source - target) - u - v, down: movesDown)
+        }
+        let p = plan.values.pointer[start + k]
+        supply -= p
+        demand -= p
+        walk.negative = max(walk.negative, -p)
+        let moved = p == 0 ? 0 : p * h(source - target)
+        walk.cost.add(moved)
+        walk.size.add(abs(moved))
       }
-      if movesRight {
-        guard Self.marks(seenColumn, j), y[j] >= target else { return nil }
-        walk.columnError.add(abs(demand))
-        (column, target, v, demand) = (j, y[j], g[j], isUniform ? part : b[j])
-      }
-      if k > 0 && movesDown && movesRight {
-        // A diagonal step passes through one of its two corners: the better one.
-        let upper = h(above.0 - target) - above.1 - v
-        let lower = h(source - left.0) - u - left.1
-        walk.bound.visit(abs(upper) <= abs(lower) ? upper : lower, down: abs(upper) > abs(lower))
-        walk.bound.visit(h(source - target) - u - v, down: abs(upper) <= abs(lower))
-      } else {
-        walk.bound.visit(h(source - target) - u - v, down: movesDown)
-      }
-      let p = plan.values.pointer[k]
-      supply -= p
-      demand -= p
-      walk.negative = max(walk.negative, -p)
-      let moved = p == 0 ? 0 : p * h(source - target)
-      walk.cost.add(moved)
-      walk.size.add(abs(moved))
     }
     walk.rowError.add(abs(supply))
     walk.columnError.add(abs(demand))
-    for i in 0..<n where a[i] > 0 && Self.marks(seenRow, i) { return nil }
-    for j in 0..<m where b[j] > 0 && Self.marks(seenColumn, j) { return nil }
+    guard Self.hasAll(seenRow, a, n), Self.hasAll(seenColumn, b, m) else { return nil }
     return walk
   }
 
@@ -125,6 +170,18 @@ package struct LinePlanCheck {
     let bit: UInt64 = 1 << UInt64(i & 63)
     guard seen[i >> 6] & bit == 0 else { return false }
     seen[i >> 6] |= bit
+    return true
+  }
+
+  /// Whether every point with mass is marked: whole words of marks are looked at together.
+  private static func hasAll(
+    _ seen: UnsafeMutablePointer<UInt64>, _ weights: UnsafeMutablePointer<Double>, _ count: Int
+  ) -> Bool {
+    for word in 0..<(count + 63) / 64 where seen[word] != .max {
+      for i in 64 * word..<min(64 * word + 64, count) where weights[i] > 0 {
+        if seen[word] & (1 << UInt64(i & 63)) == 0 { return false }
+      }
+    }
     return true
   }
 

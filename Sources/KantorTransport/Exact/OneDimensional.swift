@@ -74,14 +74,17 @@ private struct Staircase {
   let problem: TransportProblem
   let n: Int
   let m: Int
-  let x: UnsafePointer<Double>
-  let y: UnsafePointer<Double>
   /// Equal weights as whole numbers, so that no rounding disturbs the walk.
   let isUniform: Bool
   let each: (supply: Double, demand: Double)
   /// Indices of the points from left to right.
   let rowOrder: Buffer<Int32>
   let columnOrder: Buffer<Int32>
+  /// Coordinates from left to right, which the walk replaces by potentials: passes over memory in
+  /// its order, and one collection before and one distribution after, where nothing waits.
+  private let sources: UnsafeMutablePointer<Double>
+  private let targets: UnsafeMutablePointer<Double>
+  private let work: Buffer<UInt64>
 
   init(
     _ problem: TransportProblem, x: UnsafePointer<Double>, y: UnsafePointer<Double>,
@@ -89,62 +92,86 @@ private struct Staircase {
   ) throws(KantorError) {
     self.problem = problem
     (n, m) = (problem.n, problem.m)
-    (self.x, self.y) = (x, y)
     isUniform = problem.hasUniformWeights
     each = ExactWeights.wholeNumbers(n, m)
-    let work = try Buffer<UInt64>(count: 2 * max(n, m) + 2)
+    work = try Buffer<UInt64>(count: 2 * max(n, m) + 2)
     rowOrder = try Buffer(count: n)
     columnOrder = try Buffer(count: m)
     kn_argsort_f64(x, Int64(n), rowOrder.pointer, work.pointer)
     _ = monitor.heartbeat()
     kn_argsort_f64(y, Int64(m), columnOrder.pointer, work.pointer)
     _ = monitor.heartbeat()
+    // The sort's memory is free now.
+    sources = UnsafeMutableRawPointer(work.pointer).bindMemory(to: Double.self, capacity: n + m)
+    targets = sources + n
+    Self.collect(x, rowOrder, sources)
+    Self.collect(y, columnOrder, targets)
+  }
+
+  private static func collect(
+    _ values: UnsafePointer<Double>, _ order: Buffer<Int32>, _ out: UnsafeMutablePointer<Double>
+  ) {
+    let index = order.pointer
+    for k in 0..<order.count { out[k] = values[Int(index[k])] }
+  }
+
+  private static func distribute(
+    _ values: UnsafePointer<Double>, _ order: Buffer<Int32>, _ out: UnsafeMutablePointer<Double>
+  ) {
+    let index = order.pointer
+    for k in 0..<order.count { out[Int(index[k])] = values[k] }
   }
 
   /// Plan and potentials for the cost h(x - y).
   @inline(__always)
   func match(_ h: (Double) -> Double) throws(KantorError) -> Matching {
-    let matching = try isUniform && n == m ? pairs(h) : walk(h)
-    try centre(matching.f.pointer, matching.g.pointer)
-    return matching
-  }
-
-  @inline(__always) private func supply(_ i: Int) -> Double {
-    isUniform ? each.supply : problem.a.pointer[i]
-  }
-
-  @inline(__always) private func demand(_ j: Int) -> Double {
-    isUniform ? each.demand : problem.b.pointer[j]
-  }
-
-  /// The walk for any weights.
-  @inline(__always)
-  private func walk(_ h: (Double) -> Double) throws(KantorError) -> Matching {
-    var plan = try SparsePlan(capacity: n + m - 1)
     let f = try Buffer<Double>(count: n)
     let g = try Buffer<Double>(count: m)
+    let plan = try isUniform && n == m ? pairs(h) : walk(h, f.pointer, g.pointer)
+    Self.distribute(sources, rowOrder, f.pointer)
+    Self.distribute(targets, columnOrder, g.pointer)
+    try centre(f.pointer, g.pointer)
+    return (plan, f, g)
+  }
+
+  /// The walk for any weights; `supplies` and `demands` are room for them in sorted order.
+  @inline(__always)
+  private func walk(
+    _ h: (Double) -> Double, _ supplies: UnsafeMutablePointer<Double>,
+    _ demands: UnsafeMutablePointer<Double>
+  ) throws(KantorError) -> SparsePlan {
+    var plan = try SparsePlan(capacity: n + m - 1)
+    let (rows, columns) = (rowOrder.pointer, columnOrder.pointer)
+    if !isUniform {
+      Self.collect(problem.a.pointer, rowOrder, supplies)
+      Self.collect(problem.b.pointer, columnOrder, demands)
+    }
     let unit = isUniform ? problem.mass / (Double(n) * each.supply) : 1
     var (s, t) = (0, 0)
-    var (i, j) = (Int(rowOrder.pointer[0]), Int(columnOrder.pointer[0]))
-    var (supply, demand) = (supply(i), demand(j))
-    g.pointer[j] = h(x[i] - y[j])
+    var (source, target) = (sources[0], targets[0])
+    var (own, far) = (0.0, h(source - target))
+    var supply = isUniform ? each.supply : supplies[0]
+    var demand = isUniform ? each.demand : demands[0]
+    (sources[0], targets[0]) = (own, far)
     while true {
       let amount = self.amount(supply, demand, isLastRow: s + 1 == n, isLastColumn: t + 1 == m)
-      if amount > 0 { plan.append(i, j, amount * unit) }
+      if amount > 0 { plan.append(Int(rows[s]), Int(columns[t]), amount * unit) }
       supply -= amount
       demand -= amount
       if s + 1 < n && (supply <= 0 || t + 1 == m) {
         s += 1
-        i = Int(rowOrder.pointer[s])
-        supply = self.supply(i)
-        f.pointer[i] = h(x[i] - y[j]) - g.pointer[j]
+        source = sources[s]
+        supply = isUniform ? each.supply : supplies[s]
+        own = h(source - target) - far
+        sources[s] = own
       } else if t + 1 < m {
         t += 1
-        j = Int(columnOrder.pointer[t])
-        demand = self.demand(j)
-        g.pointer[j] = h(x[i] - y[j]) - f.pointer[i]
+        target = targets[t]
+        demand = isUniform ? each.demand : demands[t]
+        far = h(source - target) - own
+        targets[t] = far
       } else {
-        return (plan, f, g)
+        return plan
       }
     }
   }
@@ -162,29 +189,27 @@ private struct Staircase {
   /// The walk when it pairs the points one by one: half of the cells carry mass, the others, below
   /// them, hand the potentials on.
   @inline(__always)
-  private func pairs(_ h: (Double) -> Double) throws(KantorError) -> Matching {
-    let plan = try SparsePlan(capacity: n)
-    let f = try Buffer<Double>(count: n)
-    let g = try Buffer<Double>(count: n)
+  private func pairs(_ h: (Double) -> Double) throws(KantorError) -> SparsePlan {
+    var plan = try SparsePlan(capacity: n)
     let share = problem.mass / Double(n)
-    var target = y[Int(columnOrder.pointer[0])]
-    var potential = h(x[Int(rowOrder.pointer[0])] - target)
+    var target = targets[0]
+    var potential = h(sources[0] - target)
     for k in 0..<n {
-      let (i, j) = (Int(rowOrder.pointer[k]), Int(columnOrder.pointer[k]))
-      let source = x[i]
+      let source = sources[k]
       // Cell (k, k - 1), then cell (k, k).
       let own = h(source - target) - potential
-      target = y[j]
+      target = targets[k]
       potential = h(source - target) - own
-      f.pointer[i] = own
-      g.pointer[j] = potential
-      plan.rows.pointer[k] = Int64(i)
-      plan.columns.pointer[k] = Int64(j)
+      sources[k] = own
+      targets[k] = potential
+    }
+    for k in 0..<n {
+      plan.rows.pointer[k] = Int64(rowOrder.pointer[k])
+      plan.columns.pointer[k] = Int64(columnOrder.pointer[k])
       plan.values.pointer[k] = share
     }
-    var filled = plan
-    filled.count = n
-    return (filled, f, g)
+    plan.count = n
+    return plan
   }
 
   /// The same shift for all, so that <a,f> = <b,g>.
