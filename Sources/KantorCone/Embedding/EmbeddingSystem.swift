@@ -6,7 +6,7 @@ protocol EmbeddingSystem: AnyObject {
   /// Entries of the factor, for the caller to see.
   var entries: Int { get }
   /// What a later solve of the same pattern may use.
-  var analysis: KKTAnalysis? { get }
+  var analysis: PatternAnalysis? { get }
   /// True when solves meet the rows of A x - H z = bottom only nearly: what is missing goes to the
   /// slacks, so that A x + s = b keeps.
   var leavesRows: Bool { get }
@@ -24,7 +24,7 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
 
   /// Nil when the host asked to stop.
   init?(
-    _ form: EmbeddingForm, reuse: KKTAnalysis?, threads: Int, interruption: Interruption
+    _ form: EmbeddingForm, reuse: PatternAnalysis?, threads: Int, interruption: Interruption
   ) throws(KantorError) {
     self.form = form
     var signs: [Int8] = []
@@ -50,7 +50,7 @@ final class SparseEmbeddingSystem: EmbeddingSystem {
   }
 
   var entries: Int { system.shared.analysis.factorEntries }
-  var analysis: KKTAnalysis? { system.shared }
+  var analysis: PatternAnalysis? { system.shared }
   var leavesRows: Bool { false }
 
   func refactor(_ interruption: Interruption) -> Bool {

@@ -96,7 +96,7 @@ final class SchurSystem: EmbeddingSystem {
     let order = factor.order
     return order * (order + 1) / 2
   }
-  var analysis: KKTAnalysis? { nil }
+  var analysis: PatternAnalysis? { nil }
   var leavesRows: Bool { true }
 
   // MARK: Factorisation

@@ -146,7 +146,7 @@ public enum FirstOrder: ConeMethod {
 
 /// What one solve leaves to the next.
 struct SplittingReuse: Sendable {
-  let analysis: KKTAnalysis
+  let analysis: PatternAnalysis
   let scale: Double
 }
 

@@ -5,7 +5,7 @@ import KantorNumerics
 final class SplittingSystem {
   let n: Int
   let order: Int
-  let shared: KKTAnalysis
+  let shared: PatternAnalysis
   private(set) var factorisations = 0
   private let matrix: SparseMatrix
   private let diagonal: Buffer<Int32>
@@ -15,7 +15,7 @@ final class SplittingSystem {
 
   /// Nil when the host asked to stop.
   init?(
-    _ form: SplittingForm, reuse: KKTAnalysis?, interruption: Interruption
+    _ form: SplittingForm, reuse: PatternAnalysis?, interruption: Interruption
   ) throws(KantorError) {
     n = form.n
     order = form.n + form.rows
@@ -35,7 +35,7 @@ final class SplittingSystem {
       shared = reuse
     } else {
       guard let found = try LDLAnalysis(matrix, interruption: interruption) else { return nil }
-      shared = KKTAnalysis(pattern: matrix, analysis: found)
+      shared = PatternAnalysis(pattern: matrix, analysis: found)
     }
   }
 

@@ -105,8 +105,8 @@ struct ConeStart {
 
 /// What one solve leaves to the next.
 struct ConeReuse: Sendable {
-  var linear: KKTAnalysis?
-  var embedding: KKTAnalysis?
+  var linear: PatternAnalysis?
+  var embedding: PatternAnalysis?
 }
 
 /// One solve of a program with linear cones.

@@ -1,29 +1,6 @@
 import KantorCore
 import KantorNumerics
 
-/// The analysis of a pattern, kept for solves of problems with the same one.
-final class KKTAnalysis: Sendable {
-  /// Upper triangle; its values mean nothing.
-  let pattern: SparseMatrix
-  let analysis: LDLAnalysis
-
-  init(pattern: SparseMatrix, analysis: LDLAnalysis) {
-    self.pattern = pattern
-    self.analysis = analysis
-  }
-
-  func fits(_ other: SparseMatrix) -> Bool {
-    guard pattern.columns == other.columns, pattern.count == other.count else { return false }
-    for j in 0...other.columns where pattern.starts.pointer[j] != other.starts.pointer[j] {
-      return false
-    }
-    for k in 0..<other.count where pattern.indices.pointer[k] != other.indices.pointer[k] {
-      return false
-    }
-    return true
-  }
-}
-
 /// The symmetric quasidefinite system
 ///     [P + ..  A'; A  -D]
 /// and further rows and columns that cones add; its factor and refined solves.
@@ -31,7 +8,7 @@ final class KKTSystem {
   let order: Int
   /// Upper triangle of the true matrix, which refinement works with.
   let matrix: SparseMatrix
-  let shared: KKTAnalysis
+  let shared: PatternAnalysis
   private let places: Buffer<Int32>
   private let diagonal: Buffer<Int32>
   private let objective: Buffer<Double>
@@ -52,7 +29,7 @@ final class KKTSystem {
 
   /// Nil when the host asked to stop. `rounds` and `leastGain` are those of the refinement.
   init?(
-    p: SparseMatrix, a: SparseMatrix, extra: Extra = Extra(), reuse: KKTAnalysis? = nil,
+    p: SparseMatrix, a: SparseMatrix, extra: Extra = Extra(), reuse: PatternAnalysis? = nil,
     rounds: Int = 5, leastGain: Double = 5, threads: Int, interruption: Interruption
   ) throws(KantorError) {
     let (n, m) = (a.columns, a.rows)
@@ -77,7 +54,7 @@ final class KKTSystem {
       shared = reuse
     } else {
       guard let found = try LDLAnalysis(matrix, interruption: interruption) else { return nil }
-      shared = KKTAnalysis(pattern: matrix, analysis: found)
+      shared = PatternAnalysis(pattern: matrix, analysis: found)
     }
     factorisation = try LDLFactor(shared.analysis, threads: threads)
     outcome = factorisation.outcome

@@ -15,7 +15,7 @@ final class BarrierContext {
   /// Whether a quasi-Newton matrix may be given up for differences.
   let mayDifference: Bool
   /// Where analyses of sparse systems go on.
-  var analysis: BarrierAnalysis?
+  var analysis: PatternAnalysis?
   /// Whether loops may choose mu at each step; nil: where their systems are dense.
   var isAdaptive: Bool?
 

@@ -34,7 +34,7 @@ final class BarrierSystem {
   /// Right-hand sides are refined until the residual is this small, relative.
   private static let accurate = 1e-12
 
-  init(_ form: BarrierForm, reuse: BarrierAnalysis?, _ run: Run) throws(KantorError) {
+  init(_ form: BarrierForm, reuse: PatternAnalysis?, _ run: Run) throws(KantorError) {
     self.form = form
     n = form.nx
     m = form.m
@@ -53,7 +53,7 @@ final class BarrierSystem {
     }
   }
 
-  var analysis: BarrierAnalysis? { (core as? SparseCore)?.analysis }
+  var analysis: PatternAnalysis? { (core as? SparseCore)?.analysis }
   var isUsable: Bool { core.isUsable }
 
   /// Takes W and J over from the model; `identity` puts I in place of W.
@@ -264,11 +264,11 @@ final class SparseCore: SystemCore {
   private let hessianDiagonal: Buffer<Double>
   private let top: Buffer<Double>
   private let factorisation: LDLFactor?
-  let analysis: BarrierAnalysis?
+  let analysis: PatternAnalysis?
   private static let shift = 1e-9
   var isUsable: Bool { factorisation != nil }
 
-  init(_ model: ScaledModel, reuse: BarrierAnalysis?, _ run: Run) throws(KantorError) {
+  init(_ model: ScaledModel, reuse: PatternAnalysis?, _ run: Run) throws(KantorError) {
     n = model.count
     order = n + model.rows
     var assembly = try SymmetricAssembly(order: order)
@@ -291,7 +291,7 @@ final class SparseCore: SystemCore {
     if let reuse, reuse.fits(matrix) {
       analysis = reuse
     } else if let found = try LDLAnalysis(matrix, interruption: Interruption(run.monitor)) {
-      analysis = BarrierAnalysis(pattern: matrix, analysis: found)
+      analysis = PatternAnalysis(pattern: matrix, analysis: found)
     } else {
       analysis = nil
     }
@@ -372,28 +372,5 @@ func equilibrate(
       }
     }
     for j in 0..<order where work[j] > 0 { scale[j] /= work[j].squareRoot() }
-  }
-}
-
-/// The analysis of a pattern, kept for restoration and for solves of problems with the same one.
-final class BarrierAnalysis: Sendable {
-  /// Its values mean nothing.
-  private let pattern: SparseMatrix
-  let analysis: LDLAnalysis
-
-  init(pattern: SparseMatrix, analysis: LDLAnalysis) {
-    self.pattern = pattern
-    self.analysis = analysis
-  }
-
-  func fits(_ other: SparseMatrix) -> Bool {
-    guard pattern.columns == other.columns, pattern.count == other.count else { return false }
-    for j in 0...other.columns where pattern.starts.pointer[j] != other.starts.pointer[j] {
-      return false
-    }
-    for k in 0..<other.count where pattern.indices.pointer[k] != other.indices.pointer[k] {
-      return false
-    }
-    return true
   }
 }

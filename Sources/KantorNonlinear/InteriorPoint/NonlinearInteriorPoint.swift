@@ -272,5 +272,5 @@ struct BarrierSolve {
 
 /// What one solve leaves to the next.
 struct BarrierReuse: Sendable {
-  let analysis: BarrierAnalysis?
+  let analysis: PatternAnalysis?
 }
