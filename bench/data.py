@@ -73,7 +73,7 @@ def make_task(spec, threads):
         GENERATORS[kind](task, n, rng)
     if task.a is None:
         task.a, task.b = uniform(n), uniform(n)
-    dense = ("exact", "sinkhorn", "quadratic", "unbalanced")
+    dense = ("exact", "sinkhorn", "quadratic", "unbalanced", "partial")
     if spec.pop("matrix", task.family in dense) and task.cost is None:
         task.cost = squared_distances(task.x, task.y)
     relative = spec.pop("epsilon_of_median", None)
@@ -95,6 +95,11 @@ def median_cost(task):
 def plane(task, n, rng):
     """Uniform points of the unit square."""
     task.x, task.y = rng.random((n, 2)), rng.random((n, 2))
+
+
+def sites(task, n, rng):
+    """Points of the unit square, most of them near a corner, that share its area."""
+    task.y = rng.random((n, 2)) ** 1.5
 
 
 def space(task, n, rng):
@@ -222,6 +227,7 @@ GENERATORS = {
     "space": space,
     "weighted_plane": weighted_plane,
     "unequal_plane": unequal_plane,
+    "sites": sites,
     "gauss": gauss,
     "gauss16": gauss16,
     "random_cost": random_cost,
