@@ -154,6 +154,13 @@ def unbalanced(n, epsilon, strength, **more):
         UNBALANCED, 1e-9, **more)
 
 
+def partial(kind, title, n, mass, **more):
+    return Case(f"partial-{kind}-{n}-{mass:g}", f"partial, {title}, n = {n}, {mass:g} of the mass",
+                "partial", {"kind": kind, "n": n, "mass": mass},
+                ("POT partial_wasserstein", "Kantor ot.partial_wasserstein",
+                 "Kantor solve partial_simplex"), 1e-9, **more)
+
+
 BILEVEL = (
     "SciPy L-BFGS-B, implicit derivative by hand", "JAXopt implicit differentiation",
     "Kantor bilevel implicit", "Kantor bilevel, default",
@@ -268,6 +275,17 @@ CASES = [
          "the median cost, n = 300, to 1e-4", "unbalanced",
          {"kind": "unequal_plane", "n": 300, "epsilon_of_median": 0.0, "strength": 1.0},
          RELAXED, 1e-4),
+    Case("unbalanced-exact-1000", "unbalanced without entropy, KL penalties of strength 10 times "
+         "the median cost, n = 1000, to 1e-4", "unbalanced",
+         {"kind": "unequal_plane", "n": 1000, "epsilon_of_median": 0.0, "strength": 10.0},
+         RELAXED, 1e-4),
+    partial("plane", "points of the unit square", 300, 0.8),
+    partial("plane", "points of the unit square", 1000, 0.3),
+    partial("plane", "points of the unit square", 1000, 0.8),
+    partial("gauss16", "normal points of 16 dimensions", 1000, 0.8),
+    Case("cells-200", "the unit square in cells of equal area, 200 points, areas to 0.02", "cells",
+         {"kind": "sites", "n": 200},
+         ("POT solve_semidiscrete", "Kantor power_cells", "Kantor semi_discrete"), 0.02),
     Case("cloud-20000", "entropic, n = 20 000 points of the unit square, "
          "epsilon = 0.1 of the median cost, to 0.001", "cloud",
          {"kind": "plane", "n": 20_000, "epsilon_of_median": 0.1},

@@ -47,5 +47,5 @@ def is_repeat(name):
 for module in ("exact", "tiny", "line", "sinkhorn", "cloud", "divergence", "sparse", "quadratic",
                "cone", "barycentre", "sliced", "cone_first", "unbalanced", "gromov", "nonlinear",
                "bilevel", "prox", "matrix_game", "curves", "operators", "bilevel_first",
-               "bilevel_layers", "conic"):
+               "bilevel_layers", "conic", "partial", "cells"):
     importlib.import_module(f"contestants.{module}")

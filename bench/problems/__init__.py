@@ -16,7 +16,7 @@ from problems.task import Task, median_cost, squared_distances, uniform
 
 MODULES = (transport, plans, programs, large_programs, conic, nonlinear, curves, bilevel, layers,
            operators, proxes)
-DENSE = ("exact", "sinkhorn", "quadratic", "unbalanced")  # families of a cost matrix
+DENSE = ("exact", "sinkhorn", "quadratic", "unbalanced", "partial")  # families of a cost matrix
 
 
 def gather(table):

@@ -208,9 +208,50 @@ def unbalanced(task, answer):
     return {"error": abs(primal - dual) / abs(primal), "value": primal, "mass": rows.sum()}
 
 
+def partial(task, answer):
+    """Mass beyond the weights or amiss, and the cost beside that of the best matching of as many
+    points: for uniform weights there is one among the optimal plans."""
+    plan, mass = dense(task, answer), task.extra["mass"]
+    excess = np.maximum(plan.sum(1) - task.a, 0).sum() + np.maximum(plan.sum(0) - task.b, 0).sum()
+    amiss = excess + np.maximum(-plan, 0).sum() + abs(plan.sum() - mass)
+    count = round(mass * len(task.a))
+    best = best_part(task.cost, count)
+    value = float((plan * task.cost).sum())
+    return {"error": max(amiss, abs(value - best) / best), "value": value, "mass": plan.sum()}
+
+
 def relative_entropy(p, q):
     positive = p > 0
     return float((p[positive] * np.log(p[positive] / q[positive])).sum() - p.sum() + q.sum())
+
+
+def cells(task, answer):
+    """L1 error of the areas of the power cells that belong to the potentials."""
+    areas = [cell_area(task.y, answer.g, k) for k in range(len(task.y))]
+    return {"error": np.abs(areas - task.b).sum()}
+
+
+def cell_area(points, weights, k):
+    """Area of {z in the unit square: |z - y_k|^2 - w_k is least}, half plane after half plane."""
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    normals = 2 * (points - points[k])
+    limits = (points ** 2).sum(1) - (points[k] ** 2).sum() - (weights - weights[k])
+    for j in np.argsort((normals ** 2).sum(1))[1:]:
+        over = corners @ normals[j] - limits[j]
+        if (over <= 0).all():
+            continue
+        if (over > 0).all():
+            return 0.0
+        following, after = np.roll(corners, -1, 0), np.roll(over, -1)
+        kept = []
+        for z, w, s, t in zip(corners, following, over, after):
+            if s <= 0:
+                kept.append(z)
+            if (s <= 0) != (t <= 0):
+                kept.append(z + s / (s - t) * (w - z))
+        corners = np.array(kept)
+    x, y = corners.T
+    return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
 
 
 def line(task, answer):
@@ -317,6 +358,8 @@ CHECKS = {
     "sparse": entropic,
     "quadratic": quadratic,
     "unbalanced": unbalanced,
+    "partial": partial,
+    "cells": cells,
     "line": line,
     "divergence": divergence,
     "barycentre": barycentre,

@@ -12,6 +12,11 @@ def plane(task, n, rng):
     task.x, task.y = rng.random((n, 2)), rng.random((n, 2))
 
 
+def sites(task, n, rng):
+    """Points of the unit square, most of them near a corner, that share its area."""
+    task.y = rng.random((n, 2)) ** 1.5
+
+
 def space(task, n, rng):
     """Uniform points of the unit cube."""
     task.x, task.y = rng.random((n, 3)), rng.random((n, 3))
@@ -137,6 +142,7 @@ GENERATORS = {
     "space": space,
     "weighted_plane": weighted_plane,
     "unequal_plane": unequal_plane,
+    "sites": sites,
     "gauss": gauss,
     "gauss16": gauss16,
     "random_cost": random_cost,

@@ -17,21 +17,24 @@ struct CandidateArcs {
   /// About `perNode` arcs for each row and column, row after row; nil when the solve is to stop.
   ///
   /// A threshold, which a sample of rows sets, decides. Rows start at different columns and take
-  /// four times their share at most: when very many reduced costs are equal, all rows must not
-  /// choose the same columns.
+  /// four times their share at most, and twice the partners that their mass makes likely: when very
+  /// many reduced costs are equal, all rows must not choose the same columns. A row or column that
+  /// has most of the mass, as in partial problems, may meet all others.
   func list(perNode: Int) throws(KantorError) -> ArcList? {
     let (n, m) = (rows.n, rows.m)
     let share = min(m, (perNode * (n + m) + 2 * n - 1) / (2 * n))
-    let cap = min(m, 4 * share)
-    let picked = try Buffer<Int32>(count: cap + 16)
+    let picked = try Buffer<Int32>(count: m + 16)
     let threshold = try sampleThreshold(share)
     var arcs = try ArcList(capacity: try checkedProduct(2 * share, n, of: "candidates"))
+    let hub = (row: heaviest(weights.a, n, m, share), column: heaviest(weights.b, m, n, share))
     var pulse = Pulse(monitor)
     for i in 0..<n where weights.a[i] > 0 {
       if pulse.beat(m) != nil { return nil }
       let c = rows.row(i)
       let begin = Int64(i * m / n)
-      let limit = threshold + f[i]
+      let limit = i == hub.row ? .greatestFiniteMagnitude : threshold + f[i]
+      let partners = i == hub.row ? m : weights.likelyPartners(ofRow: i, among: m)
+      let cap = min(m, 4 * share + 2 * partners)
       var count = kn_select_below_f64(c, g, begin, Int64(m), limit, picked.pointer, Int64(cap))
       count += kn_select_below_f64(
         c, g, 0, begin, limit, picked.pointer + Int(count), Int64(cap) - count)
@@ -40,8 +43,21 @@ struct CandidateArcs {
         let j = Int(picked.pointer[k])
         if c[j] < .infinity { arcs.append(row: i, head: firstHead + j, cost: c[j]) }
       }
+      if let j = hub.column, c[j] < .infinity, !(c[j] - f[i] - g[j] <= threshold) {
+        try arcs.reserve(1)
+        arcs.append(row: i, head: firstHead + j, cost: c[j])
+      }
     }
     return arcs
+  }
+
+  /// The point of the largest weight, if that would fill more others than a list has room for.
+  private func heaviest(
+    _ weight: UnsafePointer<Double>, _ count: Int, _ others: Int, _ share: Int
+  ) -> Int? {
+    var most = 0
+    for k in 0..<count where weight[k] > weight[most] { most = k }
+    return weight[most] * Double(others) > 4 * Double(share) * weights.mass ? most : nil
   }
 
   /// The median over sampled rows of their `rank`-th smallest reduced cost.

@@ -32,6 +32,12 @@ struct ExactWeights {
     unit = problem.mass / mass
   }
 
+  /// How many targets of mean weight the mass of a source fills, rounded down.
+  func likelyPartners(ofRow i: Int, among m: Int) -> Int {
+    let partners = Double(m) * a[i] / mass
+    return partners < Double(m) ? Int(partners) : m
+  }
+
   /// As many sources as targets, all of weight 1.
   init(equal ones: Buffer<Double>) {
     owned = (ones, ones)

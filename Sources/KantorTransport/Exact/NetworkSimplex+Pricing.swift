@@ -44,17 +44,18 @@ extension NetworkSimplex.State {
   }
 
   /// Prices all n m arcs at the potentials of the tree and lists the worst arc of each row, or of
-  /// each stretch of a row when there are more columns than rows. Sets g, and f to its
-  /// c-transform. Returns how many were listed; nil when the solve is to stop.
+  /// each stretch of a row when there are more columns than rows or the row has much mass. Sets g,
+  /// and f to its c-transform. Returns how many were listed; nil when the solve is to stop.
   mutating func priceAllArcs() throws(KantorError) -> Int? {
     sweeps += 1
     for j in 0..<m { g.pointer[j] = weights.b[j] > 0 ? -tree.potential[n + j] : -.infinity }
     let before = arcs.count
-    let stretch = max(64, (m + pieces - 1) / pieces)
-    try arcs.reserve(n * ((m + stretch - 1) / stretch))
     var pulse = Pulse(monitor)
     for i in 0..<n where weights.a[i] > 0 {
       if pulse.beat(m) != nil { return nil }
+      let parts = max(pieces, weights.likelyPartners(ofRow: i, among: m))
+      let stretch = max(parts > pieces ? 16 : 64, (m + parts - 1) / parts)
+      try arcs.reserve((m + stretch - 1) / stretch)
       priceRow(i, stretch)
     }
     // The arcs just found come first.

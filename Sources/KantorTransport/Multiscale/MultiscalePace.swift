@@ -2,7 +2,7 @@ import KantorCore
 
 /// The course of the errors on one cloud, and how much of the plan the next sweep may leave out.
 struct MultiscalePace {
-  private(set) var error = 1.0
+  private(set) var error: Double
   private(set) var isStuck = false
   private(set) var isDone = false
   private var rate = 0.1
@@ -16,7 +16,8 @@ struct MultiscalePace {
   /// Sweeps until the error has to be halved.
   private static let patience = 12
 
-  init(goal: Double) { self.goal = goal }
+  /// `error` is what is expected at the start.
+  init(goal: Double, error: Double = 1) { (self.goal, self.error) = (goal, error) }
 
   var cut: Double {
     Double.log(Self.leftOut * max(goal, rate * min(error, 1))) - GroupSweep.margin

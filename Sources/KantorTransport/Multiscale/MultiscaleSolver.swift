@@ -111,7 +111,8 @@ final class MultiscaleSolver {
       state.set(f: try sorted(warm.f, x).pointer, g: try sorted(warm.g, y).pointer)
       levels = 1
       _ = try reach(
-        try level(Cloud(x: x, y: y, epsilon: target)), state, goal: settings.tolerance)
+        try level(Cloud(x: x, y: y, epsilon: target)), state, goal: settings.tolerance,
+        isWarm: true)
       return try unsorted(state)
     }
     let clouds = try clouds()
@@ -210,16 +211,17 @@ final class MultiscaleSolver {
       sweep: sweep, cells: CellChoice(sweep, threads: settings.threads, monitor: monitor))
   }
 
-  /// Sweeps and corrections until the error is small enough; false when something ended them.
+  /// Sweeps and corrections until the error is small enough; false when something ended them. A
+  /// warm start is taken for an answer at first: the first sweep is as exact as the last.
   private func reach(
-    _ level: Level, _ state: EntropicState, goal wanted: Double
+    _ level: Level, _ state: EntropicState, goal wanted: Double, isWarm: Bool = false
   ) throws(KantorError) -> Bool {
     let isLast = state.n == x.count && state.m == y.count && state.epsilon == target
     let goal = isLast ? wanted : max(wanted, settings.tolerance)
     let memory = try MixedSteps(state)
     let sweep = level.sweep
-    var pace = MultiscalePace(goal: goal)
-    sweep.precision = precision(state.epsilon)
+    var pace = MultiscalePace(goal: goal, error: isWarm ? goal : 1)
+    sweep.precision = isWarm ? .double : precision(state.epsilon)
     while true {
       let blocks = try level.cells.blocks(state.epsilon, pace)
       passes += 1
@@ -233,9 +235,8 @@ final class MultiscaleSolver {
       guard pace.error.isFinite, !pace.isStuck else { return false }
       if monitor.reachesIterationLimit(iterations) { return false }
       // Below the floor of f32 its errors are rounding.
-      if isLast, pace.isNearlyDone || pace.error <= SinkhornSettings.singleFloor {
-        sweep.precision = .double
-      }
+      let isFine = pace.isNearlyDone || pace.error <= SinkhornSettings.singleFloor
+      sweep.precision = isLast && isFine ? .double : precision(state.epsilon)
       if pace.isDone { continue }
       memory.begin(state)
       try level.cells.correct(state, pace)

@@ -1,216 +1,141 @@
-import Glibc
 import KantorCore
-import KantorNumerics
 
-/// The exact solution of an unbalanced problem whose plan lives on a forest of pairs.
+/// A forest of pairs, each with a flow, that grows and loses edges; nodes are rows, then columns.
 ///
-/// On each tree f_i + g_j = C_ij fixes the potentials up to a shift t, f + t and g - t. The
-/// marginals are a exp(-f/rho) for KL and a - f/rho for l2, so that rows and columns of a tree
-/// hold the same mass for one t, in closed form; then leaf after leaf gives its only entry.
+/// `gather` lists the tree of a node from the root on and leaves, for its nodes, the edge to the
+/// parent, the depth and the root, which stay right until the tree is changed.
 struct SupportForest {
-  private let pairs: ActivePairs
-  private let n: Int
-  private let m: Int
-  /// Edges of the forest, as entries of `pairs`; nodes are rows, then columns.
-  private var edges: [Int] = []
-  private var start: [Int] = []
-  private var links: [Int] = []
-  private let potential: Buffer<Double>
+  static let none: Int32 = -1
 
-  private static let rounds = 50
-  /// Flows below -this, relative to the mass, take their edge out of the forest.
-  private static let rounding = 1e-13
+  let n: Int
+  let nodes: Int
+  // Edges, by slot; a slot is used again after its edge has left.
+  let tail: Buffer<Int32>
+  let head: Buffer<Int32>
+  /// The pair on the list that an edge stands for.
+  let pair: Buffer<Int>
+  let cost: Buffer<Double>
+  let flow: Buffer<Double>
+  private(set) var slots = 0
+  private let spare: Buffer<Int32>
+  private var spares = 0
+  /// The edges at a node: link 2 e is that of edge e at its row, 2 e + 1 that at its column.
+  private let firstLink: Buffer<Int32>
+  private let nextLink: Buffer<Int32>
+  private let lastLink: Buffer<Int32>
+  // What `gather` leaves.
+  let order: Buffer<Int32>
+  let above: Buffer<Int32>
+  let depth: Buffer<Int32>
+  let root: Buffer<Int32>
 
-  init(_ pairs: ActivePairs) throws(KantorError) {
-    self.pairs = pairs
-    n = pairs.problem.n
-    m = pairs.problem.m
-    potential = try Buffer(count: n + m)
+  init(_ n: Int, _ m: Int) throws(KantorError) {
+    self.n = n
+    nodes = n + m
+    tail = try Buffer(count: nodes, repeating: Self.none)
+    head = try Buffer(count: nodes)
+    pair = try Buffer(count: nodes)
+    cost = try Buffer(count: nodes)
+    flow = try Buffer(count: nodes)
+    spare = try Buffer(count: nodes)
+    firstLink = try Buffer(count: nodes, repeating: Self.none)
+    nextLink = try Buffer(count: 2 * nodes)
+    lastLink = try Buffer(count: 2 * nodes)
+    order = try Buffer(count: nodes)
+    above = try Buffer(count: nodes, repeating: Self.none)
+    depth = try Buffer(count: nodes)
+    root = try Buffer(count: nodes)
+    for v in 0..<nodes { root.pointer[v] = Int32(truncatingIfNeeded: v) }
   }
 
-  /// Puts the exact values on the pairs that hold more than `threshold` of their marginals, and the
-  /// potentials into the pairs' f and g. False, and nothing changed, where that fails.
-  mutating func solve(threshold: Double) throws(KantorError) -> Bool {
-    let p = pairs.value.pointer
-    var support = (0..<pairs.count).filter { k in
-      let (i, j) = pairs.place(k)
-      return p[k] > threshold * min(pairs.rows.pointer[i], pairs.columns.pointer[j])
-    }
-    support.sort { p[$0] > p[$1] }
-    let flow = try Buffer<Double>(count: pairs.count)
-    for _ in 0..<Self.rounds {
-      span(support)
-      findPotentials()
-      let worst = findFlows(flow)
-      guard let worst else {
-        accept(flow)
-        return true
-      }
-      support.removeAll { $0 == worst }
-    }
-    return false
+  func isEdge(_ e: Int) -> Bool { tail.pointer[e] >= 0 }
+
+  @inline(__always)
+  func other(_ e: Int, _ v: Int) -> Int {
+    Int(v < n ? head.pointer[e] : tail.pointer[e])
   }
 
-  /// Kruskal's forest, in the order of the support.
-  private mutating func span(_ support: [Int]) {
-    var parent = Array(0..<(n + m))
-    func root(_ v: Int) -> Int {
-      var v = v
-      while parent[v] != v {
-        parent[v] = parent[parent[v]]
-        v = parent[v]
-      }
-      return v
-    }
-    edges.removeAll(keepingCapacity: true)
-    for k in support {
-      let (i, j) = pairs.place(k)
-      let (x, y) = (root(i), root(n + j))
-      if x != y {
-        parent[x] = y
-        edges.append(k)
-      }
-    }
-    start = [Int](repeating: 0, count: n + m + 1)
-    for k in edges {
-      let (i, j) = pairs.place(k)
-      start[i + 1] += 1
-      start[n + j + 1] += 1
-    }
-    for v in 0..<(n + m) { start[v + 1] += start[v] }
-    var next = start
-    links = [Int](repeating: 0, count: 2 * edges.count)
-    for k in edges {
-      let (i, j) = pairs.place(k)
-      links[next[i]] = k
-      links[next[n + j]] = k
-      next[i] += 1
-      next[n + j] += 1
-    }
-  }
-
-  private func other(_ k: Int, _ v: Int) -> Int {
-    let (i, j) = pairs.place(k)
-    return v < n ? n + j : i
-  }
-
-  /// Potentials of every tree with its shift; of single points the value at no mass.
-  private func findPotentials() {
-    let x = potential.pointer
-    var isSeen = [Bool](repeating: false, count: n + m)
-    var tree: [Int] = []
-    for first in 0..<(n + m) where !isSeen[first] {
-      tree.removeAll(keepingCapacity: true)
-      tree.append(first)
-      isSeen[first] = true
-      x[first] = 0
-      var place = 0
-      while place < tree.count {
-        let v = tree[place]
-        place += 1
-        for e in start[v]..<start[v + 1] {
-          let w = other(links[e], v)
-          guard !isSeen[w] else { continue }
-          isSeen[w] = true
-          x[w] = pairs.cost.pointer[links[e]] - x[v]
-          tree.append(w)
-        }
-      }
-      if tree.count == 1 { x[first] = free(first) } else { shift(tree) }
-    }
-  }
-
-  private func penalty(_ v: Int) -> MarginalPenalty {
-    v < n ? pairs.problem.terms.source : pairs.problem.terms.target
-  }
-
-  private func weight(_ v: Int) -> Double {
-    v < n ? pairs.problem.a.pointer[v] : pairs.problem.b.pointer[v - n]
-  }
-
-  private func free(_ v: Int) -> Double {
-    let penalty = penalty(v)
-    return penalty.form == .kl ? 50 * penalty.strength : penalty.strength * weight(v)
-  }
-
-  private func shift(_ tree: [Int]) {
-    let x = potential.pointer
-    let terms = pairs.problem.terms
-    let (p, q) = (terms.source.strength, terms.target.strength)
-    var t = 0.0
-    if terms.source.form == .kl {
-      let left = logSum(tree.filter { $0 < n })
-      let right = logSum(tree.filter { $0 >= n })
-      t = p * q / (p + q) * (left - right)
+  /// A forest has fewer edges than nodes, so that there is always a slot.
+  mutating func add(row: Int, column: Int, pair k: Int, cost c: Double, flow p: Double) {
+    var e = slots
+    if spares > 0 {
+      spares -= 1
+      e = Int(spare.pointer[spares])
     } else {
-      var (surplus, slope) = (CompensatedSum(), 0.0)
-      for v in tree {
-        let r = weight(v) - x[v] / penalty(v).strength
-        surplus.add(v < n ? r : -r)
-        slope += 1 / penalty(v).strength
-      }
-      t = surplus.value / slope
+      slots += 1
     }
-    for v in tree { x[v] += v < n ? t : -t }
+    tail.pointer[e] = Int32(truncatingIfNeeded: row)
+    head.pointer[e] = Int32(truncatingIfNeeded: n + column)
+    (pair.pointer[e], cost.pointer[e], flow.pointer[e]) = (k, c, p)
+    link(2 * e, at: row)
+    link(2 * e + 1, at: n + column)
   }
 
-  /// log sum of weight exp(-potential/rho)
-  private func logSum(_ nodes: [Int]) -> Double {
-    let x = potential.pointer
-    var high = -Double.infinity
-    for v in nodes where weight(v) > 0 {
-      high = max(high, log(weight(v)) - x[v] / penalty(v).strength)
-    }
-    guard high > -.infinity else { return high }
-    var sum = CompensatedSum()
-    for v in nodes where weight(v) > 0 {
-      sum.add(exp(log(weight(v)) - x[v] / penalty(v).strength - high))
-    }
-    return high + log(sum.value)
+  mutating func remove(_ e: Int) {
+    unlink(2 * e, at: Int(tail.pointer[e]))
+    unlink(2 * e + 1, at: Int(head.pointer[e]))
+    tail.pointer[e] = Self.none
+    spare.pointer[spares] = Int32(truncatingIfNeeded: e)
+    spares += 1
   }
 
-  /// Leaf after leaf; the edge of the most negative flow, or nil when there is none.
-  private func findFlows(_ flow: Buffer<Double>) -> Int? {
-    flow.fill(0)
-    let x = potential.pointer
-    var rest = [Double](repeating: 0, count: n + m)
-    var degree = [Int](repeating: 0, count: n + m)
-    var isDone = [Bool](repeating: false, count: pairs.count)
-    var leaves: [Int] = []
-    for v in 0..<(n + m) {
-      degree[v] = start[v + 1] - start[v]
-      guard degree[v] > 0 else { continue }
-      let penalty = penalty(v)
-      rest[v] =
-        penalty.form == .kl
-        ? weight(v) * exp(-x[v] / penalty.strength) : weight(v) - x[v] / penalty.strength
-      if degree[v] == 1 { leaves.append(v) }
-    }
-    var (worst, least) = (-1, -Self.rounding * pairs.problem.mass)
-    var place = 0
-    while place < leaves.count {
-      let v = leaves[place]
-      place += 1
-      guard degree[v] == 1 else { continue }
-      for e in start[v]..<start[v + 1] where !isDone[links[e]] {
-        let (k, w) = (links[e], other(links[e], v))
-        isDone[k] = true
-        flow.pointer[k] = rest[v]
-        rest[w] -= rest[v]
-        (degree[v], degree[w]) = (0, degree[w] - 1)
-        if degree[w] == 1 { leaves.append(w) }
-        if flow.pointer[k] < least || !flow.pointer[k].isFinite {
-          (worst, least) = (k, flow.pointer[k])
+  private func link(_ link: Int, at v: Int) {
+    let old = firstLink.pointer[v]
+    nextLink.pointer[link] = old
+    lastLink.pointer[link] = Self.none
+    if old >= 0 { lastLink.pointer[Int(old)] = Int32(truncatingIfNeeded: link) }
+    firstLink.pointer[v] = Int32(truncatingIfNeeded: link)
+  }
+
+  private func unlink(_ link: Int, at v: Int) {
+    let (next, last) = (nextLink.pointer[link], lastLink.pointer[link])
+    if last >= 0 { nextLink.pointer[Int(last)] = next } else { firstLink.pointer[v] = next }
+    if next >= 0 { lastLink.pointer[Int(next)] = last }
+  }
+
+  /// The tree of `top`, breadth first into `order`; returns the number of its nodes. Sets
+  /// x_w = C_e - x_v down every edge, from 0 at the top.
+  func gather(_ top: Int, _ x: UnsafeMutablePointer<Double>) -> Int {
+    let (order, above, depth) = (order.pointer, above.pointer, depth.pointer)
+    order[0] = Int32(truncatingIfNeeded: top)
+    (above[top], depth[top], x[top]) = (Self.none, 0, 0)
+    var (count, place) = (1, 0)
+    while place < count {
+      let v = Int(order[place])
+      place &+= 1
+      root.pointer[v] = Int32(truncatingIfNeeded: top)
+      var link = firstLink.pointer[v]
+      while link >= 0 {
+        let e = Int(link) >> 1
+        if e != Int(above[v]) {
+          let w = other(e, v)
+          above[w] = Int32(truncatingIfNeeded: e)
+          depth[w] = depth[v] &+ 1
+          x[w] = cost.pointer[e] - x[v]
+          order[count] = Int32(truncatingIfNeeded: w)
+          count &+= 1
         }
+        link = nextLink.pointer[Int(link)]
       }
     }
-    return worst < 0 ? nil : worst
+    return count
   }
 
-  private func accept(_ flow: Buffer<Double>) {
-    for k in 0..<pairs.count { pairs.value.pointer[k] = max(0, flow.pointer[k]) }
-    pairs.addUp(pairs.value.pointer, times: nil)
-    for i in 0..<n { pairs.f.pointer[i] = potential.pointer[i] }
-    for j in 0..<m { pairs.g.pointer[j] = potential.pointer[n + j] }
+  /// visit(edge, loses) along the cycle that an edge from row i to column w would close in their
+  /// tree: what the new edge carries, every other edge of the cycle loses.
+  func walkCycle(_ i: Int, _ w: Int, _ visit: (Int, Bool) -> Void) {
+    var (p, q) = (i, w)
+    var (first, second) = (true, true)
+    while p != q {
+      if depth.pointer[p] >= depth.pointer[q] {
+        let e = Int(above.pointer[p])
+        visit(e, first)
+        (p, first) = (other(e, p), !first)
+      } else {
+        let e = Int(above.pointer[q])
+        visit(e, second)
+        (q, second) = (other(e, q), !second)
+      }
+    }
   }
 }

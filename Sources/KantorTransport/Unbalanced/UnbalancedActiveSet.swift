@@ -7,32 +7,33 @@ import KantorNumerics
 /// **Solves** min <P, C> + D1(P 1 | a) + D2(P' 1 | b) over P >= 0, D = rho KL or rho/2 |.|^2.
 ///
 /// **Method** The plan has at most n + m - 1 entries, so the problem is solved on a short list of
-/// pairs that a coarse entropic run suggests, by L-BFGS with bounds or by majorisation-
-/// minimisation. The forest that this leaves has its exact solution in closed form
-/// (`SupportForest`). All pairs are then priced, those that would lower the value join the list,
-/// and so on.
+/// pairs that a coarse entropic run suggests: some steps of L-BFGS with bounds or of majorisation-
+/// minimisation, then exactly by pivots over forests (`ForestDescent`). All pairs are then priced,
+/// those that would lower the value join the list, and so on.
 ///
 /// **Symbols** f_i = -rho1 log(r_i/a_i) or rho1 (a_i - r_i) the slope of the penalty at row sum
 /// r_i, g likewise; C_ij - f_i - g_j the reduced cost.
 ///
 /// **Iteration**
-/// 1. On the list: p with min over p >= 0, or p <- p exp(-(C - f - g)/(rho1 + rho2)) (KL).
+/// 1. Once, on the list: p with min over p >= 0, or p <- p exp(-(C - f - g)/(rho1 + rho2)) (KL).
 /// 2. On the forest of its support: potentials from f_i + g_j = C_ij and equal masses of rows and
-///    columns; flows from the leaves on; edges with negative flow leave.
-/// 3. Pairs with C_ij < f_i + g_j join the list.
+///    columns; flows from the leaves on; towards these until an edge is empty, which leaves; a
+///    listed pair with C_ij < f_i + g_j enters, until there is none.
+/// 3. Pairs with C_ij < f_i + g_j join the list; 2 again.
 ///
 /// **Stops when** no pair joins and the certified gap is within `tolerance`.
 ///
-/// **Guarantee** The value falls in every round. Where the optimal plan is a forest and is found,
-/// the answer is exact up to rounding; otherwise it is that of step 1. The gap is computed on the
-/// caller's data.
+/// **Guarantee** Exact up to rounding: the value falls with every pivot, and there are finitely
+/// many forests. The gap is computed on the caller's data.
 ///
 /// **Cost** A pass over all pairs per round and for the certificate; O(n + m) per iteration of step
-/// 1; O(n + m) memory besides that of the entropic start.
+/// 1; per pivot the size of the trees that change, about 1 to 2 pivots a point; O(n + m) memory
+/// besides that of the entropic start.
 ///
 /// **Reference** chapel2021unbalanced (majorisation-minimisation, penalised regression);
-/// byrd1995limited.
-/// Deviation: the published methods work on all n m entries.
+/// byrd1995limited; lawson1974solving (bounds).
+/// Deviation: the published methods work on all n m entries, and end where L-BFGS or
+/// majorisation-minimisation does.
 public enum UnbalancedActiveSet: RelaxedMethod {
   public static let spec = MethodSpec(
     name: "unbalanced_active_set", kind: UnbalancedKind.kind.name,
@@ -43,15 +44,15 @@ public enum UnbalancedActiveSet: RelaxedMethod {
     options: [
       OptionSpec("tolerance", .real(1e-8, min: 1e-15, max: 1), "Certified relative gap."),
       OptionSpec(
-        "max_iterations", .int(20000, min: 1, max: .max),
-        "Iterations on the list of pairs, of all rounds together."),
+        "max_iterations", .int(1_000_000, min: 1, max: .max),
+        "Steps and pivots on the list of pairs, of all rounds together."),
       OptionSpec(
         "inner", .text("lbfgs", choices: ["lbfgs", "majorisation"]),
-        "How the problem on the list is solved: L-BFGS with bounds, or majorisation-minimisation "
-          + "in the first four rounds."),
+        "What the pivots start from: L-BFGS with bounds, or majorisation-minimisation."),
     ],
     outputs: RelaxedOutputs.unbalanced([
       FieldSpec("rounds", .int, .output, "Rounds of pricing."),
+      FieldSpec("pivots", .int, .output, "Exchanges of pairs of the forest."),
       FieldSpec("active_pairs", .int, .output, "Pairs on the list at the end."),
     ]),
     usesWarmStart: false, hasDerivatives: true)
@@ -80,11 +81,14 @@ extension UnbalancedActiveSet {
     var iterations = 0
     var rounds = 0
 
-    static let stepsPerRound = 300
+    /// Of L-BFGS or majorisation-minimisation, before the first pivot.
+    static let firstSteps = 100
     static let mostRounds = 200
     static let newPairsPerRow = 3
-    /// Majorisation-minimisation is slow near a boundary; after so many rounds L-BFGS takes over.
-    static let majorisedRounds = 4
+    /// A pair that holds less of both its marginals has no part in the first forest.
+    static let leastShare = 1e-6
+    /// Of reduced costs, in units of the spread of the costs.
+    static let rounding = 1e-12
 
     init(_ problem: RelaxedProblem, _ run: Run) throws(KantorError) {
       self.problem = problem
@@ -97,32 +101,32 @@ extension UnbalancedActiveSet {
 
     mutating func solve() throws(KantorError) -> RelaxedProposal {
       try findPairs()
+      iterations = try improve()
+      let forest = try ForestDescent(pairs)
+      forest.start(threshold: Self.leastShare)
       let check = try RelaxedCheck(problem, threads: run.threads)
-      var best = (plan: try SparsePlan(capacity: 0), f: pairs.f, gap: Double.infinity)
-      var threshold = 1e-6
+      var plan = try SparsePlan(capacity: 0)
       while true {
-        iterations += try improve()
-        var forest = try SupportForest(pairs)
-        let isExact = try forest.solve(threshold: threshold)
-        let plan = try pairs.plan()
-        let found = try check.certify(plan, f: pairs.f, g: pairs.g)
-        if found.relativeGap < best.gap || rounds == 0 {
-          best = (plan, try pairs.f.copy(), found.relativeGap)
-        }
+        let before = forest.pivots
+        let limit = run.monitor.iterationLimit - min(iterations, run.monitor.iterationLimit)
+        forest.descend(tolerance: Self.rounding * spread, limit: limit, run.monitor)
+        iterations += forest.pivots - before
+        forest.accept()
         rounds += 1
+        plan = try pairs.plan()
+        let found = try check.certify(plan, f: pairs.f, g: pairs.g)
         let stop = run.monitor.check(
           iteration: iterations, objective: found.objective, gap: found.gap)
         if stop != nil || found.relativeGap <= tolerance { break }
         if run.monitor.reachesIterationLimit(iterations) || rounds >= Self.mostRounds { break }
-        let added = try price()
-        // The same list again: a finer look at its support.
-        if added == 0 { threshold = isExact ? threshold * 0.1 : min(threshold * 10, 0.01) }
+        if try price() == 0 { break }
       }
       var figures = ResultFields()
       figures.add("rounds", rounds)
+      figures.add("pivots", forest.pivots)
       figures.add("active_pairs", pairs.count)
       return RelaxedProposal(
-        plan: .sparse(best.plan), f: best.f, g: pairs.g, figures: figures, tolerance: tolerance,
+        plan: .sparse(plan), f: pairs.f, g: pairs.g, figures: figures, tolerance: tolerance,
         gapTolerance: tolerance)
     }
 
@@ -134,7 +138,8 @@ extension UnbalancedActiveSet {
       let options = OptionValues(
         specs: UnbalancedSinkhorn.spec.options,
         set: ["tolerance": .real(1e-2), "threads": .int(Int64(run.threads))])
-      let inner = Run(options: options, monitor: InnerRun(run: run).monitor())
+      let inner = Run(
+        options: options, monitor: InnerRun(run: run).monitor(iterationLimit: Self.coarseSteps))
       let coarse = try RelaxedSinkhorn(problem, entropy, inner)
       _ = try coarse.solve(inner)
       let (n, m, eps) = (problem.n, problem.m, entropy.epsilon)
@@ -171,13 +176,15 @@ extension UnbalancedActiveSet {
     }
 
     private static let coarseness = 2e-3
+    /// A run that has not come within 1e-2 by then suggests a list none the less.
+    private static let coarseSteps = 200
     /// Reduced costs, in units of eps, up to which a pair of a row is listed.
     private static let width = 4.0
 
     private func improve() throws(KantorError) -> Int {
-      let limit = min(Self.stepsPerRound, run.monitor.iterationLimit - iterations)
+      let limit = min(Self.firstSteps, run.monitor.iterationLimit)
       guard pairs.count > 0 else { return 1 }
-      guard run.options.text("inner") == "lbfgs" || rounds >= Self.majorisedRounds else {
+      guard run.options.text("inner") == "lbfgs" else {
         return max(1, pairs.majorise(limit: limit, run.monitor))
       }
       var most = 0.0
@@ -193,7 +200,7 @@ extension UnbalancedActiveSet {
       let listed = try pairs.byRow()
       let stamp = try Buffer<Int>(count: m, repeating: -1)
       let (f, g) = (pairs.f.pointer, pairs.g.pointer)
-      let tolerance = -1e-12 * spread
+      let tolerance = -Self.rounding * spread
       var added = 0
       for i in 0..<problem.n where problem.a.pointer[i] > 0 || terms.source.form == .l2 {
         for e in listed.start.pointer[i]..<listed.start.pointer[i + 1] {
