@@ -125,7 +125,7 @@ enum InclusionSpecimens {
     var made = specimen(
       "a function of x apart", "saddle", valley(sum: true),
       [.init("start_x", [3], [1, -1, 2]), .init("start_y", [2], [0.5, 1])],
-      words: ["prox_y": "nonnegative"], reals: ["mu": 2])
+      words: ["prox_x": "box -1 0.05", "prox_y": "box 0 1"], reals: ["mu": 2])
     made.functions["primal"] = primal
     return made
   }

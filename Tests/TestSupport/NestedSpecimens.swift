@@ -1,10 +1,10 @@
 import KantorCatalog
 import KantorCore
 
-/// Nested problems: a quadratic program whose linear term is learned, and a transport problem whose
-/// cost is.
+/// Nested problems: a quadratic program whose linear term is learned, also with a row on x and its
+/// answer, and a transport problem whose cost is.
 enum NestedSpecimens {
-  static let all = KindSpecimens(ordinary: [projection, transport])
+  static let all = KindSpecimens(ordinary: [projection, limited, transport])
 
   /// Half of |z - target|^2 after x, and 0.05 |x|^2.
   private static func distance(nx: Int, _ target: [Double], scale: Double = 1) -> Functions {
@@ -59,8 +59,28 @@ enum NestedSpecimens {
   private static let projection = specimen(
     "a program on the simplex", ["lower_fields": "q", "answers": "x"], size: 3,
     start: [0.1, 0, 0], rows: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]],
-    upper: distance(nx: 3, [0.5, 0.3, 0.2])
-  ) {
+    upper: distance(nx: 3, [0.5, 0.3, 0.2]), lower: simplexProgram)
+
+  /// The first entry of x and the first of the answer are at most 0.6 together.
+  private static var limited: Specimen {
+    var upper = distance(nx: 3, [0.5, 0.3, 0.2])
+    upper.map = { w, out in
+      out[0] = w[0] + w[3] - 0.6
+      return 0
+    }
+    upper.jacobian = { _, out in
+      for j in 0..<6 { out[j] = j == 0 || j == 3 ? 1 : 0 }
+      return 0
+    }
+    var made = specimen(
+      "a row on x and its answer", ["lower_fields": "q", "answers": "x"], size: 3,
+      start: [0.1, 0, 0], rows: [[-1, 0, 0], [0, -1, 0], [0, 0, -1]], upper: upper,
+      lower: simplexProgram)
+    made.integers["upper_rows"] = 1
+    return made
+  }
+
+  @Sendable private static func simplexProgram() throws -> Subproblem {
     let lower = try problem(
       "cone",
       [

@@ -43,7 +43,7 @@ enum NestedResult {
         "answer", .array, .output, shape: "(nz,)", "z: the answers, one after another, flat."),
       FieldSpec("gradient", .array, .output, shape: "(nx,)", "Derivative of F along z(x)."),
       FieldSpec(
-        "upper_values", .array, .output, shape: "(upper_rows,)", "G and H at the answer."),
+        "upper_constraints", .array, .output, shape: "(upper_rows,)", "G and H at the answer."),
       FieldSpec(
         "upper_multipliers", .array, .output, shape: "(upper_rows,)",
         "Multipliers of these rows: 0 or positive for inequalities."),
@@ -121,7 +121,7 @@ enum NestedResult {
     fields.add("x", Tensor(sight.x))
     fields.add("answer", Tensor(sight.z))
     fields.add("gradient", Tensor(sight.gradient))
-    if let rows = certificate.rows { fields.add("upper_values", Tensor(rows)) }
+    if let rows = certificate.rows { fields.add("upper_constraints", Tensor(rows)) }
     if let multipliers = certificate.multipliers {
       fields.add("upper_multipliers", Tensor(multipliers))
     }

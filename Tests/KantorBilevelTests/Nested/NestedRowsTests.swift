@@ -59,7 +59,7 @@ import Testing
     let x = try result.array("x").list()
     #expect(abs(x[0] - 1.95) < 1e-5 && abs(x[1] - 1.05) < 1e-5)
     #expect(abs(try result.array("upper_multipliers").list()[0] - 0.95) < 1e-5)
-    #expect(abs(try result.array("upper_values").list()[0]) < 1e-6)
+    #expect(abs(try result.array("upper_constraints").list()[0]) < 1e-6)
     #expect(try result.real("upper_feasibility") <= 1e-6)
   }
 

@@ -23,6 +23,17 @@ import Testing
     #expect(close(try sample.solve().real("plan_mass"), 0.2))
   }
 
+  /// The point that takes what stays behind meets all others: their pairs are listed at once.
+  @Test func fewSweepsSuffice() throws {
+    for mass in [0.3, 0.6, 0.9] {
+      var sample = RelaxedSample.random(150, 150, seed: 7, penalty: nil, masses: (1, 1))
+      sample.mass = mass
+      let result = try sample.solve()
+      #expect(result.status == .solved)
+      #expect(try result.int("pricing_sweeps") <= 10, "\(mass)")
+    }
+  }
+
   @Test func whatIsLeftBehindIsFree() throws {
     let sample = RelaxedSample.random(7, 9, seed: 3, penalty: nil)
     var value = 0.0, slope = -Double.infinity

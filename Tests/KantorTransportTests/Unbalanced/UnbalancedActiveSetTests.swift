@@ -62,6 +62,51 @@ import Testing
     }
   }
 
+  /// Strong penalties leave one tree of all points; equal costs leave many optimal forests.
+  @Test(arguments: ["kl", "l2"]) func strongPenaltiesAndEqualCosts(penalty: String) throws {
+    for (rho, steps) in [(300.0, 1e9), (300, 4), (0.4, 3)] as [(Double, Double)] {
+      var sample = RelaxedSample.random(70, 60, seed: 41, penalty: penalty)
+      sample.cost = sample.cost.map { ($0 * steps).rounded() / steps }
+      (sample.source, sample.target) = (rho, rho)
+      let result = try sample.solve(method, ["tolerance": .real(1e-12)])
+      #expect(result.status == .solved, "\(penalty) \(rho) \(steps)")
+      let plan = try result.array("plan").list()
+      #expect(close(try result.real("objective"), sample.value(plan), 1e-12))
+      #expect(plan.filter { $0 > 0 }.count <= 70 + 60 - 1)
+    }
+  }
+
+  /// The coarse run that suggests pairs may not converge here: it has a limit of its own.
+  @Test(arguments: ["kl", "l2"]) func forbiddenPairsAndEqualCosts(penalty: String) throws {
+    for seed in [71, 72, 73] as [UInt64] {
+      var sample = RelaxedSample.random(24, 10, seed: seed, penalty: penalty)
+      sample.cost = sample.cost.map { $0 < 0.15 ? .infinity : ($0 * 3).rounded() / 3 }
+      sample.a = sample.a.map { $0 * $0 * $0 }
+      (sample.source, sample.target) = (400, 700)
+      let result = try sample.solve(method, ["time_limit": .real(20)])
+      #expect(result.status == .solved)
+    }
+  }
+
+  /// From one step of either start the pivots come to the same optimum.
+  @Test func theStartDoesNotMatter() throws {
+    var sample = RelaxedSample.random(40, 50, seed: 51)
+    (sample.source, sample.target) = (5, 5)
+    let values = try ["lbfgs", "majorisation"].map {
+      try sample.solve(method, ["inner": .text($0)]).real("objective")
+    }
+    #expect(close(values[0], values[1], 1e-13))
+  }
+
+  @Test func aLimitOfPivotsIsKept() throws {
+    var sample = RelaxedSample.random(60, 60, seed: 61)
+    (sample.source, sample.target) = (100, 100)
+    let result = try sample.solve(method, ["max_iterations": .int(3), "tolerance": .real(1e-14)])
+    #expect(result.status == .iterationLimit)
+    #expect(try result.int("iterations") == 3)
+    #expect(try result.real("relative_gap") > 1e-14)
+  }
+
   @Test func smallEntropyTendsToIt() throws {
     let sample = RelaxedSample.random(10, 9, seed: 11)
     let exact = try sample.solve(method).real("objective")
