@@ -24,6 +24,9 @@ final class ForestDescent {
   private var forest: SupportForest
   /// Potentials f of rows, then g of columns.
   private let x: Buffer<Double>
+  /// The same without the shift of their tree. With strong penalties the shifts are so much larger
+  /// than costs that only these tell the sign of a reduced cost within a tree.
+  private let plain: Buffer<Double>
   private let logWeight: Buffer<Double>
   /// Marginals of the tree's optimum, then what is left of them.
   private let rest: Buffer<Double>
@@ -40,6 +43,7 @@ final class ForestDescent {
     (n, m) = (pairs.problem.n, pairs.problem.m)
     forest = try SupportForest(n, m)
     x = try Buffer(count: n + m)
+    plain = try Buffer(count: n + m)
     rest = try Buffer(count: n + m)
     aim = try Buffer(count: n + m)
     isSettled = try Buffer(count: n + m, repeating: true)
@@ -113,7 +117,9 @@ final class ForestDescent {
       var (least, best) = (-tolerance, -1)
       for k in position..<end {
         let reduced = cost[k] - x[Int(row[k])] - x[n &+ Int(column[k])]
-        if reduced < least, !barred[k] { (least, best) = (reduced, k) }
+        if reduced < least, !barred[k], isCertain(k, reduced, tolerance) {
+          (least, best) = (reduced, k)
+        }
       }
       fruitless += end - position
       position = end
@@ -121,6 +127,18 @@ final class ForestDescent {
     }
     return nil
   }
+
+  /// Whether a reduced cost is negative beyond the rounding of its potentials.
+  private func isCertain(_ k: Int, _ reduced: Double, _ tolerance: Double) -> Bool {
+    let (i, j) = pairs.place(k)
+    let w = n + j
+    let size = abs(x.pointer[i]) + abs(x.pointer[w])
+    if reduced < -Self.rounding * size { return true }
+    guard forest.root.pointer[i] == forest.root.pointer[w] else { return false }
+    return pairs.cost.pointer[k] - plain.pointer[i] - plain.pointer[w] < -tolerance
+  }
+
+  private static let rounding = 32 * Double.ulpOfOne
 
   private func enter(_ k: Int) {
     let (i, j) = pairs.place(k)
@@ -208,6 +226,10 @@ final class ForestDescent {
   /// The potentials of the gathered tree with their shift, and the marginals that belong to them.
   private func findMarginals(_ count: Int) {
     let (x, rest, order) = (x.pointer, rest.pointer, forest.order.pointer)
+    for place in 0..<count {
+      let v = Int(order[place])
+      plain.pointer[v] = x[v]
+    }
     let terms = pairs.problem.terms
     let (p, q) = (terms.source.strength, terms.target.strength)
     guard terms.source.form == .kl else {

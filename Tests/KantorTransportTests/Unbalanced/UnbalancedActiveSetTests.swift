@@ -77,6 +77,18 @@ import Testing
   }
 
   /// The coarse run that suggests pairs may not converge here: it has a limit of its own.
+  /// Potentials are some 10^6 times as large as costs, so that their rounding hides the sign of many
+  /// reduced costs.
+  @Test(arguments: ["kl", "l2"]) func penaltiesBeyondTheRoundingOfCosts(penalty: String) throws {
+    for seed in 0..<8 as Range<UInt64> {
+      var sample = RelaxedSample.random(28, 31, seed: 100 + seed, penalty: penalty)
+      for e in sample.cost.indices { sample.cost[e] *= 0.01 }
+      (sample.source, sample.target) = (6000, 4000)
+      let result = try sample.solve(method)
+      #expect(try result.status == .solved && result.int("pivots") < 1000, "\(seed)")
+    }
+  }
+
   @Test(arguments: ["kl", "l2"]) func forbiddenPairsAndEqualCosts(penalty: String) throws {
     for seed in [71, 72, 73] as [UInt64] {
       var sample = RelaxedSample.random(24, 10, seed: seed, penalty: penalty)
