@@ -76,9 +76,7 @@ import Testing
     }
   }
 
-  /// The coarse run that suggests pairs may not converge here: it has a limit of its own.
-  /// Potentials are some 10^6 times as large as costs: their rounding hides the sign of many reduced
-  /// costs.
+  /// Potentials are some 10^6 times as large as costs: their rounding hides signs of reduced costs.
   @Test(arguments: ["kl", "l2"]) func penaltiesBeyondTheRoundingOfCosts(penalty: String) throws {
     for seed in 0..<8 as Range<UInt64> {
       var sample = RelaxedSample.random(28, 31, seed: 100 + seed, penalty: penalty)
@@ -89,6 +87,7 @@ import Testing
     }
   }
 
+  /// The coarse run that suggests pairs may not converge here: it has a limit of its own.
   @Test(arguments: ["kl", "l2"]) func forbiddenPairsAndEqualCosts(penalty: String) throws {
     for seed in [71, 72, 73] as [UInt64] {
       var sample = RelaxedSample.random(24, 10, seed: seed, penalty: penalty)
