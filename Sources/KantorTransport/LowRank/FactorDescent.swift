@@ -24,6 +24,7 @@ final class FactorDescent {
   private let monitor: Monitor
   private let settings: Settings
   private let products: ThinProducts
+  private var accepted: [Double]
   private var logWeights: [Double]
   private var weightGradient: [Double]
   private var value = Double.infinity
@@ -33,7 +34,9 @@ final class FactorDescent {
 
   private static let leastShare = 1e-7
   private static let growth = 1.5
-  private static let largestShare = 1e4
+  /// Of a logarithm in a step. Beyond it entries vanish at once, and the projection takes dozens of
+  /// iterations instead of a few.
+  private static let longestStep = 400.0
   /// Marginal errors of a step that count as failure, relative to the mass.
   private static let looseProjection = 1e-6
   /// Groups do not get lighter than this logarithm of their share of the heaviest.
@@ -50,14 +53,21 @@ final class FactorDescent {
     projection = try FactorProjection(rank: rank, run)
     let zeros = [Double](repeating: 0, count: rank)
     weights = [Double](repeating: problem.mass / Double(rank), count: rank)
+    accepted = weights
     (h, l, logWeights) = (zeros, zeros, zeros)
     (weightGradient, nextWeightGradient) = (zeros, zeros)
   }
 
-  /// Descends from logits that the caller has set; false when the host or a limit ended it.
-  func run() throws(KantorError) -> Bool {
-    guard try project(step: 0), try differentiate() else { return false }
+  /// Descends from logits that the caller has set. The factors are those of the last accepted step,
+  /// whatever ended it.
+  func run() throws(KantorError) {
+    guard try project(step: 0), try differentiate() else { return }
     take(step: 0)
+    if try !descend() { goBack() }
+  }
+
+  /// False when the host or a limit ended it.
+  private func descend() throws(KantorError) -> Bool {
     var share = 1.0
     while true {
       let range = max(
@@ -82,12 +92,23 @@ final class FactorDescent {
         share *= 0.25
       } else {
         take(step: step)
-        share = min(Self.largestShare, Self.growth * share)
+        share = min(max(1, Self.longestStep / settings.step), Self.growth * share)
         // What the same duals prove at the new factors is what the certificate will say.
         if self.gap() <= 0.9 * settings.tolerance * size { return true }
       }
       if stop != nil || monitor.reachesIterationLimit(iterations) { return false }
     }
+  }
+
+  /// The factors of the last step that was accepted.
+  private func goBack() {
+    let zeros = [Double](repeating: 0, count: settings.rank)
+    for side in [sources, targets] {
+      side.form(step: 0)
+      _ = side.scale(zeros[...])
+      side.finish(zeros[...])
+    }
+    weights = accepted
   }
 
   /// Exact marginals for the factors at hand.
@@ -145,6 +166,7 @@ final class FactorDescent {
   private func take(step: Double) {
     sources.accept(step: step, projection.scalings[0..<settings.rank])
     targets.accept(step: step, projection.scalings[settings.rank...])
+    accepted = weights
     let high = weights.max() ?? 1
     logWeights = weights.map { max(Self.lowestWeight, Double.log($0 / high)) }
     weightGradient = nextWeightGradient

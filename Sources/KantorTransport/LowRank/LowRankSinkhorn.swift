@@ -70,7 +70,7 @@ public enum LowRankSinkhorn {
     let descent = try FactorDescent(
       problem, .init(rank: rank, tolerance: tolerance, step: run.options.real("step")), run)
     try FactorStart(problem, rank: rank, run).place(descent.sources, descent.targets)
-    _ = try descent.run()
+    try descent.run()
     descent.round()
     return try LowRankResult.make(
       spec, problem,

@@ -112,6 +112,19 @@ import Testing
     #expect(close(x, y, 1e-2))
   }
 
+  /// A limit, also one that comes after a step too long, leaves the factors of the best step.
+  @Test func limitsLeaveTheBestFactors() throws {
+    let problem = try Sample(40, 30, seed: 6).problem(dense: true)
+    var before = Double.infinity
+    for limit in 1...30 as ClosedRange<Int64> {
+      let result = try solve(
+        problem, ["rank": .int(6), "max_iterations": .int(limit), "tolerance": .real(0)])
+      let value = try result.real("transport_cost")
+      #expect(value <= before + 1e-9)
+      before = value
+    }
+  }
+
   @Test func rankOneIsTheProduct() throws {
     let sample = Sample(7, 5, seed: 3)
     let plan = try solve(try sample.problem(dense: true), ["rank": .int(1)]).array("plan").list()
