@@ -37,5 +37,5 @@ def kantor_method(method, kind, **fields):
 contestant("Kantor power_cells", needs="kantor")(
     kantor_method("power_cells", "semi_discrete_polygon"))
 contestant("Kantor semi_discrete", needs="kantor")(
-    kantor_method("semi_discrete", "semi_discrete_transport", density=np.ones((1, 1)),
-                  quadrature=256))
+    kantor_method("semi_discrete", "semi_discrete_transport", density=np.ones((16, 16)),
+                  quadrature=16))
