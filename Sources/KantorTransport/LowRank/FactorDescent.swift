@@ -34,9 +34,11 @@ final class FactorDescent {
 
   private static let leastShare = 1e-7
   private static let growth = 1.5
-  /// Of a logarithm in a step. Beyond it entries vanish at once, and the projection takes dozens of
-  /// iterations instead of a few.
-  private static let longestStep = 400.0
+  /// Of a logarithm in a step. Beyond it entries vanish at once, and the projection may take dozens
+  /// of iterations; steps grow further only while it stays easy, as it does at the end.
+  private static let longStep = 400.0
+  private static let easyProjection = 6
+  private static let largestShare = 1e4
   /// Marginal errors of a step that count as failure, relative to the mass.
   private static let looseProjection = 1e-6
   /// Groups do not get lighter than this logarithm of their share of the heaviest.
@@ -75,6 +77,7 @@ final class FactorDescent {
         (weightGradient.max() ?? 0) - (weightGradient.min() ?? 0))
       guard range > 0, range.isFinite else { return true }
       let step = settings.step * share / range
+      let before = projection.iterations
       guard try project(step: step) else { return false }
       for s in 0..<settings.rank {
         h[s] = projection.scalings[s] / step
@@ -92,12 +95,21 @@ final class FactorDescent {
         share *= 0.25
       } else {
         take(step: step)
-        share = min(max(1, Self.longestStep / settings.step), Self.growth * share)
+        share = longer(share, work: projection.iterations - before)
         // What the same duals prove at the new factors is what the certificate will say.
         if self.gap() <= 0.9 * settings.tolerance * size { return true }
       }
       if stop != nil || monitor.reachesIterationLimit(iterations) { return false }
     }
+  }
+
+  /// The share of the next step after an accepted one whose projection took `work` iterations.
+  private func longer(_ share: Double, work: Int) -> Double {
+    let long = max(1, Self.longStep / settings.step)
+    if Self.growth * share <= long || work <= Self.easyProjection {
+      return min(Self.largestShare, Self.growth * share)
+    }
+    return min(share, long)
   }
 
   /// The factors of the last step that was accepted.
