@@ -87,7 +87,8 @@ def quadratic(n, gamma, **more):
 
 PROGRAM = ("PIQP", "Clarabel", "OSQP", "SCS", "ProxQP", "Kantor interior_point")
 SMALL = ("PIQP", "Clarabel", "DAQP", "quadprog", "Kantor qp.solve_two_sided",
-         "Kantor DenseProgram", "Kantor DenseProgram, again")
+         "Kantor DenseProgram", "Kantor DenseProgram, again", "Kantor from C: kantor_qp_dense",
+         "Kantor from C: kantor_qp_dense, again")
 
 
 def program(name, title, kind, n, contestants=PROGRAM, **more):

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from places import BENCH, KERNELS, LATENCY, OUT, ROOT, STAGE
+from places import BENCH, KERNELS, LATENCY, OUT, QUADRATIC, ROOT, STAGE
 
 
 def build():
@@ -15,9 +15,12 @@ def build():
     library = STAGE / "lib"
     native = BENCH / "native"
     troubles = {
-        "latency": compile_one("gcc", LATENCY, "-std=c11", "-D_GNU_SOURCE", native / "latency.c",
-                               f"-I{STAGE / 'include'}", f"-L{library}", "-lkantor",
-                               f"-Wl,-rpath,{library}"),
+        name: compile_one("gcc", output, "-std=c11", "-D_GNU_SOURCE", native / f"{name}.c",
+                          f"-I{STAGE / 'include'}", f"-L{library}", "-lkantor",
+                          f"-Wl,-rpath,{library}")
+        for name, output in (("latency", LATENCY), ("quadratic", QUADRATIC))
+    }
+    troubles |= {
         "kernels": compile_one(clang(), KERNELS, f"-I{kernels / 'include'}", "-D_GNU_SOURCE",
                                native / "kernels.c", *sorted(kernels.glob("*.c")), "-lm"),
     }

@@ -7,7 +7,7 @@
 
 /* The base level is set statically, so that a call made before the constructor is safe. */
 static const kn_table *active = &kn_table_base;
-static int32_t active_level = 0;
+int32_t kn_active_level = 0;
 
 static const kn_table *supported_table(int32_t level) {
   switch (level) {
@@ -25,14 +25,14 @@ int32_t kn_level_select(int32_t level) {
   const kn_table *table = supported_table(level);
   if (table == NULL) return 0;
   active = table;
-  active_level = level;
+  kn_active_level = level;
   return 1;
 }
 
-int32_t kn_level(void) { return active_level; }
+int32_t kn_level(void) { return kn_active_level; }
 
 const char *kn_level_name(void) {
-  switch (active_level) {
+  switch (kn_active_level) {
     case 2: return "v2";
     case 3: return "v3";
     case 4: return "v4";

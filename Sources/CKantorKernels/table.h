@@ -108,4 +108,7 @@ extern const kn_table kn_table_v3 KN_HIDDEN;
 extern const kn_table kn_table_v4 KN_HIDDEN;
 #endif
 
+/* What kn_level answers, for files with tables of their own. */
+extern int32_t kn_active_level __attribute__((visibility("hidden")));
+
 #endif

@@ -20,8 +20,15 @@ extension KernelTests {
         let source = GuardedMemory(Self.sample(3 * n, n))
         atEveryLevel { level in
           var matrix = [Double](repeating: 7, count: 3 * lead)
-          #expect(kn_tiny_pad(source.start, 3, Int64(n), &matrix, Int64(lead)) == 1)
+          var top = [Double](repeating: 0.25, count: lead)
+          var rowTop = [Double](repeating: 7, count: 3)
+          #expect(
+            kn_tiny_pad(source.start, 3, Int64(n), &matrix, Int64(lead), &top, &rowTop) == 1)
+          for j in 0..<n {
+            #expect(top[j] == (0..<3).reduce(0.25) { max($0, abs(matrix[$1 * lead + j])) })
+          }
           for i in 0..<3 {
+            #expect(rowTop[i] == (0..<n).reduce(0) { max($0, abs(matrix[i * lead + $1])) })
             for j in 0..<lead {
               #expect(matrix[i * lead + j] == (j < n ? source.start[i * n + j] : 0))
             }
@@ -30,7 +37,7 @@ extension KernelTests {
             var spoilt = (0..<(3 * n)).map { source.start[$0] }
             spoilt[place] = value
             #expect(
-              kn_tiny_pad(spoilt, 3, Int64(n), &matrix, Int64(lead)) == 0,
+              kn_tiny_pad(spoilt, 3, Int64(n), &matrix, Int64(lead), &top, nil) == 0,
               "\(value) at \(place) of \(n), level \(level)")
           }
         }
@@ -46,7 +53,8 @@ extension KernelTests {
         let w = Self.sample(rows, n + 3)
         atEveryLevel { level in
           var matrix = [Double](repeating: 0, count: rows * lead)
-          _ = kn_tiny_pad(source, Int64(rows), Int64(n), &matrix, Int64(lead))
+          var top = [Double](repeating: 0, count: lead)
+          _ = kn_tiny_pad(source, Int64(rows), Int64(n), &matrix, Int64(lead), &top, nil)
           var along = [Double](repeating: .nan, count: rows)
           var across = [Double](repeating: .nan, count: lead)
           kn_tiny_rows(matrix, Int64(lead), Int64(rows), x, &along)
@@ -85,7 +93,8 @@ extension KernelTests {
           var inverse = [Double](repeating: .nan, count: n * lead)
           let least = [Double](repeating: 0, count: n)
           var pivot = 0.0
-          _ = kn_tiny_pad(h, Int64(n), Int64(n), &matrix, Int64(lead))
+          var top = [Double](repeating: 0, count: lead)
+          _ = kn_tiny_pad(h, Int64(n), Int64(n), &matrix, Int64(lead), &top, nil)
           let done = kn_tiny_invert_factor(
             &matrix, Int64(lead), Int64(n), least, &inverse, &pivot)
           #expect(done == n)
@@ -95,12 +104,12 @@ extension KernelTests {
             for b in 0..<n {
               var sum = a == b ? -1.0 : 0
               for i in 0..<n {
-                let left = inverse[i * lead + a]
-                for j in 0..<n { sum += left * h[i * n + j] * inverse[j * lead + b] }
+                let left = inverse[a * lead + i]
+                for j in 0..<n { sum += left * h[i * n + j] * inverse[b * lead + j] }
               }
               worst = max(worst, abs(sum))
             }
-            for j in 0..<lead where j < a || j >= n { #expect(inverse[a * lead + j] == 0) }
+            for j in (a + 1)..<max(lead, a + 1) { #expect(inverse[a * lead + j] == 0) }
           }
           #expect(worst < 1e-12 * Double(n * n), "n \(n), level \(level): \(worst)")
         }

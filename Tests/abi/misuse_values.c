@@ -324,6 +324,8 @@ static void test_qp(void)
   FAILS(KANTOR_E_BUFFER, kantor_qp_dense(&problem, &answer, workspace, 3));
   answer.active = strange;
   FAILS(KANTOR_E_RANGE, kantor_qp_dense(&problem, &answer, NULL, 0));
+  strange[1] = INT32_MIN;
+  FAILS(KANTOR_E_RANGE, kantor_qp_dense(&problem, &answer, NULL, 0));
   answer.active = active;
   CHECK(is_painted(x, sizeof x) && is_painted(y, sizeof y));
   /* OSQP's first example: x = (0.3, 0.7), objective 1.88, multipliers -2.9 and 0.2. */

@@ -1,8 +1,12 @@
 """Linear and quadratic programs. Answers carry x as `f` and the multipliers of all rows as `g`."""
 
+import json
+import subprocess
+
 import numpy as np
 
 from problems.answer import Answer
+from places import QUADRATIC
 
 from . import contestant
 
@@ -256,3 +260,28 @@ def kantor_again(task):
         return program
 
     return solve, lambda raw: Answer(f=raw.x, g=raw.y[:len(l)], iterations=raw.iterations)
+
+
+def kantor_from_c(mode):
+    """Lets the C program time itself on the same data."""
+    def prepare(task):
+        P, q, A, l, u = task.program  # noqa: E741
+        numbers = np.concatenate([P.toarray().ravel(), q, A.toarray().ravel(), l, u])
+        text = "\n".join(float(value).hex() for value in numbers)
+        command = [QUADRATIC, mode, str(len(q)), str(len(l))]
+
+        def solve():
+            done = subprocess.run(command, input=text, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr.strip() or f"ended with code {done.returncode}")
+            return json.loads(done.stdout)
+
+        return solve, lambda raw: Answer(
+            f=np.array(raw["x"]), g=np.array(raw["y"])[:len(l)], iterations=raw["iterations"],
+            seconds=raw["seconds"])
+
+    return prepare
+
+
+contestant("Kantor from C: kantor_qp_dense", is_program=True)(kantor_from_c("cold"))
+contestant("Kantor from C: kantor_qp_dense, again", is_program=True)(kantor_from_c("again"))

@@ -12,7 +12,8 @@ typedef double kn_vd __attribute__((ext_vector_type(KN_WIDTH / 8)));
 typedef int64_t kn_vl __attribute__((ext_vector_type(KN_WIDTH / 8)));
 typedef float kn_vf __attribute__((ext_vector_type(KN_WIDTH / 4)));
 typedef int32_t kn_vi __attribute__((ext_vector_type(KN_WIDTH / 4)));
-/* As many floats as there are doubles in a vector: the float side of a conversion. */
+/* As many 32-bit numbers as there are doubles in a vector: the narrow side of a conversion. */
+typedef int32_t kn_vn __attribute__((ext_vector_type(KN_WIDTH / 8)));
 typedef float kn_vh __attribute__((ext_vector_type(KN_WIDTH / 8)));
 
 #if KN_WIDTH == 16
@@ -95,6 +96,34 @@ KN_INLINE double kn_sum_d(kn_vd v) {
     for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
   }
   return lanes[0];
+}
+#if KN_WIDTH > 16
+typedef double kn_vq __attribute__((ext_vector_type(4)));
+KN_INLINE kn_vq kn_quarter_d(kn_vd v) {
+#if KN_WIDTH == 64
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  return v;
+#endif
+}
+#endif
+/* The sums of four vectors, by the additions of kn_sum_d. */
+KN_INLINE void kn_store_sums_d(kn_vd a, kn_vd b, kn_vd c, kn_vd d, double *out) {
+#if KN_WIDTH == 16
+  out[0] = a[0] + a[1];
+  out[1] = b[0] + b[1];
+  out[2] = c[0] + c[1];
+  out[3] = d[0] + d[1];
+#else
+  const kn_vq i = kn_quarter_d(a), j = kn_quarter_d(b), k = kn_quarter_d(c), l = kn_quarter_d(d);
+  const kn_vq ij = __builtin_shufflevector(i, j, 0, 1, 4, 5) +
+                   __builtin_shufflevector(i, j, 2, 3, 6, 7);
+  const kn_vq kl = __builtin_shufflevector(k, l, 0, 1, 4, 5) +
+                   __builtin_shufflevector(k, l, 2, 3, 6, 7);
+  const kn_vq sums = __builtin_shufflevector(ij, kl, 0, 2, 4, 6) +
+                     __builtin_shufflevector(ij, kl, 1, 3, 5, 7);
+  __builtin_memcpy(out, &sums, sizeof sums);
+#endif
 }
 KN_INLINE kn_vd kn_low_d(kn_vf v) {
   kn_vh half = __builtin_shufflevector(v, v, KN_LOW_LANES);

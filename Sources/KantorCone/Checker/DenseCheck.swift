@@ -1,3 +1,4 @@
+import CKantorKernels
 import KantorCore
 
 /// What x and y are worth for a dense quadratic program, computed on the caller's matrices.
@@ -38,59 +39,34 @@ public struct DenseCheck {
 
   public static func count(_ n: Int, _ m: Int) -> Int { 2 * n + m }
 
-  /// Rows A x, and gradient + A'y with the sizes of its terms.
-  private func products(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) {
-    guard let a = problem.a else { return }
-    let n = problem.n
-    for i in 0..<problem.m {
-      let row = a + i * n
-      let w = y[i]
-      var sum = 0.0
-      for j in 0..<n {
-        sum += row[j] * x[j]
-        let t = row[j] * w
-        gradient[j] += t
-        size[j] = max(size[j], abs(t))
-      }
-      rows[i] = sum
-    }
-  }
-
   public func point(
     _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>
   ) -> DenseCertificate {
     let (n, m) = (problem.n, problem.m)
+    if let p = problem.p {
+      kn_tiny_judge_rows(p, Int64(n), Int64(n), x, gradient)
+    } else {
+      gradient.update(repeating: 0, count: n)
+    }
     var quadratic = 0.0
     var linear = 0.0
     for j in 0..<n {
-      var sum = 0.0
-      if let p = problem.p {
-        let row = p + j * n
-        for k in 0..<n { sum += row[k] * x[k] }
-      }
+      let (sum, q, own) = (gradient[j], problem.q[j], y[m + j])
       quadratic += sum * x[j]
-      linear += problem.q[j] * x[j]
-      gradient[j] = sum + problem.q[j] + y[m + j]
-      size[j] = max(abs(sum), abs(problem.q[j]), abs(y[m + j]))
+      linear += q * x[j]
+      gradient[j] = sum + q + own
+      size[j] = max(abs(sum), abs(q), abs(own))
     }
-    products(x, y)
+    if let a = problem.a {
+      kn_tiny_judge_rows(a, Int64(m), Int64(n), x, rows)
+      kn_tiny_judge_sum(a, Int64(m), Int64(n), y, gradient, size)
+    }
     var answer = DenseCertificate()
     answer.objective = 0.5 * quadratic + linear
     var support = 0.0
     var scale = 1.0
-    for c in 0..<(m + n) {
-      let (value, low, high) = (c < m ? rows[c] : x[c - m], problem.low(c), problem.high(c))
-      answer.primalResidual = larger(answer.primalResidual, max(low - value, value - high))
-      scale = max(scale, abs(value))
-      if y[c] == 0 { continue }
-      let side = y[c] > 0 ? high : low
-      if side.isFinite {
-        support += y[c] * side
-        scale = max(scale, abs(side))
-      } else {
-        answer.dualResidual = larger(answer.dualResidual, abs(y[c]))
-      }
-    }
+    charge(rows, y, problem.rowLower, problem.rowUpper, m, &answer, &support, &scale)
+    charge(x, y + m, problem.lower, problem.upper, n, &answer, &support, &scale)
     answer.relativePrimal = answer.primalResidual / scale
     scale = 1
     for j in 0..<n {
@@ -102,6 +78,28 @@ public struct DenseCheck {
     answer.relativeGap =
       answer.gap / max(1, abs(answer.objective), abs(0.5 * quadratic + support))
     return answer
+  }
+
+  /// Takes values with bounds and multipliers y into account.
+  @inline(__always)
+  private func charge(
+    _ values: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ lower: UnsafePointer<Double>?,
+    _ upper: UnsafePointer<Double>?, _ count: Int, _ answer: inout DenseCertificate,
+    _ support: inout Double, _ scale: inout Double
+  ) {
+    for c in 0..<count {
+      let (value, low, high) = (values[c], lower?[c] ?? -.infinity, upper?[c] ?? .infinity)
+      answer.primalResidual = larger(answer.primalResidual, max(low - value, value - high))
+      scale = max(scale, abs(value))
+      if y[c] == 0 { continue }
+      let side = y[c] > 0 ? high : low
+      if side.isFinite {
+        support += y[c] * side
+        scale = max(scale, abs(side))
+      } else {
+        answer.dualResidual = larger(answer.dualResidual, abs(y[c]))
+      }
+    }
   }
 
   /// max that keeps NaN, so that rubbish never passes for an answer.

@@ -10,13 +10,14 @@ struct DenseScaling {
   let n: Int
   let m: Int
   let columns: Numbers
+  /// Before `scale` the largest entries of the rows of A.
   let rows: Numbers
-  /// Largest entries of rows and columns.
-  private let tops: Numbers
+  /// Largest entries of the columns of P and A.
+  let tops: Numbers
   private(set) var objective = 1.0
   private(set) var isOn = false
 
-  static func room(_ n: Int, _ m: Int) -> Int { 2 * n + m }
+  static func room(_ n: Int, _ m: Int) -> Int { n + DualActiveSet.padded(n) + m }
 
   /// Largest over smallest entry from which data are scaled.
   private static let spread = 64.0
@@ -25,15 +26,14 @@ struct DenseScaling {
     (self.n, self.m) = (n, m)
     columns = memory
     tops = memory + n
-    rows = memory + 2 * n
+    rows = memory + n + DualActiveSet.padded(n)
   }
 
-  /// Scales padded copies of P, A and q in place.
+  /// Scales padded copies of P, A and q in place. `tops` and `rows` have the largest entries.
   mutating func scale(p: Numbers, a: Numbers, q: Numbers, leading: Int) {
     isOn = false
     objective = 1
-    measure(p, a, leading)
-    guard isUneven(p, a, leading) else { return }
+    guard isUneven() else { return }
     isOn = true
     for j in 0..<n { columns[j] = 1 }
     for i in 0..<m { rows[i] = 1 }
@@ -82,18 +82,15 @@ struct DenseScaling {
     }
   }
 
-  private func isUneven(_ p: Numbers, _ a: Numbers, _ leading: Int) -> Bool {
+  private func isUneven() -> Bool {
     var (least, most) = (1.0, 1.0)
     for j in 0..<n where tops[j] > 0 {
       least = min(least, tops[j])
       most = max(most, tops[j])
     }
-    for i in 0..<m {
-      let top = Self.top(a + i * leading, n)
-      if top > 0 {
-        least = min(least, top)
-        most = max(most, top)
-      }
+    for i in 0..<m where rows[i] > 0 {
+      least = min(least, rows[i])
+      most = max(most, rows[i])
     }
     return most > Self.spread * least
   }

@@ -46,102 +46,123 @@ struct DualActiveSet {
   let n: Int
   let m: Int
   let leading: Int
+  private let rowLeading: Int
   /// Padded copies of P and A; n and m rows.
   let h: Numbers
   let a: Numbers
-  let j: Numbers
-  /// Columns of R lie `leading` apart; before there are any, the factorisation uses the room.
-  let r: Numbers
+  /// A', n rows.
+  let turned: Numbers
   let x: Numbers
   /// The linear objective of the strictly convex problem at hand.
   let g: Numbers
+  /// Scratch between calls.
+  let z: Numbers
   private let d: Numbers
-  private let tail: Numbers
-  private let z: Numbers
   private let step: Numbers
   private let residual: Numbers
-  private let hx: Numbers
   let lambda: Numbers
   let low: Numbers
   let high: Numbers
   /// 1 / |a_c|, and 1 for variables and rows of zeros.
   let weight: Numbers
-  let values: Numbers
+  private let values: Numbers
   /// Multipliers of the ray, rows first, after `infeasible`.
   let ray: Numbers
   /// +1: low is active; -1: high is; 0: not in W.
   let state: UnsafeMutablePointer<Int32>
   let working: UnsafeMutablePointer<Int32>
-  var k = 0
+  /// J, whose columns are rows here, and R. Its k is the size of W.
+  private var system: kn_tiny_system
   /// Added to the diagonal of H.
   var shift = 0.0
   var steps = 0
   let limit: Int
 
+  var k: Int { Int(system.k) }
+
   static func padded(_ n: Int) -> Int {
     (n + Int(KN_TINY_PAD) - 1) / Int(KN_TINY_PAD) * Int(KN_TINY_PAD)
   }
 
+  private static let vectors = 10
+  private static let lists = 6
+
   /// Doubles that a solve of this size works in.
   static func room(_ n: Int, _ m: Int) throws(KantorError) -> Int {
-    let leading = try checkedSum(n, Int(KN_TINY_PAD), of: "n")
+    let pad = Int(KN_TINY_PAD)
+    let leading = try checkedSum(n, pad, of: "n")
+    let rowLeading = try checkedSum(m, pad, of: "m")
     let rows = try checkedSum(try checkedProduct(3, n, of: "n"), m, of: "m")
-    let total = try checkedSum(rows, 11, of: "m")
-    let matrices = try checkedProduct(total, leading, of: "p and a")
-    let each = try checkedProduct(7, try checkedSum(n, m, of: "m"), of: "m")
-    return try checkedSum(matrices, each, of: "p and a")
+    let total = try checkedProduct(
+      try checkedSum(rows, vectors + 1, of: "m"), leading, of: "p and a")
+    let turned = try checkedProduct(n, rowLeading, of: "a")
+    let each = try checkedProduct(lists, try checkedSum(leading, m, of: "m"), of: "m")
+    return try checkedSum(try checkedSum(total, turned, of: "p and a"), each, of: "p and a")
   }
 
   init(n: Int, m: Int, memory: Numbers) {
     (self.n, self.m) = (n, m)
     leading = Self.padded(n)
+    rowLeading = Self.padded(m)
     limit = 100 + 20 * (n + m)
+    let all = Self.padded(n + m)
     var next = memory
     func take(_ count: Int) -> Numbers {
       defer { next += count }
       return next
     }
-    h = take(n * leading)
-    j = take(n * leading)
-    r = take(n * leading)
-    a = take(m * leading)
-    x = take(leading)
-    g = take(leading)
-    d = take(leading)
-    tail = take(leading)
-    z = take(leading)
-    step = take(leading)
-    residual = take(leading)
-    hx = take(leading)
-    lambda = take(leading)
-    low = take(n + m)
-    high = take(n + m)
-    weight = take(n + m)
-    values = take(n + m)
-    ray = take(n + m)
-    state = UnsafeMutableRawPointer(take(n + m)).bindMemory(to: Int32.self, capacity: 2 * (n + m))
-    working = UnsafeMutableRawPointer(take(leading)).bindMemory(
+    let first = take(Self.vectors * leading)
+    first.update(repeating: 0, count: Self.vectors * leading)
+    x = first
+    g = first + leading
+    d = first + 2 * leading
+    z = first + 3 * leading
+    step = first + 4 * leading
+    residual = first + 5 * leading
+    lambda = first + 6 * leading
+    working = UnsafeMutableRawPointer(first + 9 * leading).bindMemory(
       to: Int32.self, capacity: 2 * leading)
-    for i in 0..<leading {
-      (x[i], g[i], d[i], tail[i], z[i]) = (0, 0, 0, 0, 0)
-      (step[i], residual[i], hx[i], lambda[i]) = (0, 0, 0, 0)
+    h = take(n * leading)
+    a = take(m * leading)
+    turned = take(n * rowLeading)
+    low = take(all)
+    high = take(all)
+    weight = take(all)
+    values = take(all)
+    ray = take(all)
+    state = UnsafeMutableRawPointer(take(all)).bindMemory(to: Int32.self, capacity: 2 * all)
+    system = kn_tiny_system(
+      basis: take(n * leading), columns: take(n * leading), diagonal: first + 7 * leading,
+      inverse: first + 8 * leading, leading: Int64(leading), n: Int64(n), k: 0)
+    // Constraints that are none: the look for violated ones has no remainder.
+    for c in (n + m)..<all {
+      (low[c], high[c], weight[c], values[c], state[c]) = (-.infinity, .infinity, 1, 0, 0)
     }
+  }
+
+  /// To be called when A is in place.
+  func prepareRows() {
+    kn_tiny_transpose(a, Int64(leading), Int64(m), Int64(n), turned, Int64(rowLeading))
+    kn_tiny_weights(turned, Int64(rowLeading), Int64(n), weight)
+    for c in m..<Self.padded(m + n) { weight[c] = 1 }
   }
 
   /// Factors H + shift I; returns n, or the index of a pivot that is too small, and its value.
   mutating func factor(shift: Double) -> (done: Int, pivot: Double) {
     self.shift = shift
-    for i in 0..<(n * leading) { r[i] = h[i] }
+    let copy: Numbers = system.columns
+    copy.update(from: h, count: n * leading)
     for i in 0..<n {
       let diagonal = h[i * leading + i]
-      r[i * leading + i] = diagonal + shift
+      copy[i * leading + i] = diagonal + shift
       // A pivot of H + shift I is at least `shift` for positive semidefinite H.
       step[i] = shift > 0 ? 0.5 * shift - 1e-13 * abs(diagonal) : 1e-10 * abs(diagonal)
     }
     var pivot = 0.0
-    let done = kn_tiny_invert_factor(r, Int64(leading), Int64(n), step, j, &pivot)
+    let done = kn_tiny_invert_factor(
+      copy, Int64(leading), Int64(n), step, system.basis, &pivot)
     for i in 0..<n { step[i] = 0 }
-    k = 0
+    system.k = 0
     return (Int(done), pivot)
   }
 
@@ -151,127 +172,76 @@ struct DualActiveSet {
   @inline(__always)
   private func transform(_ c: Int, _ sign: Double) {
     if c < m {
-      kn_tiny_combine(j, Int64(leading), Int64(n), a + c * leading, d)
+      kn_tiny_rows(system.basis, Int64(leading), Int64(n), a + c * leading, d)
       if sign < 0 { for i in 0..<n { d[i] = -d[i] } }
     } else {
-      let row = j + (c - m) * leading
-      for i in 0..<n { d[i] = sign * row[i] }
+      let entry: Numbers = system.basis + (c - m)
+      for i in 0..<n { d[i] = sign * entry[i * leading] }
     }
   }
 
-  /// Splits d: the part beyond W in `tail`. Returns the squared norms of that part and of d.
+  /// The squared norms of the part of d beyond W, and of d.
   @inline(__always)
   private func split() -> (beyond: Double, all: Double) {
-    var (beyond, all) = (0.0, 0.0)
-    for i in 0..<k {
-      all += d[i] * d[i]
-      tail[i] = 0
+    var norms = (within: 0.0, beyond: 0.0)
+    withUnsafeMutableBytes(of: &norms) {
+      guard let first = $0.bindMemory(to: Double.self).baseAddress else { return }
+      kn_tiny_split(d, system.k, system.n, first)
     }
-    for i in k..<n {
-      beyond += d[i] * d[i]
-      tail[i] = d[i]
-    }
-    return (beyond, all + beyond)
+    return (norms.beyond, norms.within + norms.beyond)
   }
 
-  /// r = R^-1 d1, into `step`.
+  /// z = J2 d2.
   @inline(__always)
-  private func solveR(_ from: Numbers) {
-    for i in 0..<k { step[i] = from[i] }
-    var c = k - 1
-    while c >= 0 {
-      let column = r + c * leading
-      let value = step[c] / column[c]
-      step[c] = value
-      for i in 0..<c { step[i] -= column[i] * value }
-      c -= 1
-    }
+  private func direct() {
+    kn_tiny_combine(
+      system.basis + k * leading, Int64(leading), Int64(n - k), d + k, z)
   }
 
-  /// Constraint c with d, tail and z = J tail at hand becomes the last of W.
+  /// Constraint c with d and z at hand becomes the last of W.
   private mutating func append(_ c: Int, sign: Int32, multiplier: Double, beyond: Double) {
-    let first = d[k]
-    let diagonal = first > 0 ? -beyond.squareRoot() : beyond.squareRoot()
-    let factor = 1 / (beyond - diagonal * first)
-    tail[k] = first - diagonal
-    for i in 0..<n { step[i] = factor * (z[i] - diagonal * j[i * leading + k]) }
-    kn_tiny_rank_one(j, Int64(leading), Int64(n), step, tail)
-    let column = r + k * leading
-    for i in 0..<k { column[i] = d[i] }
-    column[k] = diagonal
+    kn_tiny_append(&system, d, z, beyond)
     lambda[k] = multiplier
     working[k] = Int32(truncatingIfNeeded: c)
     state[c] = sign
-    k += 1
+    system.k += 1
   }
 
   /// Takes the constraint at place l out of W, and turns d along.
   private mutating func remove(_ l: Int) {
     state[Int(working[l])] = 0
-    for c in (l + 1)..<max(k, l + 1) {
-      let (from, to) = (r + c * leading, r + (c - 1) * leading)
-      for i in 0...c { to[i] = from[i] }
-      lambda[c - 1] = lambda[c]
-      working[c - 1] = working[c]
-    }
-    k -= 1
-    for i in l..<max(k, l) {
-      let column = r + i * leading
-      let (p, q) = (column[i], column[i + 1])
-      let length = (p * p + q * q).squareRoot()
-      guard length > 0 else { continue }
-      let (cosine, sine) = (p / length, q / length)
-      column[i] = length
-      for c in (i + 1)..<max(k, i + 1) {
-        let other = r + c * leading
-        let (s, t) = (other[i], other[i + 1])
-        other[i] = cosine * s + sine * t
-        other[i + 1] = cosine * t - sine * s
-      }
-      for row in 0..<n {
-        let entry = j + row * leading + i
-        let (s, t) = (entry[0], entry[1])
-        entry[0] = cosine * s + sine * t
-        entry[1] = cosine * t - sine * s
-      }
-      let (s, t) = (d[i], d[i + 1])
-      d[i] = cosine * s + sine * t
-      d[i + 1] = cosine * t - sine * s
+    kn_tiny_remove(&system, Int64(l), d)
+    system.k -= 1
+    for c in l..<k {
+      lambda[c] = lambda[c + 1]
+      working[c] = working[c + 1]
     }
   }
 
   /// One Newton step on the system of W: x and lambda exact for it up to rounding.
-  func refine() {
-    kn_tiny_rows(h, Int64(leading), Int64(n), x, hx)
-    for i in 0..<n { residual[i] = hx[i] + shift * x[i] + g[i] }
+  mutating func refine() {
+    kn_tiny_combine(h, Int64(leading), Int64(n), x, residual)
+    for i in 0..<n { residual[i] += shift * x[i] + g[i] }
+    if k > 0 { evaluate() }
     for place in 0..<k {
       let c = Int(working[place])
       let sign = Double(state[c])
-      let bound = sign > 0 ? low[c] : high[c]
       var factor = sign * lambda[place]
       if c < m {
         kn_tiny_rank_one(residual, Int64(leading), 1, &factor, a + c * leading)
-        var value = 0.0
-        kn_tiny_rows(a + c * leading, Int64(leading), 1, x, &value)
-        d[place] = sign * (bound - value)
       } else {
         residual[c - m] -= factor
-        d[place] = sign * (bound - x[c - m])
       }
+      d[place] = sign * ((sign > 0 ? low[c] : high[c]) - values[c])
     }
-    kn_tiny_combine(j, Int64(leading), Int64(n), residual, z)
-    for c in 0..<k {
-      let column = r + c * leading
-      var sum = d[c]
-      for i in 0..<c { sum -= column[i] * d[i] }
-      d[c] = sum / column[c]
-    }
-    for i in k..<n { d[i] = -z[i] }
-    kn_tiny_rows(j, Int64(leading), Int64(n), d, hx)
-    for i in 0..<n { x[i] += hx[i] }
-    for i in 0..<k { d[i] += z[i] }
-    solveR(d)
+    kn_tiny_correct(&system, residual, d, z, x, step)
     for i in 0..<k { lambda[i] += step[i] }
+  }
+
+  /// Ax and x, into `values`; returns the largest size in x.
+  @discardableResult @inline(__always)
+  private func evaluate() -> Double {
+    kn_tiny_values(turned, Int64(rowLeading), Int64(n), Int64(m), x, values)
   }
 
   @inline(__always) private func isEquality(_ c: Int) -> Bool { low[c] == high[c] }
@@ -299,7 +269,7 @@ struct DualActiveSet {
   /// Makes W the constraints that `state` names, as far as they are independent, then takes away
   /// what has no place there; x and lambda become optimal for the rest.
   mutating func start() {
-    k = 0
+    system.k = 0
     for c in 0..<(m + n) where state[c] != 0 {
       let sign = state[c]
       state[c] = 0
@@ -307,7 +277,7 @@ struct DualActiveSet {
       transform(c, Double(sign))
       let (beyond, all) = split()
       guard beyond > 1e-16 * all else { continue }
-      kn_tiny_rows(j, Int64(leading), Int64(n), tail, z)
+      direct()
       append(c, sign: sign, multiplier: 0, beyond: beyond)
     }
     settle()
@@ -323,21 +293,9 @@ struct DualActiveSet {
 
   /// The constraint that is violated most, its side, and by how much.
   private func select() -> (c: Int, sign: Int32, violation: Double)? {
-    kn_tiny_rows(a, Int64(leading), Int64(m), x, values)
-    var size = 0.0
-    for i in 0..<n {
-      values[m + i] = x[i]
-      size = max(size, abs(x[i]))
-    }
-    var (found, best) = (-1, 0.0)
-    for c in 0..<(m + n) {
-      let value = values[c]
-      let violation = max(low[c] - value, value - high[c])
-      let score = violation * weight[c]
-      guard score > best, state[c] == 0 else { continue }
-      let bound = low[c] - value > value - high[c] ? low[c] : high[c]
-      if score > 1e-11 * (size + abs(bound) * weight[c]) { (found, best) = (c, score) }
-    }
+    let size = evaluate()
+    let found = Int(
+      kn_tiny_violated(values, low, high, weight, state, Int64(m + n), size, 1e-11))
     guard found >= 0 else { return nil }
     let below = low[found] - values[found]
     let above = values[found] - high[found]
@@ -376,9 +334,9 @@ struct DualActiveSet {
       steps += 1
       if steps > limit { return .limit }
       let (beyond, all) = split()
-      solveR(d)
+      // What of r is rounding would let a multiplier of no size decide.
+      let noise = 1e-13 * kn_tiny_back(&system, d, step)
       var (longest, leaves) = (Double.infinity, -1)
-      let noise = stepNoise()
       for i in 0..<k where step[i] > noise && !isEquality(Int(working[i])) {
         let ratio = lambda[i] / step[i]
         if ratio < longest { (longest, leaves) = (ratio, i) }
@@ -391,7 +349,7 @@ struct DualActiveSet {
       let full = isDependent ? Double.infinity : missing / beyond
       let t = min(full, longest)
       if !isDependent {
-        kn_tiny_rows(j, Int64(leading), Int64(n), tail, z)
+        direct()
         for i in 0..<n { x[i] += t * z[i] }
         missing -= t * beyond
       }
@@ -404,13 +362,6 @@ struct DualActiveSet {
       lambda[leaves] = 0
       remove(leaves)
     }
-  }
-
-  /// What of r is rounding, and would let a multiplier of no size decide.
-  private func stepNoise() -> Double {
-    var size = 0.0
-    for i in 0..<k { size = max(size, abs(step[i])) }
-    return 1e-13 * size
   }
 
   /// The ray (1, -r) as multipliers y; entries that are rounding are left out.

@@ -66,44 +66,43 @@ struct ProximalActiveSet {
   /// bound, 1 for an upper one, 0 for none.
   mutating func load(_ active: UnsafePointer<Int32>?) throws(KantorError) {
     let (n, m, leading) = (problem.n, problem.m, Int64(core.leading))
-    try problem.checkBounds()
+    let (low, high) = (core.low, core.high)
+    let areRows = kn_tiny_bounds(problem.rowLower, problem.rowUpper, Int64(m), low, high)
+    let areOwn = kn_tiny_bounds(problem.lower, problem.upper, Int64(n), low + m, high + m)
+    if areRows & areOwn == 0 { try problem.checkBounds() }
+    scaling.tops.update(repeating: 0, count: core.leading)
     if let p = problem.p {
-      guard kn_tiny_pad(p, Int64(n), Int64(n), core.h, leading) == 1 else {
+      guard kn_tiny_pad(p, Int64(n), Int64(n), core.h, leading, scaling.tops, nil) == 1 else {
         throw DenseQP.rubbish("p", p, rows: n, columns: n)
       }
-      try problem.checkSymmetry()
+      if kn_tiny_is_symmetric(core.h, leading, Int64(n)) == 0 { try problem.checkSymmetry() }
     } else {
-      for i in 0..<(n * core.leading) { core.h[i] = 0 }
+      core.h.update(repeating: 0, count: n * core.leading)
     }
-    guard kn_tiny_pad(problem.q, 1, Int64(n), core.g, leading) == 1 else {
+    guard kn_tiny_pad(problem.q, 1, Int64(n), core.g, leading, core.z, nil) == 1 else {
       throw DenseQP.rubbish("q", problem.q, rows: 1, columns: n)
     }
     if let a = problem.a {
-      guard kn_tiny_pad(a, Int64(m), Int64(n), core.a, leading) == 1 else {
-        throw DenseQP.rubbish("a", a, rows: m, columns: n)
-      }
+      guard kn_tiny_pad(a, Int64(m), Int64(n), core.a, leading, scaling.tops, scaling.rows) == 1
+      else { throw DenseQP.rubbish("a", a, rows: m, columns: n) }
     }
     scaling.scale(p: core.h, a: core.a, q: core.g, leading: core.leading)
-    for c in 0..<(m + n) {
-      (core.low[c], core.high[c], core.weight[c]) = (problem.low(c), problem.high(c), 1)
-      if scaling.isOn {
-        let factor = scaling.bound(c)
-        core.low[c] *= factor
-        core.high[c] *= factor
-      }
-      core.state[c] = 0
-      if let active {
-        guard abs(active[c]) <= 1 else {
-          throw KantorError(.range, "active is \(active[c]) at \(c); -1, 0 or 1 is allowed")
-        }
-        core.state[c] = -active[c]
+    if scaling.isOn {
+      for c in 0..<(m + n) {
+        low[c] *= scaling.bound(c)
+        high[c] *= scaling.bound(c)
       }
     }
-    for c in 0..<m {
-      var square = 0.0
-      let row = core.a + c * core.leading
-      kn_tiny_rows(row, leading, 1, row, &square)
-      if square > 0 && square < .infinity { core.weight[c] = 1 / square.squareRoot() }
+    core.prepareRows()
+    guard let active else {
+      core.state.update(repeating: 0, count: m + n)
+      return
+    }
+    for c in 0..<(m + n) {
+      guard active[c] >= -1, active[c] <= 1 else {
+        throw KantorError(.range, "active is \(active[c]) at \(c); -1, 0 or 1 is allowed")
+      }
+      core.state[c] = -active[c]
     }
   }
 
@@ -114,7 +113,9 @@ struct ProximalActiveSet {
     if monitor?.check(iteration: core.steps) != nil { return .limit }
     if attempt == 0 && problem.p != nil && core.factor(shift: 0).done == problem.n {
       core.start()
-      return finish(core.solve(monitor))
+      // Not as an argument of `finish`, whose self would be that of before the solve.
+      let outcome = core.solve(monitor)
+      return finish(outcome)
     }
     measure()
     if attempt > 0 { for c in 0..<(problem.m + problem.n) { core.state[c] = 0 } }

@@ -207,6 +207,8 @@ import Testing
     #expect(code { $0.upper[1] = -1 } == .range)
     #expect(code { $0.lower[1] = .infinity } == .notFinite)
     #expect(code { $0.rowUpper[0] = .nan } == .notFinite)
-    #expect(code { $0.active = [2, 0, 0] } == .range)
+    for strange in [2, -2, Int32.min, .max] {
+      #expect(code { $0.active = [strange, 0, 0] } == .range)
+    }
   }
 }
