@@ -9,9 +9,10 @@ import pytest
 
 import kantor
 
-READER = Path(__file__).resolve().parents[3] / "bench" / "text_problems.py"
-if not READER.exists():
+ROOT = Path(__file__).resolve().parents[3]
+if not (ROOT / "Tests" / "collections").exists():
     pytest.skip("the problems come with the source tree only", allow_module_level=True)
+READER = ROOT / "bench" / "problems" / "text.py"
 SPEC = importlib.util.spec_from_file_location("text_problems", READER)
 text_problems = importlib.util.module_from_spec(SPEC)
 sys.modules["text_problems"] = text_problems
@@ -48,6 +49,17 @@ def test_multipliers_of_problem_71():
     assert result.z_lower[0] == pytest.approx(1.0878712, abs=1e-5)
     again = kantor.solve(problem(PROBLEMS["HS71"]), "sqp", warm_start=result)
     assert again.status == "solved" and again.iterations == 0 and again.evaluations == 2
+
+
+@pytest.mark.parametrize("name", ["HS7", "HS26", "HS33", "HS43", "HS65", "HS76", "HS93"])
+@pytest.mark.parametrize("method", ["nonlinear/interior_point", "sqp", "augmented_lagrangian"])
+def test_an_answer_is_the_start_of_the_same_problem(method, name):
+    given = problem(PROBLEMS[name])
+    first = kantor.solve(given, method)
+    again = kantor.solve(given, method, warm_start=first)
+    assert first.status == again.status == "solved"
+    assert again.iterations <= 1
+    assert np.allclose(again.x, first.x, rtol=1e-5, atol=1e-5)
 
 
 def test_both_find_the_way_past_a_stationary_violation():
