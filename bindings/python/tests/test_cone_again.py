@@ -1,4 +1,4 @@
-"""A cone program is solved again from its own answer: in at most two iterations, by every method."""
+"""A cone program is solved again from its own answer in at most two iterations."""
 
 from __future__ import annotations
 
