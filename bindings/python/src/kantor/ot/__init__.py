@@ -14,8 +14,8 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete, sliced, smooth,
-    solvers, stochastic, unbalanced, utils,
+    batch, bregman, da, datasets, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete,
+    sliced, smooth, solvers, stochastic, unbalanced, utils,
 )
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
@@ -41,6 +41,8 @@ __all__ = [
     "barycenter",
     "batch",
     "bregman",
+    "da",
+    "datasets",
     "dist",
     "dist_batch",
     "emd",
