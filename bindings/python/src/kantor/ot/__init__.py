@@ -28,7 +28,8 @@ from ._unified import solve, solve_sample
 from .batch import dist_batch, solve_batch, solve_gromov_batch, solve_sample_batch
 from .bregman import barycenter, sinkhorn, sinkhorn2
 from .gromov import (
-    fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
+    fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_barycenters, gromov_wasserstein,
+    gromov_wasserstein2,
 )
 from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
@@ -54,6 +55,7 @@ __all__ = [
     "fused_gromov_wasserstein2",
     "gaussian",
     "gromov",
+    "gromov_barycenters",
     "gromov_wasserstein",
     "gromov_wasserstein2",
     "lowrank",

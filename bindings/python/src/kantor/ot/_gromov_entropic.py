@@ -6,10 +6,8 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
-from ._gromov import (
-    finish, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
-)
-from ._inputs import read_positive, refuse
+from ._gromov import finish, read_spaces, read_tolerance, refuse_keywords, solve_spaces
+from ._inputs import read_count, read_positive, refuse
 
 _SCHEMES = {"PGD": "projected", "PPA": "proximal"}
 #: Relative gaps to stop at; conditional gradient, which ends proximal steps, may be slow.
@@ -220,7 +218,7 @@ def _entropic(
         spaces, "gromov_entropic", G0, verbose=verbose, trace=True, tolerance=_GAPS[solver],
         epsilon=read_positive(epsilon, "epsilon"), scheme=_SCHEMES[solver],
         plan_tolerance=max(read_tolerance(tol, "tol"), 1e-12),
-        max_iterations=read_limit(max_iter, "max_iter"),
+        max_iterations=read_count(max_iter, "max_iter"),
     )
     told = {"err": result.trace["residual"].tolist()}
     return finish(spaces, result, M, told, "gw_dist", "fgw_dist")

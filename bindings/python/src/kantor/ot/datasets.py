@@ -9,7 +9,7 @@ import numpy as np
 from .. import _abi
 from .._arrays import as_numbers
 from .._errors import error
-from ._inputs import read_count, read_number, read_positive
+from ._inputs import read_count, read_generator, read_number, read_positive
 
 __all__ = ["make_1D_gauss", "make_2D_samples_gauss"]
 
@@ -82,7 +82,5 @@ def make_2D_samples_gauss(n: int, m: Any, sigma: Any, random_state: Any = None) 
     if not np.allclose(covariance, covariance.T) or not values[0] >= -1e-12 * abs(values[1]):
         raise error(_abi.E_RANGE, f"sigma is {covariance.tolist()}; a covariance is needed")
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    generator = random_state
-    if not hasattr(generator, "randn"):
-        generator = np.random if random_state is None else np.random.RandomState(random_state)
+    generator = read_generator(random_state, "random_state")
     return generator.randn(read_count(n, "n"), 2) @ root + mean
