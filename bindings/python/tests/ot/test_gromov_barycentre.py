@@ -93,6 +93,18 @@ def test_entropic_means():
     assert abs(Y - POINTS).max() < 0.1 and abs(structure - C).max() < 0.3
 
 
+def test_proximal_steps_give_plans_without_entropy():
+    copies = [C, C[np.ix_(ORDER, ORDER)]]
+    mean, told = gromov.entropic_gromov_barycenters(
+        6, copies, epsilon=0.5, init_C=C, solver="PPA", log=True, max_iter=300, tol=1e-6)
+    assert told["loss"][-1] < 1e-6
+    np.testing.assert_allclose(mean, C, atol=1e-3)
+    with pytest.raises(kantor.UnsupportedError, match="solver 'x'"):
+        gromov.entropic_gromov_barycenters(6, copies, solver="x")
+    with pytest.raises(kantor.UnsupportedError, match="solver"):
+        gromov.gromov_barycenters(6, copies, solver="PPA")
+
+
 def test_updates_of_either_side():
     T = [np.array([[0.25, 0.25, 0.0], [0.0, 0.0, 0.5]])]
     mean = gromov.update_barycenter_structure(T, [np.array([[0.0, 4.0], [4.0, 0.0]])], [1.0])

@@ -100,10 +100,13 @@ def entropic_gromov_barycenters(
     Parameters
     ----------
     N, Cs, ps, p, lambdas, loss_fun, symmetric, max_iter, tol, stop_criterion, warmstartT, \
-verbose, log, init_C, random_state, **kwargs
+verbose, log, init_C, random_state
         As for `gromov_barycenters`.
     epsilon : float
         Strength of the entropy of each plan, > 0.
+    **kwargs
+        ``solver``, as for `entropic_gromov_wasserstein`; limits of inner solves, which are without
+        effect. Others are refused.
 
     Returns
     -------
@@ -205,8 +208,10 @@ def entropic_fused_gromov_barycenters(
     Parameters
     ----------
     N, Ys, Cs, ps, p, lambdas, loss_fun, symmetric, alpha, max_iter, tol, stop_criterion, \
-warmstartT, verbose, log, init_C, fixed_structure, fixed_features, random_state, **kwargs
+warmstartT, verbose, log, init_C, fixed_structure, fixed_features, random_state
         As for `fgw_barycenters`.
+    **kwargs
+        As for `entropic_gromov_barycenters`.
     epsilon : float
         Strength of the entropy of each plan, > 0.
     init_Y : array_like, shape (N, d), optional

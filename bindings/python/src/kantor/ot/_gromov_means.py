@@ -10,6 +10,7 @@ from .. import _abi
 from .._arrays import as_matrix, as_numbers, as_vector
 from .._errors import error
 from ._gromov import read_spaces, read_tolerance, refuse_keywords, solve_spaces, value_of
+from ._gromov_entropic import read_scheme
 from ._gromov_terms import read_loss, read_share, read_structure
 from ._inputs import (
     float_type, read_count, read_generator, read_positive, read_weights, refuse,
@@ -155,7 +156,9 @@ fixed_structure, fixed_features, random_state
     Wanted
         The data.
     """
-    refuse_keywords(function, keywords)
+    rest = dict(keywords)
+    scheme = "projected" if epsilon is None else read_scheme(rest.pop("solver", "PGD"))
+    refuse_keywords(function, rest)
     read_loss(loss_fun)
     size, count = read_count(N, "N"), len(Cs)
     structures = [read_structure(C, f"Cs[{k}]") for k, C in enumerate(Cs)]
@@ -181,7 +184,7 @@ fixed_structure, fixed_features, random_state
             raise error(_abi.E_MISSING, f"{name} is missing, but it is to be kept")
     options: Dict[str, Any] = {"tolerance": _GAP}
     if epsilon is not None:
-        options.update(epsilon=read_positive(epsilon, "epsilon"), scheme="projected")
+        options.update(epsilon=read_positive(epsilon, "epsilon"), scheme=scheme)
     C = _start(size, init_C, Ys is None, random_state)
     X = None
     if features is not None:
