@@ -17,6 +17,9 @@ from . import (
     batch, bregman, da, datasets, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete,
     sliced, smooth, solvers, stochastic, unbalanced, utils,
 )
+from ._circle import (
+    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+)
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
 from ._line import emd2_1d, emd_1d, wasserstein_1d
@@ -41,6 +44,7 @@ __all__ = [
     "OTResult",
     "barycenter",
     "batch",
+    "binary_search_circle",
     "bregman",
     "da",
     "datasets",
@@ -66,6 +70,7 @@ __all__ = [
     "multimarginal",
     "partial",
     "semidiscrete",
+    "semidiscrete_wasserstein2_unif_circle",
     "sinkhorn",
     "sinkhorn2",
     "sinkhorn_unbalanced",
@@ -85,4 +90,5 @@ __all__ = [
     "unif",
     "utils",
     "wasserstein_1d",
+    "wasserstein_circle",
 ]

@@ -13,18 +13,26 @@ from .._problem import Problem
 from .._rows import Triplets
 from .._solve import solve
 from ._barycentre import print_line, read_lambda
+from ._circle import (
+    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+)
 from ._exact import emd, emd2
+from ._exact_points import emd2_lazy
 from ._inputs import MASS_TOLERANCE, float_type, read_count, read_points, warn_unsolved
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 
 __all__ = [
     "barycenter",
+    "binary_search_circle",
     "emd",
     "emd2",
     "emd2_1d",
+    "emd2_lazy",
     "emd_1d",
     "free_support_barycenter",
+    "semidiscrete_wasserstein2_unif_circle",
     "wasserstein_1d",
+    "wasserstein_circle",
 ]
 
 
