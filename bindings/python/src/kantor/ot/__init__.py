@@ -14,8 +14,8 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, da, datasets, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete,
-    sliced, smooth, solvers, stochastic, unbalanced, utils,
+    batch, bregman, da, datasets, gaussian, gmm, gromov, lowrank, lp, monge, partial,
+    semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
 )
 from ._circle import (
     binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
@@ -58,6 +58,7 @@ __all__ = [
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
     "gaussian",
+    "gmm",
     "gromov",
     "gromov_barycenters",
     "gromov_wasserstein",
