@@ -37,6 +37,7 @@ from .gromov import (
 from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 from .unbalanced import sinkhorn_unbalanced, sinkhorn_unbalanced2
+from .utils import tic, toc, toq
 
 __all__ = [
     "LazyPlan",
@@ -87,6 +88,9 @@ __all__ = [
     "solve_sample_batch",
     "solvers",
     "stochastic",
+    "tic",
+    "toc",
+    "toq",
     "unbalanced",
     "unif",
     "utils",
