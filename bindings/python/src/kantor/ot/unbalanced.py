@@ -387,7 +387,8 @@ def lbfgsb_unbalanced(
         What the entropy is relative to; the product of the weights by default.
     reg_div : {"kl", "entropy", "l2"}
         The entropy is relative to `c`, or to 1; ``"l2"``: half the squared distance from `c`, by a
-        cone program, for some hundred points. Functions are not offered.
+        cone program, for some hundred points; its values are exact to about 1e-8 of strengths times
+        masses. Functions are not offered.
     regm_div : {"kl", "l2", "tv"}
         D: the Kullback-Leibler divergence, half the squared distance, or the total variation.
     G0 : array_like, optional
