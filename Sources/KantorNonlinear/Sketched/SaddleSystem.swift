@@ -1,8 +1,8 @@
 import KantorCore
 import KantorNumerics
 
-/// K = [B J'; J -d I] with B = W + shift I: products, rows, and the factorisation of it with a small
-/// further negative diagonal in its second block.
+/// K = [B J'; J -d I] with B = W + shift I: products, rows, and the factorisation of it with a
+/// little more of -I in its second block.
 final class SaddleSystem {
   typealias Numbers = UnsafeMutablePointer<Double>
 

@@ -6,8 +6,8 @@ extension SketchedSolve {
   /// Ridges that are tried at one point; the last ones with the shortest steps too.
   private static let mostRidges = 14
 
-  /// A step that M accepts. Where J loses rank or B hardly bends, Newton's step is far too long: the
-  /// multipliers are kept down by d, and steps that have to be cut raise B for the next ones.
+  /// A step that M accepts. Where J loses rank or B hardly bends, Newton's step is far too long:
+  /// the multipliers are kept down by d, and steps that have to be cut raise B for the next ones.
   /// Weights that only such a system asks for are taken back, and it is tried without. False when
   /// nothing helps.
   func measuredStep(_ size: Double) throws(KantorError) -> Bool {

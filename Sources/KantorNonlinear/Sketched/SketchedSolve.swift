@@ -14,7 +14,7 @@ final class SketchedSolve {
   let m: Int
   private let tolerance: Double
   let system: SaddleSystem
-  let solver: SketchSolver
+  private let solver: SketchSolver
   private let x: Buffer<Double>
   let y: Buffer<Double>
   private let trialX: Buffer<Double>

@@ -58,7 +58,8 @@ extension TextProblem {
       try problem.set(
         "hessian_pattern",
         ScalableProblem.pattern(
-          (0..<n).flatMap { $0..<n }, (0..<n).flatMap { [Int](repeating: $0, count: n - $0) }, n, n))
+          (0..<n).flatMap { $0..<n }, (0..<n).flatMap { [Int](repeating: $0, count: n - $0) }, n,
+          n))
     }
     try problem.set("functions", .functions(f))
     try problem.set("start", ScalableProblem.vector(start))
