@@ -9,7 +9,7 @@ import pytest
 
 import kantor
 
-READER = Path(__file__).resolve().parents[3] / "bench" / "text_problems.py"
+READER = Path(__file__).resolve().parents[3] / "bench" / "problems" / "text.py"
 if not READER.exists():
     pytest.skip("the problems come with the source tree only", allow_module_level=True)
 SPEC = importlib.util.spec_from_file_location("text_problems", READER)
