@@ -77,8 +77,8 @@ def portfolio(task, n, rng):
 
 @dataclass
 class Firms:
-    """Firm i makes z_i >= 0 at the cost c_i z_i + d_i z_i^2 / 2 and the tax x_i z_i, and sells it at
-    the price a - sum z. The game has a potential, z'Mz / 2 - b(x)'z with M = diag(1 + d) + 11'."""
+    """Firm i makes z_i >= 0 at the cost c_i z_i + d_i z_i^2 / 2 and the tax x_i z_i, and sells it
+    at the price a - sum z. There is a potential, z'Mz / 2 - b(x)'z with M = diag(1 + d) + 11'."""
     c: np.ndarray
     d: np.ndarray
     chosen: np.ndarray

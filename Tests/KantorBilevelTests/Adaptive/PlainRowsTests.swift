@@ -103,7 +103,8 @@ import Testing
   // MARK: Where to start from
 
   /// y = 1, or y = x where that is lower, for x <= -2 or x >= 1. F = (y + 1)^2 is best at x = -2,
-  /// where both have the same f and the row holds: the condition against x > -2 is one of f along it.
+  /// where both have the same f and the row holds: what is against x > -2 is a condition on f along
+  /// that row.
   @Test func answersThatTieOnARow() throws {
     let result = try Self.solve(
       nx: 1, start: [1, 1], upper: { w in ((w[1] + 1) * (w[1] + 1), [0, 2 * (w[1] + 1)]) },
