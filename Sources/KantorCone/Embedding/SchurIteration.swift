@@ -1,0 +1,406 @@
+import KantorCore
+import KantorNumerics
+
+/// Conjugate gradients for M v = b, M = A (G x G) A' + H as in `SchurCondensation` by rows, where
+/// so many rows make M itself too much: with one for each entry of a matrix its order is k^2/2, and
+/// a factor takes k^6/24 multiplications, but a product with M 4 k^3.
+///
+/// Near a solution G has few large eigenvalues, those of the range of the matrix, and many small
+/// ones, G = L + N. In
+///     G x G = (L x L + L x N + N x L) + N x N
+/// the first part is WW' with r k columns. The second is replaced by its diagonal D in the entries
+/// of the matrix, so that B = A D A' + H is sparse, and B + (AW)(AW)' the preconditioner.
+///
+/// Deviation: W'v is known from the small system with few digits lost, while B^-1 (b - AW y) loses
+/// them all once eigenvalues differ by 1e8. What W'v then misses is taken back by one more solve.
+///
+/// Source: K. C. Toh, "Solving large scale semidefinite programs via an iterative solver on the
+/// augmented systems", SIAM J. Optim. 14 (2004).
+final class SchurIteration {
+  private let form: EmbeddingForm
+  private let plan: SchurCondensation
+  private let parts: [SpectralPart]
+  /// B, its slots: the psd row that each belongs to, and a product of entries of A.
+  private let matrix: SparseMatrix
+  private let places: Buffer<Int32>
+  private let slotRow: Buffer<Int32>
+  private let slotFactor: Buffer<Double>
+  private let factor: LDLFactor
+  /// Takes the diagonal of B to 1.
+  private let scale: Buffer<Double>
+  /// I + (AW)'B^-1 AW, its order at most, its order now and the scale of its diagonal.
+  private let small: DenseLDL
+  private var columns = 0
+  private let smallScale: Buffer<Double>
+  private let coordinates: [Buffer<Double>]
+  private let vectors: [Buffer<Double>]
+  private let long: Buffer<Double>
+  private let short: Buffer<Double>
+  private let diagonal: Buffer<Double>
+  private var interruption = Interruption.never
+  private(set) var isInterrupted = false
+
+  private static let most = 150
+  private static let rule = PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-8)
+
+  /// Nil when the host asked to stop.
+  init?(
+    _ form: EmbeddingForm, _ plan: SchurCondensation, threads: Int, interruption: Interruption
+  ) throws(KantorError) {
+    (self.form, self.plan) = (form, plan)
+    var list: [SpectralPart] = []
+    for case let block as SemidefiniteBlock in form.blocks { list.append(try SpectralPart(block)) }
+    parts = list
+    var assembly = try SymmetricAssembly(order: plan.order, capacity: plan.pairs + plan.order)
+    slotRow = try Buffer(count: plan.pairs)
+    slotFactor = try Buffer(count: plan.pairs)
+    let a = form.a
+    for row in plan.order..<form.m {
+      let (j, unit) = (Int(plan.variable.pointer[row]), plan.coefficient.pointer[row])
+      let end = a.starts.pointer[j + 1]
+      for k in a.starts.pointer[j]..<end where Int(a.indices.pointer[k]) < plan.order {
+        for l in k..<end where Int(a.indices.pointer[l]) < plan.order {
+          let slot = try assembly.append(
+            Int(a.indices.pointer[k]), Int(a.indices.pointer[l]), 0)
+          slotRow.pointer[slot] = Int32(truncatingIfNeeded: row)
+          slotFactor.pointer[slot] =
+            a.values.pointer[k] / unit * (a.values.pointer[l] / unit)
+        }
+      }
+    }
+    (matrix, places) = try assembly.finish()
+    guard let analysis = try LDLAnalysis(matrix, interruption: interruption) else { return nil }
+    factor = try LDLFactor(analysis, threads: threads)
+    let signs = try Buffer<Int8>(count: plan.order, repeating: 1)
+    factor.expect(signs: signs.pointer)
+    withExtendedLifetime(signs) {}
+    let most = list.reduce(0) { $0 + $1.mostColumns }
+    small = try DenseLDL(order: most, threads: threads)
+    smallScale = try Buffer(count: most)
+    scale = try Buffer(count: plan.order)
+    var work: [Buffer<Double>] = []
+    for _ in 0..<2 { work.append(try Buffer(count: most)) }
+    coordinates = work
+    work = []
+    for _ in 0..<6 { work.append(try Buffer(count: plan.order)) }
+    vectors = work
+    long = try Buffer(count: form.m)
+    short = try Buffer(count: form.n)
+    diagonal = try Buffer(count: plan.order)
+  }
+
+  var entries: Int { factor.analysis.factorEntries + small.order * (small.order + 1) / 2 }
+
+  // MARK: Preconditioner
+
+  func refactor(_ interruption: Interruption) -> Bool {
+    self.interruption = interruption
+    for part in parts { guard part.split() else { return false } }
+    columns = 0
+    for part in parts {
+      part.first = columns
+      columns += part.columns
+    }
+    return refactorSparse() && refactorSmall()
+  }
+
+  private func refactorSparse() -> Bool {
+    let (values, d) = (matrix.values.pointer, long.pointer)
+    for k in 0..<matrix.count { values[k] = 0 }
+    for part in parts { part.entryDiagonal(d) }
+    for slot in 0..<slotRow.count {
+      values[Int(places.pointer[slot])] += slotFactor.pointer[slot] * d[Int(slotRow.pointer[slot])]
+    }
+    for block in form.blocks where !(block is SemidefiniteBlock) {
+      // Half-lines and equations: the scaling is a diagonal.
+      block.parts(inverse: false, diagonal.pointer, diagonal.pointer)
+      for i in 0..<block.count { values[last(block.row + i)] += diagonal.pointer[i] }
+    }
+    let s = scale.pointer
+    for j in 0..<plan.order {
+      let x = values[last(j)]
+      s[j] = x > 0 && x.isFinite ? 1 / x.squareRoot() : 1
+    }
+    for j in 0..<plan.order {
+      for k in matrix.starts.pointer[j]..<matrix.starts.pointer[j + 1] {
+        values[k] *= s[j] * s[Int(matrix.indices.pointer[k])]
+      }
+    }
+    return factor.factor(values: values, rule: Self.rule, interruption: interruption).isUsable
+  }
+
+  /// Place of a diagonal entry, the last one in a column of an upper triangle.
+  private func last(_ j: Int) -> Int { matrix.starts.pointer[j + 1] - 1 }
+
+  private func refactorSmall() -> Bool {
+    let (m, leading, order) = (small.entries, small.leading, small.order)
+    let (y, v, s) = (coordinates[0].pointer, vectors[0].pointer, smallScale.pointer)
+    for i in 0..<order { y[i] = 0 }
+    for j in 0..<order {
+      let column = m + j * leading
+      for i in j..<order { column[i] = 0 }
+      column[j] = 1
+      guard j < columns else { continue }
+      y[j] = 1
+      expand(y, into: v)
+      factor.solve(v)
+      y[j] = 0
+      project(v, into: coordinates[1].pointer)
+      for i in j..<columns { column[i] += coordinates[1].pointer[i] }
+      if j & 15 == 15, interruption.beat() { return false }
+    }
+    for j in 0..<order {
+      let x = m[j * leading + j]
+      s[j] = x > 0 && x.isFinite ? 1 / x.squareRoot() : 1
+    }
+    for j in 0..<order {
+      for i in j..<order { m[j * leading + i] *= s[i] * s[j] }
+      m[j * leading + j] += 1e-15
+    }
+    return small.factor(rule: Self.rule, interruption: interruption).isUsable
+  }
+
+  private func solveSmall(_ y: Entries) {
+    for i in 0..<columns { y[i] *= smallScale.pointer[i] }
+    for i in columns..<small.order { y[i] = 0 }
+    small.solve(y)
+    for i in 0..<columns { y[i] *= smallScale.pointer[i] }
+  }
+
+  /// v = (AW) y in the scale of B.
+  private func expand(_ y: Given, into v: Entries) {
+    let (u, w) = (short.pointer, long.pointer)
+    for j in 0..<form.n { u[j] = 0 }
+    for part in parts { part.expand(y + part.first, into: w + part.block.row) }
+    for i in plan.order..<form.m {
+      u[Int(plan.variable.pointer[i])] = w[i] / plan.coefficient.pointer[i]
+    }
+    for i in 0..<form.m { w[i] = 0 }
+    form.a.multiply(u, into: w)
+    for i in 0..<plan.order { v[i] = scale.pointer[i] * w[i] }
+  }
+
+  /// y = (AW)'v.
+  private func project(_ v: Given, into y: Entries) {
+    let (u, w) = (short.pointer, long.pointer)
+    for i in 0..<form.m { w[i] = i < plan.order ? scale.pointer[i] * v[i] : 0 }
+    for j in 0..<form.n { u[j] = 0 }
+    form.a.multiplyTransposed(w, into: u)
+    for i in plan.order..<form.m {
+      w[i] = u[Int(plan.variable.pointer[i])] / plan.coefficient.pointer[i]
+    }
+    for part in parts { part.project(w + part.block.row, into: y + part.first) }
+  }
+
+  private func precondition(_ r: Given, into out: Entries) {
+    let (n, s) = (plan.order, scale.pointer)
+    for i in 0..<n { out[i] = s[i] * r[i] }
+    factor.solve(out)
+    if columns > 0 {
+      let (y, e) = (coordinates[0].pointer, coordinates[1].pointer)
+      let v = vectors[5].pointer
+      project(out, into: y)
+      solveSmall(y)
+      expand(y, into: v)
+      for i in 0..<n { out[i] = s[i] * r[i] - v[i] }
+      factor.solve(out)
+      project(out, into: e)
+      for i in 0..<columns { e[i] = y[i] - e[i] }
+      solveSmall(e)
+      expand(e, into: v)
+      factor.solve(v)
+      for i in 0..<n { out[i] += v[i] }
+    }
+    for i in 0..<n { out[i] *= s[i] }
+  }
+
+  // MARK: Conjugate gradients
+
+  /// b <- M^-1 b, `product` being that with M.
+  func solve(_ b: Entries, _ product: (Given, Entries) -> Void) {
+    let n = plan.order
+    let (x, r, z) = (vectors[0].pointer, vectors[1].pointer, vectors[2].pointer)
+    let (p, q) = (vectors[3].pointer, vectors[4].pointer)
+    func dot(_ u: Given, _ v: Given) -> Double {
+      var sum = 0.0
+      for i in 0..<n { sum += u[i] * v[i] }
+      return sum
+    }
+    var size = 0.0
+    for i in 0..<n {
+      (x[i], r[i]) = (0, b[i])
+      size = max(size, abs(b[i]))
+    }
+    precondition(r, into: z)
+    p.update(from: z, count: n)
+    var energy = dot(r, z)
+    let first = energy
+    for _ in 0..<Self.most where energy > 1e-26 * first {
+      if interruption.beat() {
+        isInterrupted = true
+        break
+      }
+      product(p, q)
+      let t = energy / dot(p, q)
+      guard t > 0, t.isFinite else { break }
+      var rest = 0.0
+      for i in 0..<n {
+        x[i] += t * p[i]
+        r[i] -= t * q[i]
+        rest = max(rest, abs(r[i]))
+      }
+      if rest <= 1e-13 * size { break }
+      precondition(r, into: z)
+      let next = dot(r, z)
+      let beta = next / energy
+      for i in 0..<n { p[i] = z[i] + beta * p[i] }
+      energy = next
+    }
+    b.update(from: x, count: n)
+  }
+}
+
+/// The eigenvectors of G of one psd cone, and the columns sqrt(g_a g_j) v_a v_j' of W: a one of
+/// the few large ones, v_j any.
+final class SpectralPart {
+  let block: SemidefiniteBlock
+  let mostColumns: Int
+  /// Its first column of W, and their number.
+  var first = 0
+  private(set) var columns = 0
+  private var rank = 0
+  private let cap: Int
+  private let values: Buffer<Double>
+  private let vectors: Buffer<Double>
+  private let turned: Buffer<Double>
+  private let rest: Buffer<Double>
+  private let spare: Buffer<Double>
+  private let line: Buffer<Double>
+
+  /// Eigenvalues this many times the middle one are large.
+  private static let large = 4.0
+
+  init(_ block: SemidefiniteBlock) throws(KantorError) {
+    self.block = block
+    let k = block.side
+    cap = Self.mostRank(k)
+    mostColumns = cap * k - cap * (cap - 1) / 2
+    values = try Buffer(count: k)
+    vectors = try Buffer(count: k * k)
+    turned = try Buffer(count: k * k)
+    rest = try Buffer(count: k * k)
+    spare = try Buffer(count: k * k)
+    line = try Buffer(count: 2 * k)
+  }
+
+  static func mostRank(_ side: Int) -> Int { max(6, side / 12) }
+
+  /// False where there are no eigenvectors.
+  func split() -> Bool {
+    let (k, g, v, l) = (block.side, block.gram.pointer, vectors.pointer, values.pointer)
+    v.update(from: g, count: k * k)
+    guard block.kernels.eigenvectors(v, values: l), l[k - 1] > 0 else { return false }
+    rank = 0
+    while rank < cap, l[k - 1 - rank] > Self.large * l[k / 2] { rank += 1 }
+    columns = rank * k - rank * (rank - 1) / 2
+    for j in 0..<k {
+      let root = max(l[j], 0).squareRoot()
+      for i in 0..<k {
+        turned.pointer[i &* k &+ j] = v[j &* k &+ i]
+        spare.pointer[j &* k &+ i] = j < k - rank ? root * v[j &* k &+ i] : 0
+      }
+    }
+    block.kernels.multiply(
+      spare.pointer, by: spare.pointer, turnedRight: true, into: rest.pointer)
+    return true
+  }
+
+  /// Of N x N, at the rows of the cone.
+  func entryDiagonal(_ d: Entries) {
+    let (k, g) = (block.side, rest.pointer)
+    var at = block.row
+    for j in 0..<k {
+      for i in 0...j {
+        let (ii, jj, ij) = (g[i &* k &+ i], g[j &* k &+ j], g[j &* k &+ i])
+        d[at] = i == j ? ii * ii : ii * jj + ij * ij
+        at &+= 1
+      }
+    }
+  }
+
+  private func weight(_ a: Int, _ j: Int) -> Double {
+    let (l, top) = (values.pointer, block.side &- 1 &- a)
+    let x = (max(l[top], 0) * max(l[j], 0)).squareRoot()
+    return j == top ? x : x * 2.0.squareRoot()
+  }
+
+  /// W'w, w a scaled triangle.
+  func project(_ w: Given, into y: Entries) {
+    let (k, x, z) = (block.side, spare.pointer, line.pointer)
+    let t = line.pointer + k
+    let half = 0.5.squareRoot()
+    var at = 0
+    for j in 0..<k {
+      for i in 0..<j {
+        x[j &* k &+ i] = half * w[at]
+        x[i &* k &+ j] = half * w[at]
+        at &+= 1
+      }
+      x[j &* k &+ j] = w[at]
+      at &+= 1
+    }
+    at = 0
+    for a in 0..<rank {
+      let v = vectors.pointer + (k - 1 - a) * k
+      for i in 0..<k { (z[i], t[i]) = (0, 0) }
+      for q in 0..<k {
+        let (c, row) = (v[q], x + q &* k)
+        for i in 0..<k { z[i] += c * row[i] }
+      }
+      for q in 0..<k {
+        let (c, row) = (z[q], turned.pointer + q &* k)
+        for i in 0..<k { t[i] += c * row[i] }
+      }
+      for j in 0..<(k - a) {
+        y[at] = weight(a, j) * t[j]
+        at &+= 1
+      }
+    }
+  }
+
+  /// w = W y.
+  func expand(_ y: Given, into w: Entries) {
+    let (k, x, z) = (block.side, spare.pointer, line.pointer)
+    for e in 0..<(k * k) { x[e] = 0 }
+    var at = 0
+    for a in 0..<rank {
+      let v = vectors.pointer + (k - 1 - a) * k
+      var isZero = true
+      for i in 0..<k { z[i] = 0 }
+      for j in 0..<(k - a) {
+        let c = y[at]
+        at &+= 1
+        if c == 0 { continue }
+        isZero = false
+        let (f, u) = (c * weight(a, j), vectors.pointer + j &* k)
+        for i in 0..<k { z[i] += f * u[i] }
+      }
+      if isZero { continue }
+      for q in 0..<k {
+        let (c, row) = (v[q], x + q &* k)
+        for i in 0..<k { row[i] += c * z[i] }
+      }
+    }
+    // The symmetric part.
+    let half = 0.5.squareRoot()
+    at = 0
+    for j in 0..<k {
+      for i in 0..<j {
+        w[at] = half * (x[j &* k &+ i] + x[i &* k &+ j])
+        at &+= 1
+      }
+      w[at] = x[j &* k &+ j]
+      at &+= 1
+    }
+  }
+}
