@@ -52,10 +52,15 @@ struct EmbeddingSolve {
       }
     }
     // Condensing squares the condition; the whole matrix may do better where it is small, from the
-    // point that has been reached.
-    return try better(proposal, ifBelow: Self.cheap, plan.wholeWork) {
-      () throws(KantorError) in try propose(form, nil, &last)
+    // point that has been reached, or else from the start.
+    for afresh in [false, true] {
+      proposal = try better(proposal, ifBelow: Self.cheap, plan.wholeWork) {
+        () throws(KantorError) in
+        if afresh { last = nil }
+        return try propose(form, nil, &last)
+      }
     }
+    return proposal
   }
 
   /// The proposal, unless it misses the tolerance, another way takes less than `limit`

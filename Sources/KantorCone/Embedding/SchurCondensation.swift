@@ -52,7 +52,7 @@ struct SchurCondensation {
     if var rows, byRows <= byVariables {
       (rows.work, rows.wholeWork) = (byRows, whole)
       let iteration = rows.iterationWork(form)
-      if iteration < 0.5 * byRows { (rows.work, rows.iterates) = (iteration, true) }
+      if iteration < Self.iterationPays * byRows { (rows.work, rows.iterates) = (iteration, true) }
       return rows
     }
     let none = try Buffer<Int32>(count: 0)
@@ -86,6 +86,8 @@ struct SchurCondensation {
     return sum + columns * entries + columns * columns * columns / 3
   }
 
+  /// Many short loops are slower than a factorisation of as many multiplications.
+  private static let iterationPays = 0.2
   /// Steps of conjugate gradients in an iteration, as seen.
   private static let steps = 60.0
 

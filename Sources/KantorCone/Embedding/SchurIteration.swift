@@ -20,6 +20,8 @@ final class SchurIteration {
   private let form: EmbeddingForm
   private let plan: SchurCondensation
   private let parts: [SpectralPart]
+  /// A D^-1, the other rows by the psd rows, D the coefficients of the entries' variables.
+  private let rows: SparseMatrix
   /// B, its slots: the psd row that each belongs to, and a product of entries of A.
   private let matrix: SparseMatrix
   private let places: Buffer<Int32>
@@ -34,13 +36,15 @@ final class SchurIteration {
   private let smallScale: Buffer<Double>
   private let coordinates: [Buffer<Double>]
   private let vectors: [Buffer<Double>]
-  private let long: Buffer<Double>
-  private let short: Buffer<Double>
+  private let triangle: Buffer<Double>
+  private let image: Buffer<Double>
   private let diagonal: Buffer<Double>
   private var interruption = Interruption.never
   private(set) var isInterrupted = false
 
   private static let most = 150
+  /// Of a residual, relative; the caller repeats what is not enough.
+  private static let tolerance = 1e-13
   private static let rule = PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-8)
 
   /// Nil when the host asked to stop.
@@ -51,20 +55,18 @@ final class SchurIteration {
     var list: [SpectralPart] = []
     for case let block as SemidefiniteBlock in form.blocks { list.append(try SpectralPart(block)) }
     parts = list
+    rows = try Self.rows(form, plan)
     var assembly = try SymmetricAssembly(order: plan.order, capacity: plan.pairs + plan.order)
     slotRow = try Buffer(count: plan.pairs)
     slotFactor = try Buffer(count: plan.pairs)
-    let a = form.a
-    for row in plan.order..<form.m {
-      let (j, unit) = (Int(plan.variable.pointer[row]), plan.coefficient.pointer[row])
-      let end = a.starts.pointer[j + 1]
-      for k in a.starts.pointer[j]..<end where Int(a.indices.pointer[k]) < plan.order {
-        for l in k..<end where Int(a.indices.pointer[l]) < plan.order {
+    for t in 0..<rows.columns {
+      let end = rows.starts.pointer[t + 1]
+      for k in rows.starts.pointer[t]..<end {
+        for l in k..<end {
           let slot = try assembly.append(
-            Int(a.indices.pointer[k]), Int(a.indices.pointer[l]), 0)
-          slotRow.pointer[slot] = Int32(truncatingIfNeeded: row)
-          slotFactor.pointer[slot] =
-            a.values.pointer[k] / unit * (a.values.pointer[l] / unit)
+            Int(rows.indices.pointer[k]), Int(rows.indices.pointer[l]), 0)
+          slotRow.pointer[slot] = Int32(truncatingIfNeeded: t)
+          slotFactor.pointer[slot] = rows.values.pointer[k] * rows.values.pointer[l]
         }
       }
     }
@@ -84,9 +86,31 @@ final class SchurIteration {
     work = []
     for _ in 0..<6 { work.append(try Buffer(count: plan.order)) }
     vectors = work
-    long = try Buffer(count: form.m)
-    short = try Buffer(count: form.n)
+    triangle = try Buffer(count: rows.columns)
+    image = try Buffer(count: rows.columns)
     diagonal = try Buffer(count: plan.order)
+  }
+
+  private static func rows(
+    _ form: EmbeddingForm, _ plan: SchurCondensation
+  ) throws(KantorError) -> SparseMatrix {
+    let (a, count) = (form.a, form.m - plan.order)
+    let starts = try Buffer<Int>(count: count + 1)
+    let indices = try Buffer<Int32>(count: a.count)
+    let values = try Buffer<Double>(count: a.count)
+    var at = 0
+    for t in 0..<count {
+      let j = Int(plan.variable.pointer[plan.order + t])
+      for k in a.starts.pointer[j]..<a.starts.pointer[j + 1]
+      where Int(a.indices.pointer[k]) < plan.order {
+        indices.pointer[at] = a.indices.pointer[k]
+        values.pointer[at] = a.values.pointer[k] / plan.coefficient.pointer[plan.order + t]
+        at += 1
+      }
+      starts.pointer[t + 1] = at
+    }
+    return try SparseMatrix(
+      rows: plan.order, columns: count, starts: starts, indices: indices, values: values)
   }
 
   var entries: Int { factor.analysis.factorEntries + small.order * (small.order + 1) / 2 }
@@ -95,9 +119,9 @@ final class SchurIteration {
 
   func refactor(_ interruption: Interruption) -> Bool {
     self.interruption = interruption
-    for part in parts { guard part.split() else { return false } }
     columns = 0
     for part in parts {
+      guard part.split() else { return false }
       part.first = columns
       columns += part.columns
     }
@@ -105,9 +129,9 @@ final class SchurIteration {
   }
 
   private func refactorSparse() -> Bool {
-    let (values, d) = (matrix.values.pointer, long.pointer)
+    let (values, d) = (matrix.values.pointer, triangle.pointer)
     for k in 0..<matrix.count { values[k] = 0 }
-    for part in parts { part.entryDiagonal(d) }
+    for part in parts { part.entryDiagonal(d + at(part)) }
     for slot in 0..<slotRow.count {
       values[Int(places.pointer[slot])] += slotFactor.pointer[slot] * d[Int(slotRow.pointer[slot])]
     }
@@ -145,7 +169,7 @@ final class SchurIteration {
       expand(y, into: v)
       factor.solve(v)
       y[j] = 0
-      project(v, into: coordinates[1].pointer)
+      project(v, into: coordinates[1].pointer, from: j)
       for i in j..<columns { column[i] += coordinates[1].pointer[i] }
       if j & 15 == 15, interruption.beat() { return false }
     }
@@ -167,29 +191,39 @@ final class SchurIteration {
     for i in 0..<columns { y[i] *= smallScale.pointer[i] }
   }
 
+  /// Where the entries of a matrix begin.
+  private func at(_ part: SpectralPart) -> Int { part.block.row - plan.order }
+
   /// v = (AW) y in the scale of B.
   private func expand(_ y: Given, into v: Entries) {
-    let (u, w) = (short.pointer, long.pointer)
-    for j in 0..<form.n { u[j] = 0 }
-    for part in parts { part.expand(y + part.first, into: w + part.block.row) }
-    for i in plan.order..<form.m {
-      u[Int(plan.variable.pointer[i])] = w[i] / plan.coefficient.pointer[i]
-    }
-    for i in 0..<form.m { w[i] = 0 }
-    form.a.multiply(u, into: w)
-    for i in 0..<plan.order { v[i] = scale.pointer[i] * w[i] }
+    for part in parts { part.expand(y + part.first, into: triangle.pointer + at(part)) }
+    for i in 0..<plan.order { v[i] = 0 }
+    rows.multiply(triangle.pointer, into: v)
+    for i in 0..<plan.order { v[i] *= scale.pointer[i] }
   }
 
-  /// y = (AW)'v.
-  private func project(_ v: Given, into y: Entries) {
-    let (u, w) = (short.pointer, long.pointer)
-    for i in 0..<form.m { w[i] = i < plan.order ? scale.pointer[i] * v[i] : 0 }
-    for j in 0..<form.n { u[j] = 0 }
-    form.a.multiplyTransposed(w, into: u)
-    for i in plan.order..<form.m {
-      w[i] = u[Int(plan.variable.pointer[i])] / plan.coefficient.pointer[i]
+  /// y = (AW)'v, where only the entries from `least` on are wanted; destroys v.
+  private func project(_ v: Entries, into y: Entries, from least: Int = 0) {
+    for i in 0..<plan.order { v[i] *= scale.pointer[i] }
+    triangle.fill(0)
+    rows.multiplyTransposed(v, into: triangle.pointer)
+    for part in parts where part.first + part.columns > least {
+      part.project(
+        triangle.pointer + at(part), into: y + part.first, from: max(0, least - part.first))
     }
-    for part in parts { part.project(w + part.block.row, into: y + part.first) }
+  }
+
+  /// out = M v.
+  private func multiply(_ v: Given, into out: Entries) {
+    triangle.fill(0)
+    rows.multiplyTransposed(v, into: triangle.pointer)
+    for part in parts {
+      part.block.apply(triangle.pointer + at(part), into: image.pointer + at(part))
+    }
+    for block in form.blocks where block.row < plan.order {
+      block.apply(v + block.row, into: out + block.row)
+    }
+    rows.multiply(image.pointer, into: out)
   }
 
   private func precondition(_ r: Given, into out: Entries) {
@@ -199,12 +233,14 @@ final class SchurIteration {
     if columns > 0 {
       let (y, e) = (coordinates[0].pointer, coordinates[1].pointer)
       let v = vectors[5].pointer
-      project(out, into: y)
+      v.update(from: out, count: n)
+      project(v, into: y)
       solveSmall(y)
       expand(y, into: v)
       for i in 0..<n { out[i] = s[i] * r[i] - v[i] }
       factor.solve(out)
-      project(out, into: e)
+      v.update(from: out, count: n)
+      project(v, into: e)
       for i in 0..<columns { e[i] = y[i] - e[i] }
       solveSmall(e)
       expand(e, into: v)
@@ -216,8 +252,8 @@ final class SchurIteration {
 
   // MARK: Conjugate gradients
 
-  /// b <- M^-1 b, `product` being that with M.
-  func solve(_ b: Entries, _ product: (Given, Entries) -> Void) {
+  /// b <- M^-1 b.
+  func solve(_ b: Entries) {
     let n = plan.order
     let (x, r, z) = (vectors[0].pointer, vectors[1].pointer, vectors[2].pointer)
     let (p, q) = (vectors[3].pointer, vectors[4].pointer)
@@ -235,12 +271,12 @@ final class SchurIteration {
     p.update(from: z, count: n)
     var energy = dot(r, z)
     let first = energy
-    for _ in 0..<Self.most where energy > 1e-26 * first {
+    for _ in 0..<Self.most where energy > Self.tolerance * Self.tolerance * first {
       if interruption.beat() {
         isInterrupted = true
         break
       }
-      product(p, q)
+      multiply(p, into: q)
       let t = energy / dot(p, q)
       guard t > 0, t.isFinite else { break }
       var rest = 0.0
@@ -249,7 +285,7 @@ final class SchurIteration {
         r[i] -= t * q[i]
         rest = max(rest, abs(r[i]))
       }
-      if rest <= 1e-13 * size { break }
+      if rest <= Self.tolerance * size { break }
       precondition(r, into: z)
       let next = dot(r, z)
       let beta = next / energy
@@ -315,10 +351,10 @@ final class SpectralPart {
     return true
   }
 
-  /// Of N x N, at the rows of the cone.
+  /// Of N x N.
   func entryDiagonal(_ d: Entries) {
     let (k, g) = (block.side, rest.pointer)
-    var at = block.row
+    var at = 0
     for j in 0..<k {
       for i in 0...j {
         let (ii, jj, ij) = (g[i &* k &+ i], g[j &* k &+ j], g[j &* k &+ i])
@@ -334,8 +370,8 @@ final class SpectralPart {
     return j == top ? x : x * 2.0.squareRoot()
   }
 
-  /// W'w, w a scaled triangle.
-  func project(_ w: Given, into y: Entries) {
+  /// W'w, w a scaled triangle, from the entry `least` on.
+  func project(_ w: Given, into y: Entries, from least: Int) {
     let (k, x, z) = (block.side, spare.pointer, line.pointer)
     let t = line.pointer + k
     let half = 0.5.squareRoot()
@@ -351,6 +387,10 @@ final class SpectralPart {
     }
     at = 0
     for a in 0..<rank {
+      if at &+ k &- a <= least {
+        at &+= k &- a
+        continue
+      }
       let v = vectors.pointer + (k - 1 - a) * k
       for i in 0..<k { (z[i], t[i]) = (0, 0) }
       for q in 0..<k {

@@ -286,7 +286,7 @@ final class SchurSystem: EmbeddingSystem {
   private func solveDense() {
     let v = right.pointer
     if let iteration {
-      iteration.solve(v) { multiply($0, into: $1) }
+      iteration.solve(v)
       return
     }
     for i in 0..<factor.order { v[i] *= scale.pointer[i] }
@@ -344,25 +344,6 @@ final class SchurSystem: EmbeddingSystem {
       x[j] = at >= 0 ? v[order + Int(at)] : 0
     }
     gather(z, b, y, into: x)
-  }
-
-  /// out = M v, by rows.
-  private func multiply(_ v: Given, into out: Entries) {
-    let (w, y, u) = (rowWork[3].pointer, rowWork[4].pointer, columnWork[3].pointer)
-    for i in 0..<form.m { w[i] = i < plan.order ? v[i] : 0 }
-    for j in 0..<form.n { u[j] = 0 }
-    form.a.multiplyTransposed(w, into: u)
-    spread(u, into: w)
-    for block in blocks { block.apply(w + block.row, into: y + block.row) }
-    for i in plan.order..<form.m {
-      u[Int(plan.variable.pointer[i])] = y[i] / plan.coefficient.pointer[i]
-    }
-    for i in 0..<form.m { w[i] = 0 }
-    form.a.multiply(u, into: w)
-    for block in form.blocks where block.row < plan.order {
-      block.apply(v + block.row, into: out + block.row)
-    }
-    for i in 0..<plan.order { out[i] += w[i] }
   }
 
   /// The psd rows of D^-1 t.
