@@ -87,7 +87,7 @@ struct SchurCondensation {
   }
 
   /// Many short loops are slower than a factorisation of as many multiplications.
-  private static let iterationPays = 0.2
+  private static let iterationPays = 0.12
   /// Steps of conjugate gradients in an iteration, as seen.
   private static let steps = 60.0
 

@@ -79,7 +79,7 @@ import Testing
   /// entry of the matrix, so that the system is solved by iterations.
   @Test func rowsForAllEntries() throws {
     var numbers = Numbers(3)
-    let (n, clusters) = (42, 3)
+    let (n, clusters) = (48, 3)
     let points = (0..<n).map { i in
       (10 * Double(i % clusters) + numbers.next(), numbers.next() * 2)
     }
