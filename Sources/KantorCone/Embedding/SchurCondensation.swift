@@ -88,7 +88,7 @@ struct SchurCondensation {
 
   /// Many short loops are slower than a factorisation of as many multiplications.
   private static let iterationPays = 0.12
-  /// Steps of conjugate gradients in an iteration, as seen.
+  /// Steps of conjugate gradients in an iteration, an estimate.
   private static let steps = 60.0
 
   /// The whole system has more than the psd blocks, and its factor is slower than a dense one.
