@@ -31,11 +31,11 @@ import KantorNumerics
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
 /// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless a dense matrix of
-/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), or sparse
-/// cones fall into small ones (`ChordalSplit`).
+/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), conjugate
+/// gradients are (`SchurIteration`), or sparse cones fall into small ones (`ChordalSplit`).
 ///
 /// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting; fukuda2001exploiting;
-/// mehrotra1992implementation; ruiz2001scaling.
+/// mehrotra1992implementation; ruiz2001scaling; toh2004solving.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: ConeKind.kind.name,
