@@ -196,7 +196,7 @@ extension SparseMatrix {
           // hypot keeps what squares would lose to overflow; norms are no hot loop.
           if byColumn { out[j] = Self.length(out[j], a) }
           if byRow && !(byColumn && i == j) { out[i] = Self.length(out[i], a) }
-        case .largest: break
+        case .largest: break  // see addLargest
         }
       }
     }
