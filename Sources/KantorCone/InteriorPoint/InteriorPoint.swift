@@ -137,11 +137,19 @@ struct LinearSolve {
 
   private func solve(_ form: LinearForm) throws(KantorError) -> ConeProposal {
     let interruption = Interruption(run.monitor)
-    guard
-      let system = try KKTSystem(
-        p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
-        interruption: interruption)
-    else { return try origin() }
+    let system: any ProximalSystem
+    var reuse = ConeReuse()
+    if DenseKKT.suits(form) {
+      system = try DenseKKT(form, threads: run.threads)
+    } else {
+      guard
+        let sparse = try KKTSystem(
+          p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
+          interruption: interruption)
+      else { return try origin() }
+      system = sparse
+      reuse.linear = sparse.shared
+    }
     // A shift of all pivots would hide the directions in which multipliers are far away; it comes
     // when the proximal terms do not keep the pivots apart from zero.
     system.shift = 0
@@ -150,8 +158,7 @@ struct LinearSolve {
     let warm = try ProximalWarmStart(problem, form, start)
     let outcome = loop.run(from: warm)
     var figures = ResultFields()
-    figures.add("factor_entries", system.shared.analysis.factorEntries)
-    let reuse = ConeReuse(linear: system.shared)
+    figures.add("factor_entries", system.factorEntries)
     let state = loop.state
     switch outcome {
     case .infeasible:
