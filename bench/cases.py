@@ -174,6 +174,7 @@ BILEVEL_LAYER = (
     "SciPy L-BFGS-B, implicit derivative by hand",
     "JAXopt projected gradient, implicit differentiation", "Kantor nested, cone",
 )
+BILEVEL_GAME = ("SciPy L-BFGS-B, implicit derivative by hand", "Kantor nested, game")
 
 
 def bilevel(name, title, kind, n, **more):
@@ -384,6 +385,8 @@ CASES = [
             600),
     Case("bilevel-layer-30", "returns of 30 assets learned from a portfolio, to 1e-3", "bilevel",
          {"kind": "layer_portfolio", "n": 30}, BILEVEL_LAYER, 1e-3),
+    Case("bilevel-game-30", "taxes that bring 30 firms to what is wanted, to 1e-3", "bilevel",
+         {"kind": "layer_firms", "n": 30}, BILEVEL_GAME, 1e-3),
     prox("simplex", "projection on the simplex, 1000 points of 1000 numbers", "vectors", 1000,
          rows=1000),
     prox("l1_ball", "projection on the l1 ball, one point of a million numbers", "vectors",

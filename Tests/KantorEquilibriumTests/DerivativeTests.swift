@@ -209,6 +209,57 @@ import Testing
     #expect(abs(try #require(try moved["y"]?.list())[0] + 0.4) < 1e-8)
   }
 
+  /// f + phi = x^2 + (x - p) y - y^2 with the values of both, and |x| / 2 beside, which is no part
+  /// of the objective. Without it the value at the saddle point is p^2/5; with it, for p > 1,
+  /// x = (p - 1) / 5 and y = -(2 p + 1/2) / 5.
+  @Test(arguments: [false, true]) func valueOfSaddlePoints(isPriced: Bool) throws {
+    let p = 1.5
+    var functions = Functions()
+    functions.valueGradient = { z, value, out in
+      value.pointee = z[0] * z[0] + (z[0] - p) * z[1] - z[1] * z[1]
+      out[0] = 2 * z[0] + z[1]
+      out[1] = z[0] - p - 2 * z[1]
+      return 0
+    }
+    functions.parameterGradient = { _, sigma, _, out in
+      out[0] = 0
+      out[1] = -sigma
+      return 0
+    }
+    func solved(_ functions: Functions) throws -> Result {
+      let problem = Problem(kind: SaddleKind.kind)
+      try problem.set("functions", .functions(functions))
+      if isPriced { try problem.set("prox_x", .text("l1 0.5")) }
+      try problem.set("start_x", .array(Tensor(try Buffer([1.0]))))
+      try problem.set("start_y", .array(Tensor(try Buffer([1.0]))))
+      try problem.set("parameters", .array(Tensor(try Buffer([p]))))
+      let entry = try #require(
+        EquilibriumMethods.saddle.first { $0.spec.name == Self.entry.spec.name })
+      return try run(entry, problem, ["tolerance": .real(1e-12)])
+    }
+    let without = try solved(functions)
+    #expect(refused(without, "parameters", of: "objective")?.message.contains("parameter_value")
+      == true)
+    functions.parameterValue = { z, out in
+      out[0] = -z[1]
+      return 0
+    }
+    let result = try solved(functions)
+    // Of x^2 + (x - p) y - y^2 along x(p), y(p).
+    let (x, y, dx) = isPriced ? ((p - 1) / 5, -(2 * p + 0.5) / 5, 0.2) : (p / 5, -2 * p / 5, 0.2)
+    #expect(abs(try result.real("objective") - (x * x + (x - p) * y - y * y)) < 1e-9)
+    let expected = (2 * x + y) * dx + (x - p - 2 * y) * -0.4 - y
+    if !isPriced { #expect(abs(expected - 2 * p / 5) < 1e-12) }
+    let one = Tensor(try Buffer([1.0]), shape: [])
+    let pulled = try #require(
+      try result.vjp(cotangents: ["objective": one], wanted: ["parameters"])["parameters"])
+    let pushed = try #require(
+      try result.jvp(
+        tangents: ["parameters": Tensor(try Buffer([1.0]))], wanted: ["objective"])["objective"])
+    #expect(abs(try pulled.list()[0] - expected) < 1e-8)
+    #expect(abs(try pushed.list()[0] - expected) < 1e-8)
+  }
+
   // MARK: Failures
 
   private func refused(

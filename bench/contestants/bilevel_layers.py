@@ -1,4 +1,4 @@
-"""Layers of quadratic programs. Answers carry x as `f` and z as `g`."""
+"""Layers of quadratic programs and games. Answers carry x as `f` and z as `g`."""
 
 import numpy as np
 
@@ -66,5 +66,32 @@ def nested(task):
         return bilevel.nested(
             p.upper, lower, p.x0, depends={"q": -np.eye(n)}, answer="x", answer_shape=(n,),
             grad_upper=p.grad_upper, tolerance=task.tolerance)
+
+    return solve, lambda raw: Answer(f=raw.x, g=raw.answer, iterations=raw.iterations)
+
+
+@contestant("Kantor nested, game", needs="kantor")
+def nested_game(task):
+    import kantor
+    from kantor import bilevel
+
+    p = task.program
+    n = len(p.x0)
+    now, unit = np.zeros(n), np.eye(n)
+    slope = np.diag(1 + p.d) + 1
+
+    def tell(x):
+        now[:] = x
+        return x
+
+    def solve():
+        game = kantor.Problem(
+            "game", start=p.y0, players=1.0, prox="nonnegative", parameters=p.x0,
+            functions=kantor.Functions(
+                n, n, parameters=n, map=lambda z: p.losses(now, z), jacobian=lambda z: slope,
+                parameter_jacobian=lambda z: unit))
+        return bilevel.nested(
+            p.upper, game, p.x0, depends={"parameters": (tell, lambda x, w: w)}, answer="x",
+            answer_shape=(n,), grad_upper=p.grad_upper, tolerance=task.tolerance)
 
     return solve, lambda raw: Answer(f=raw.x, g=raw.answer, iterations=raw.iterations)

@@ -106,11 +106,11 @@ def entropic_courses() -> object:
     return figure
 
 
-def multiscale_sinkhorn() -> object:
-    """Pairs that a pass looks at, of 2 x 20 000 points in space."""
+def multiscale_sinkhorn(count: int = 20_000, least: float = 3e-4) -> object:
+    """Pairs that a pass looks at, of twice so many points in space."""
     rng = np.random.default_rng(1)
-    X, Y = rng.random((20_000, 3)), rng.random((20_000, 3)) ** 1.5
-    strengths = np.geomspace(3e-4, 0.1, 7)
+    X, Y = rng.random((count, 3)), rng.random((count, 3)) ** 1.5
+    strengths = np.geomspace(least, 0.1, 7)
     runs = [kantor.solve(kantor.Problem("transport", X=X, Y=Y), "multiscale_sinkhorn", epsilon=e,
                          tolerance=1e-4) for e in strengths]
     figure, axes = panels(2, 3.2, 2.4)

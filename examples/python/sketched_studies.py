@@ -15,8 +15,8 @@ from scipy import sparse
 
 import kantor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
-from problems import text as text_problems  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench" / "problems"))
+import text as text_problems  # noqa: E402
 
 INNER = ("direct", "minres", "kaczmarz", "gauss", "count")
 

@@ -13,11 +13,11 @@ import KantorCore
 /// 0. Rows that are bounds of one variable become bounds, rows of opposite sign equations.
 /// 1. `implicit` from the start. Large problems end here if the checker agrees.
 /// 2. Small ones: `mpcc` from there and from the start, with all pieces where there are few, and
-///    from some random x.
+///    from some random x with the best of several lower minima there.
 /// 3. Candidates in the order of F go to the checker; the first that passes is the answer.
 /// 4. A candidate with a lower f at y': the cut f(x, y) <= v'(x) joins the conditions, v' the value
-///    of the lower minimum that leads on from y', and its piece is solved again. A candidate with a
-///    lower F at an x nearby: again from there.
+///    of the lower minimum that leads on from y', and its piece is solved again, also from the best
+///    of the random x. A candidate with a lower F at an x nearby: again from there.
 ///
 /// **Stops when** a candidate passes and none with a lower F is left, or there are no more.
 ///
@@ -100,6 +100,9 @@ final class AdaptiveSolve {
   private var certificates = 0
   private var jumps = 0
   private var mpcc: MpccSolve?
+  private var scattered: ScatteredPairs?
+  /// Lower answers that were better than a candidate's: where the checker starts for the next.
+  private var betterLowers: [Buffer<Double>] = []
   private var remark = ""
   private var claim = BilevelProposal.Claim.point
 
@@ -203,8 +206,14 @@ final class AdaptiveSolve {
     _ x: Buffer<Double>, _ y: Buffer<Double>, relaxed: Bool, pieces: Int = 0
   ) throws(KantorError) {
     guard let mpcc, !oracle.stopped else { return }
+    try runPieces(try mpcc.lift(x, y), relaxed: relaxed, pieces: pieces)
+  }
+
+  private func runPieces(
+    _ z: Buffer<Double>, relaxed: Bool, pieces: Int
+  ) throws(KantorError) {
+    guard let mpcc, !oracle.stopped else { return }
     mpcc.iteration = run.monitor.iterations
-    let z = try mpcc.lift(x, y)
     if pieces > 0, problem.n <= Self.small {
       for answer in try mpcc.search.enumerate(from: z, tolerance: mpcc.fine, most: pieces).prefix(8)
       {
@@ -220,10 +229,7 @@ final class AdaptiveSolve {
       }
     }
     if oracle.stopped { return }
-    let sides = try mpcc.search.sides(z.pointer)
-    if let answer = try mpcc.search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
-      try add(answer)
-    }
+    try descend(z, try mpcc.search.sides(z.pointer))
   }
 
   private func add(_ answer: PieceSearch.Answer) throws(KantorError) {
@@ -235,20 +241,16 @@ final class AdaptiveSolve {
     add(proposal, "mpcc", z: answer.z, sides: answer.sides, value: answer.value)
   }
 
-  /// Random x: within the bounds, or around the start. The lower level starts at the given y and at
-  /// random ones in turn, which lead to other lower minima where there are some.
+  /// Descents from random x, each with the best of some lower minima.
   private func scatter(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) {
+    guard let mpcc else { return }
     let given = run.options.int("starts")
-    let point = try Buffer<Double>(count: problem.nx)
-    let other = try Buffer<Double>(count: problem.ny)
-    var stream = RandomStarts(seed: run.seed)
-    for k in 0..<(given < 0 ? 16 : given) {
+    let scattered = try ScatteredPairs(mpcc, oracle, seed: run.seed)
+    self.scattered = scattered
+    for _ in 0..<(given < 0 ? 16 : given) {
       if oracle.stopped { return }
-      stream.scatter(x, problem.xLower, problem.xUpper, into: point)
-      problem.projectX(point.pointer)
-      if k % 2 == 1 { stream.scatter(y, problem.yLower, problem.yUpper, into: other) }
-      try runConditions(
-        point, k % 2 == 1 ? other : y, relaxed: false, pieces: Self.mostScattered)
+      guard let pair = try scattered.next(x, y) else { continue }
+      try runPieces(pair.z, relaxed: false, pieces: Self.mostScattered)
     }
   }
 
@@ -271,7 +273,7 @@ final class AdaptiveSolve {
       var candidate = candidates.removeFirst()
       effort.isBrief = oracle.stopped
       let certificate = try check.certify(
-        x: candidate.proposal.x, y: candidate.proposal.y, effort: effort)
+        x: candidate.proposal.x, y: candidate.proposal.y, others: betterLowers, effort: effort)
       certificates += 1
       candidate.proposal.certificate = certificate
       tried.append(candidate)
@@ -314,6 +316,7 @@ final class AdaptiveSolve {
   private func cut(_ candidate: Candidate, _ better: Buffer<Double>) throws(KantorError) {
     guard let mpcc else { return }
     let search = mpcc.search
+    if betterLowers.count < 8 { betterLowers.append(better) }
     try search.program.addCut(better)
     search.program.choose(nil)
     let (x, y) = (candidate.proposal.x, candidate.proposal.y)
@@ -321,7 +324,6 @@ final class AdaptiveSolve {
     // at the candidate itself the cut may have no slope.
     var stream = RandomStarts(seed: run.seed &+ UInt64(jumps))
     for k in 0..<(problem.n <= Self.small ? 6 : 2) {
-      let y = k == 1 ? better : y
       let point = try x.copy()
       if k > 1 {
         for i in 0..<problem.nx {
@@ -329,22 +331,27 @@ final class AdaptiveSolve {
         }
         problem.projectX(point.pointer)
       }
-      let z: Buffer<Double>
-      if let known = candidate.z, k != 1 {
-        z = try known.copy()
+      if let known = candidate.z, let sides = candidate.sides, k != 1 {
+        let z = try known.copy()
         z.pointer.update(from: point.pointer, count: problem.nx)
+        try descend(z, sides)
       } else {
-        z = try mpcc.lift(point, y)
+        let z = try mpcc.lift(point, k == 1 ? better : y)
+        try descend(z, try search.sides(z.pointer))
       }
-      let sides: [ConditionsProgram.Side]
-      if let known = candidate.sides, k != 1 {
-        sides = known
-      } else {
-        sides = try search.sides(z.pointer)
-      }
-      if let answer = try search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
-        try add(answer)
-      }
+    }
+    // And from pairs that satisfy it, which its slope at the candidate may not lead to.
+    for pair in scattered?.lowest(4) ?? [] {
+      try descend(pair.z, try search.sides(pair.z.pointer))
+    }
+  }
+
+  private func descend(
+    _ z: Buffer<Double>, _ sides: [ConditionsProgram.Side]
+  ) throws(KantorError) {
+    guard let mpcc, !oracle.stopped else { return }
+    if let answer = try mpcc.search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
+      try add(answer)
     }
   }
 }

@@ -315,7 +315,7 @@ public final class BilevelCheck {
   private func probe(_ effort: Effort) throws(KantorError) {
     let (nx, ny) = (problem.nx, problem.ny)
     let count = effort.probes >= 0 ? effort.probes : nx <= 3 && ny <= 5 ? 2 * nx : 0
-    guard count > 0, problem.upper.rows == 0, certificate.relativeGap <= 1e-4 else { return }
+    guard count > 0, certificate.relativeGap <= 1e-4 else { return }
     let x = try Buffer<Double>(count: nx)
     let y = try Buffer(copying: UnsafePointer(w.pointer + nx), count: ny)
     let joined = try Buffer<Double>(count: problem.n)
@@ -332,6 +332,7 @@ public final class BilevelCheck {
       let least = try solve.least(x: x.pointer, from: y.pointer)
       guard least.isFinite else { continue }
       for i in 0..<problem.n { joined.pointer[i] = solve.w.pointer[i] }
+      guard try keepsUpperRows(joined) else { continue }
       let value = try oracle.value(.upper, joined.pointer)
       let fall = certificate.objective - value
       guard fall > 1e-5 * (1 + abs(certificate.objective)), fall > certificate.improvement else {
@@ -343,6 +344,16 @@ public final class BilevelCheck {
       certificate.betterPair = (
         try x.copy(), try Buffer(copying: UnsafePointer(joined.pointer + nx), count: ny)
       )
+    }
+  }
+
+  /// Whether the upper rows hold at a joined vector.
+  private func keepsUpperRows(_ joined: Buffer<Double>) throws(KantorError) -> Bool {
+    guard problem.upper.rows > 0 else { return true }
+    let rows = try Buffer<Double>(count: problem.upper.rows)
+    guard try oracle.constraints(.upper, joined.pointer, rows.pointer) else { return false }
+    return (0..<rows.count).allSatisfy {
+      ($0 < problem.upper.inequalities ? rows.pointer[$0] : abs(rows.pointer[$0])) <= 1e-9
     }
   }
 

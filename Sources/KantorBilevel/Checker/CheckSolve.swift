@@ -73,8 +73,12 @@ final class CheckSolve {
       guard !oracle.stopped, try oracle.constraints(.lower, w.pointer, rows.pointer) else {
         return .infinity
       }
-      let violation = violate(rows.pointer)
+      // How far rows are violated, or have a price and do not hold with equality.
+      var violation = 0.0
       for i in 0..<m {
+        let row = rows.pointer[i]
+        let free = -multipliers.pointer[i] / penalty
+        violation = max(violation, abs(i < problem.lower.inequalities ? max(row, free) : row))
         let moved = multipliers.pointer[i] + penalty * rows.pointer[i]
         multipliers.pointer[i] = i < problem.lower.inequalities ? max(0, moved) : moved
       }

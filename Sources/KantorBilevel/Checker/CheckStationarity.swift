@@ -85,7 +85,12 @@ extension BilevelCheck {
     }
     for (k, tie) in ties.enumerated() {
       let column = fit.column(columns - ties.count + k)
-      for i in 0..<nx { column[free.count + i] = -(lowerGradient.pointer[i] - tie.pointer[i]) }
+      for i in 0..<nx {
+        // Of f along the active rows.
+        var own = lowerGradient.pointer[i]
+        for r in rows { own += multipliers.pointer[r] * lowerJacobian.pointer[r * n + i] }
+        column[free.count + i] = -(own - tie.pointer[i])
+      }
       isSigned.append(true)
     }
     fit.solve(isSigned: isSigned)

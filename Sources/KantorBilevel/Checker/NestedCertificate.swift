@@ -17,8 +17,11 @@ struct NestedCertificate {
   /// The upper rows and their multipliers.
   var rows: Buffer<Double>?
   var multipliers: Buffer<Double>?
-  /// Largest distance of a difference quotient of F from Phi'; NaN where none was taken.
+  /// Largest distance of a difference quotient of F, or of an upper row, from its derivative; NaN
+  /// where none was taken.
   var derivativeCheck = Double.nan
+  /// The upper row that it is the distance of; nil where it is that of F.
+  var worstRow: Int?
   /// How far F falls at a point that a difference was taken with.
   var improvement = 0.0
   /// |F|, the entries of its gradient, and 1: what entries are relative to.

@@ -101,27 +101,28 @@ final class NestedCheck {
       var stream = RandomStream(seed: seed, stream: 0x6e65_7374 &+ UInt64(k))
       direct(direction, &stream)
       // Steps of different sizes, as curvature or errors of the lower answers may want them.
-      var least = Double.nan
+      var least: (apart: Double, row: Int?) = (.nan, nil)
       for step in [1e-4, 1e-3, 1e-5, 1e-6] {
-        guard let apart = try difference(sight, direction, step, &certificate) else { continue }
-        least = min(least.isNaN ? .infinity : least, apart)
-        if least <= enough { break }
+        guard let seen = try difference(sight, direction, step, &certificate) else { continue }
+        if !(seen.apart >= least.apart) { least = seen }
+        if least.apart <= enough { break }
       }
       if oracle.monitor.stop != nil { return }
       let before = certificate.derivativeCheck
       // A direction along which F could not be evaluated confirms nothing.
-      certificate.derivativeCheck =
-        least.isNaN ? .infinity : max(before.isNaN ? 0 : before, least)
+      let apart = least.apart.isNaN ? .infinity : least.apart
+      guard !(apart <= before) else { continue }
+      (certificate.derivativeCheck, certificate.worstRow) = (apart, least.row)
     }
     if problem.nx == 0 { certificate.derivativeCheck = 0 }
   }
 
   /// |(F(p) - F(q)) - Phi'.(p - q)| / |p - q| for the points p, q of X beside x, or the same of an
-  /// upper row where that is larger; nil where one of them is not defined.
+  /// upper row where that is larger, and which; nil where one of them is not defined.
   private func difference(
     _ sight: NestedSight, _ direction: Buffer<Double>, _ step: Double,
     _ certificate: inout NestedCertificate
-  ) throws(KantorError) -> Double? {
+  ) throws(KantorError) -> (apart: Double, row: Int?)? {
     let nx = problem.nx
     var size = 1.0
     for i in 0..<nx { size = max(size, abs(sight.x.pointer[i])) }
@@ -155,10 +156,12 @@ final class NestedCheck {
         for r in 0..<problem.rows { change.pointer[r] -= slopes.pointer[r * nx + i] * d }
       }
     }
-    guard square > 0 else { return 0 }
-    var apart = abs(values[0] - values[1] - along)
-    for r in 0..<problem.rows { apart = max(apart, abs(change.pointer[r])) }
-    return apart / square.squareRoot()
+    guard square > 0 else { return (0, nil) }
+    var (apart, row): (Double, Int?) = (abs(values[0] - values[1] - along), nil)
+    for r in 0..<problem.rows where abs(change.pointer[r]) > apart {
+      (apart, row) = (abs(change.pointer[r]), r)
+    }
+    return (apart / square.squareRoot(), row)
   }
 
   /// A random direction of unit length.

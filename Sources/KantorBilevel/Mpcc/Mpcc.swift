@@ -111,6 +111,10 @@ final class MpccSolve {
     let lower = try LowerSolver(oracle)
     let answer = try LowerAnswer(problem)
     try lower.solve(x: x.pointer, y: y.pointer, tolerance: 1e-8, into: answer)
+    return try lift(answer)
+  }
+
+  func lift(_ answer: LowerAnswer) throws(KantorError) -> Buffer<Double> {
     let z = try Buffer<Double>(count: program.count)
     program.place(answer, into: z.pointer)
     return z

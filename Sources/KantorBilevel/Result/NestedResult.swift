@@ -161,7 +161,9 @@ enum NestedResult {
       text += "; an upper row is violated by \(shortText(certificate.violation))"
     case .notMinimal: text += "; F is lower at an x nearby"
     case .notDifferentiable:
-      text += "; differences of F do not confirm the derivative: a kink or a jump of the answer"
+      let what = certificate.worstRow.map { "upper row \($0)" } ?? "F"
+      text += "; differences of \(what) do not confirm the derivative: a kink or a jump of the "
+        + "answer, or a wrong derivative of the functions that were given"
     default: break
     }
     if status != .solved, let complaint = proposal.complaint {

@@ -37,7 +37,9 @@ extension ConeCheck {
     let z = try Buffer(copying: given, count: m)
     try moveInside(z.pointer)
     let value = exactDot(problem.b.pointer, z.pointer, m) - support(z.pointer)
-    guard value < 0, value.isFinite else { return certificate }
+    let sides = try usedSides(z.pointer)
+    guard value < 0, value.isFinite, isMoreThanRounding(value, sides.pointer, z.pointer, m)
+    else { return certificate }
     for i in 0..<m { z.pointer[i] /= -value }
     certificate.ray = z
     guard largest(z.pointer, m).isFinite, try distance(z.pointer, ConeDistance.dual) <= tiny(z)
@@ -48,15 +50,7 @@ extension ConeCheck {
     // |b|'|z| and | |A|'|z| |.
     let weights = try blockWeights(z)
     var size = 0.0
-    let sides = try Buffer<Double>(count: m)
-    for i in 0..<m {
-      sides.pointer[i] = abs(problem.b.pointer[i])
-      if let lower = problem.lower, let upper = problem.upper {
-        let side = z.pointer[i] > 0 ? lower.pointer[i] : upper.pointer[i]
-        if side.isFinite { sides.pointer[i] += abs(side) }
-      }
-      size += sides.pointer[i] * weights.pointer[i]
-    }
+    for i in 0..<m { size += sides.pointer[i] * weights.pointer[i] }
     let terms = try Buffer<Double>(count: problem.n)
     Self.addMagnitudes(problem.a, weights.pointer, transposed: true, into: terms.pointer)
     certificate.advantage = min(
@@ -71,7 +65,9 @@ extension ConeCheck {
     let (n, m) = (problem.n, problem.m)
     let x = try Buffer(copying: given, count: n)
     let value = exactDot(problem.q.pointer, x.pointer, n)
-    guard value < 0, value.isFinite else { return certificate }
+    guard value < 0, value.isFinite,
+      isMoreThanRounding(value, problem.q.pointer, x.pointer, n)
+    else { return certificate }
     for j in 0..<n { x.pointer[j] /= -value }
     certificate.ray = x
     guard largest(x.pointer, n).isFinite else { return certificate }
@@ -82,23 +78,51 @@ extension ConeCheck {
     let direction = try ax.copied()
     for i in 0..<m { direction.pointer[i] = -direction.pointer[i] }
     // Each cone's distance counts once; cones whose terms cancel are not known apart from others.
-    var square = px.length * px.length
+    var square = 0.0
     for (k, cone) in problem.cones.enumerated() {
       let t = try distance(k, cone, direction.pointer, ConeDistance.recession)
       square += t * t * Double(cone.rows)
     }
-    let rest = square.squareRoot()
+    let (bend, gap) = (px.length, square.squareRoot())
+    let rest = (bend * bend + square).squareRoot()
     certificate.radius = 1 / rest
     let terms = try Buffer<Double>(count: n + m)
     Self.addMagnitudesSymmetric(problem.p, x.pointer, into: terms.pointer)
     Self.addMagnitudes(problem.a, x.pointer, transposed: false, into: terms.pointer + n)
     var size = 0.0
     for j in 0..<n { size += abs(problem.q.pointer[j] * x.pointer[j]) }
+    // Px and the distance of -Ax have units of their own: next to large rows a small P would not
+    // be seen, which yet bounds the objective.
     certificate.advantage = min(
-      Self.ratio(size * rest, ConeDistance.length(terms.pointer, n + m)),
+      Self.ratio(size * bend, ConeDistance.length(terms.pointer, n)),
+      Self.ratio(size * gap, ConeDistance.length(terms.pointer + n, m)),
       Self.ratio(try steepest(x.pointer, size) * rest, 1))
     return certificate
   }
+
+  /// |b|, and the side of a box that z stands for.
+  private func usedSides(_ z: UnsafePointer<Double>) throws(KantorError) -> Buffer<Double> {
+    let sides = try Buffer<Double>(count: problem.m)
+    for i in 0..<problem.m {
+      sides.pointer[i] = abs(problem.b.pointer[i])
+      guard let lower = problem.lower, let upper = problem.upper, z[i] != 0 else { continue }
+      let side = z[i] > 0 ? lower.pointer[i] : upper.pointer[i]
+      if side.isFinite { sides.pointer[i] += abs(side) }
+    }
+    return sides
+  }
+
+  /// Whether value = a'v is more than rounding of a could make of it: a slack on the boundary of
+  /// its cone, rounded outwards, proves nothing.
+  private func isMoreThanRounding(
+    _ value: Double, _ a: UnsafePointer<Double>, _ v: UnsafePointer<Double>, _ count: Int
+  ) -> Bool {
+    var terms = 0.0
+    for i in 0..<count { terms += abs(a[i] * v[i]) }
+    return abs(value) > Self.rounding * terms
+  }
+
+  private static let rounding = 1e-14
 
   /// Least part of the value of a ray that a row or a column must have to be looked at alone.
   private static let share = 1e-3

@@ -24,6 +24,7 @@ final class EmbeddingLoop {
   private var lastStep = 0.0
 
   private static let leastStep = 1e-4
+  private static let useful = 1e-4
   /// A primal-dual scaling that allows no more than this gives way to the dual one.
   private static let leastPrimalDualStep = 0.1
 
@@ -46,8 +47,14 @@ final class EmbeddingLoop {
 
   private let system: any EmbeddingSystem
 
-  func run(from warm: EmbeddingWarmStart? = nil) throws(KantorError) -> Outcome {
-    if let warm, warm.place(state, tolerance: tolerance) {
+  /// From `last`, the point of another loop on the same form, if that was of any use.
+  func run(
+    from warm: EmbeddingWarmStart? = nil, after last: EmbeddingState? = nil
+  ) throws(KantorError) -> Outcome {
+    if let last, last.refresh().worst < Self.useful {
+      state.copy(last)
+      residuals = state.refresh()
+    } else if let warm, warm.place(state, tolerance: tolerance) {
       residuals = state.refresh()
     } else {
       guard start() else { return monitor.stop == nil ? .stalled : .stopped }

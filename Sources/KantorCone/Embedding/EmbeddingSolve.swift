@@ -30,20 +30,43 @@ struct EmbeddingSolve {
         split.problem, run, ConeStart(reuse: start.reuse), isSplit: true)
       let proposal = try split.back(try inner.propose())
       return try better(proposal, ifBelow: Self.cheap, plan?.work ?? .infinity) {
-        () throws(KantorError) in try propose(form, plan)
+        () throws(KantorError) in try whole(form, plan)
       }
     }
-    guard let plan else { return try propose(form, nil) }
-    // Condensing squares the condition; the whole matrix may do better where it is small.
-    return try better(try propose(form, plan), ifBelow: Self.cheap, plan.wholeWork) {
-      () throws(KantorError) in try propose(form, nil)
+    return try whole(form, plan)
+  }
+
+  /// Condensed where that pays, without a split.
+  private func whole(
+    _ form: EmbeddingForm, _ plan: SchurCondensation?
+  ) throws(KantorError) -> ConeProposal {
+    var last: EmbeddingState?
+    guard let plan else { return try propose(form, nil, &last) }
+    var proposal = try propose(form, plan, &last)
+    if plan.iterates {
+      let direct = plan.direct
+      proposal = try better(proposal, unless: Self.near, ifBelow: Self.affordable, direct.work) {
+        () throws(KantorError) in
+        last = nil
+        return try propose(form, direct, &last)
+      }
     }
+    // Condensing squares the condition; the whole matrix may do better where it is small, from the
+    // point that has been reached, or else from the start.
+    for afresh in [false, true] {
+      proposal = try better(proposal, ifBelow: Self.cheap, plan.wholeWork) {
+        () throws(KantorError) in
+        if afresh { last = nil }
+        return try propose(form, nil, &last)
+      }
+    }
+    return proposal
   }
 
   /// The proposal, unless it misses the tolerance, another way takes less than `limit`
   /// multiplications in an iteration, and what comes of that is better.
   private func better(
-    _ proposal: ConeProposal, ifBelow limit: Double, _ work: Double,
+    _ proposal: ConeProposal, unless enough: Double = 0, ifBelow limit: Double, _ work: Double,
     than other: () throws(KantorError) -> ConeProposal
   ) throws(KantorError) -> ConeProposal {
     guard proposal.claim == .point, run.monitor.stop == nil, work < limit else {
@@ -53,7 +76,7 @@ struct EmbeddingSolve {
     let worst = try check.certify(
       x: proposal.x.pointer, s: proposal.s.pointer, z: proposal.z.pointer
     ).worst
-    if worst <= tolerance { return proposal }
+    if worst <= max(tolerance, enough) { return proposal }
     let second = try other()
     guard second.claim == .point else { return second }
     let its = try check.certify(
@@ -66,9 +89,12 @@ struct EmbeddingSolve {
 
   /// Multiplications of a factorisation that may be tried for accuracy alone.
   private static let cheap = 1e10
+  /// And of one that is the last resort, from residuals above the second.
+  private static let affordable = 1e12
+  private static let near = 1e-5
 
   private func propose(
-    _ form: EmbeddingForm, _ plan: SchurCondensation?
+    _ form: EmbeddingForm, _ plan: SchurCondensation?, _ last: inout EmbeddingState?
   ) throws(KantorError) -> ConeProposal {
     let interruption = Interruption(run.monitor)
     guard let system = try system(form, plan, interruption) else { return try origin() }
@@ -77,7 +103,8 @@ struct EmbeddingSolve {
       problem, form, system, run.monitor, tolerance: (isSplit ? 0.02 : 0.5) * tolerance,
       iterations: run.monitor.iterations)
     let warm = try EmbeddingWarmStart(problem, form, start)
-    let outcome = try loop.run(from: warm)
+    let outcome = try loop.run(from: warm, after: last)
+    last = loop.state
     var proposal: ConeProposal
     switch outcome {
     case .infeasible:
@@ -99,7 +126,15 @@ struct EmbeddingSolve {
   private func system(
     _ form: EmbeddingForm, _ plan: SchurCondensation?, _ interruption: Interruption
   ) throws(KantorError) -> (any EmbeddingSystem)? {
-    if let plan { return try SchurSystem(form, plan, threads: run.threads) }
+    if let plan {
+      var iteration: SchurIteration?
+      if plan.iterates {
+        iteration = try SchurIteration(
+          form, plan, threads: run.threads, interruption: interruption)
+        if iteration == nil { return nil }
+      }
+      return try SchurSystem(form, plan, iteration, threads: run.threads)
+    }
     return try SparseEmbeddingSystem(
       form, reuse: start.reuse?.embedding, threads: run.threads, interruption: interruption)
   }

@@ -61,6 +61,13 @@ final class EmbeddingState {
     }
   }
 
+  func copy(_ other: EmbeddingState) {
+    x.pointer.update(from: other.x.pointer, count: form.n)
+    s.pointer.update(from: other.s.pointer, count: form.m)
+    z.pointer.update(from: other.z.pointer, count: form.m)
+    (tau, kappa) = (other.tau, other.kappa)
+  }
+
   /// Everything that follows from the point.
   func refresh() -> Residuals {
     let (n, m) = (form.n, form.m)

@@ -27,6 +27,10 @@ struct SchurCondensation {
   /// Multiplications that an iteration takes, and a factorisation of the whole system.
   var work = 0.0
   var wholeWork = 0.0
+  /// By rows: pairs of other rows that meet in the column of a psd row.
+  var pairs = 0
+  /// Whether M is too large to be made: `SchurIteration`.
+  var iterates = false
 
   /// The cheaper one that is possible and pays, or nil.
   static func best(_ form: EmbeddingForm) throws(KantorError) -> SchurCondensation? {
@@ -47,6 +51,8 @@ struct SchurCondensation {
     }
     if var rows, byRows <= byVariables {
       (rows.work, rows.wholeWork) = (byRows, whole)
+      let iteration = rows.iterationWork(form)
+      if iteration < Self.iterationPays * byRows { (rows.work, rows.iterates) = (iteration, true) }
       return rows
     }
     let none = try Buffer<Int32>(count: 0)
@@ -54,6 +60,36 @@ struct SchurCondensation {
       byRows: false, order: form.n, border: equations, variable: none,
       coefficient: try Buffer(count: 0), place: none, work: byVariables, wholeWork: whole)
   }
+
+  /// The same with M and its factor.
+  var direct: SchurCondensation {
+    var other = self
+    (other.iterates, other.work) = (false, Self.cost(order + border))
+    return other
+  }
+
+  /// Multiplications of an iteration by conjugate gradients; infinity where it is not possible.
+  private func iterationWork(_ form: EmbeddingForm) -> Double {
+    guard border == 0, Double(pairs) < 1e8 else { return .infinity }
+    var (sum, columns, entries) = (0.0, 0.0, Double(form.a.count + pairs))
+    for block in form.blocks {
+      guard let matrix = block as? SemidefiniteBlock else {
+        if block.degree > 0 && !(block is NonnegativeBlock) { return .infinity }
+        continue
+      }
+      guard matrix.side > SquareKernels.smallOrder else { return .infinity }
+      let (k, rank) = (Double(matrix.side), Double(SpectralPart.mostRank(matrix.side)))
+      columns += rank * k
+      sum += Self.steps * (4 * k + 8 * rank) * k * k
+      entries += 3 * rank * k * k
+    }
+    return sum + columns * entries + columns * columns * columns / 3
+  }
+
+  /// Many short loops are slower than a factorisation of as many multiplications.
+  private static let iterationPays = 0.12
+  /// Steps of conjugate gradients in an iteration, an estimate.
+  private static let steps = 60.0
 
   /// The whole system has more than the psd blocks, and its factor is slower than a dense one.
   private static let advantage = 2.0
@@ -110,7 +146,15 @@ struct SchurCondensation {
         border += 1
       }
     }
-    for i in others..<form.m where variable.pointer[i] < 0 { return nil }
+    var pairs = 0
+    for i in others..<form.m {
+      guard variable.pointer[i] >= 0 else { return nil }
+      let j = Int(variable.pointer[i])
+      var count = 0
+      for k in a.starts.pointer[j]..<a.starts.pointer[j + 1]
+      where Int(a.indices.pointer[k]) < others { count += 1 }
+      pairs = pairs &+ count * (count + 1) / 2
+    }
     for j in 0..<form.n {
       for k in form.p.starts.pointer[j]..<form.p.starts.pointer[j + 1] {
         let i = Int(form.p.indices.pointer[k])
@@ -121,6 +165,6 @@ struct SchurCondensation {
     }
     return SchurCondensation(
       byRows: true, order: others, border: border, variable: variable, coefficient: coefficient,
-      place: place)
+      place: place, pairs: pairs)
   }
 }

@@ -7,8 +7,11 @@ import KantorNumerics
 final class SchurSystem: EmbeddingSystem {
   private let form: EmbeddingForm
   private let plan: SchurCondensation
+  private let blocks: [SemidefiniteBlock]
+  /// For the dense factor, where that is made.
   private let matrices: [SchurMatrices]
   private let factor: DenseLDL
+  private let iteration: SchurIteration?
   private let signs: Buffer<Int8>
   private let scale: Buffer<Double>
   private let right: Buffer<Double>
@@ -23,13 +26,15 @@ final class SchurSystem: EmbeddingSystem {
   private static let rounds = 5
 
   init(
-    _ form: EmbeddingForm, _ plan: SchurCondensation, threads: Int
+    _ form: EmbeddingForm, _ plan: SchurCondensation, _ iteration: SchurIteration?, threads: Int
   ) throws(KantorError) {
     self.form = form
     self.plan = plan
+    self.iteration = iteration
+    blocks = form.blocks.compactMap { $0 as? SemidefiniteBlock }
     rows = try form.a.transposed().matrix
     var list: [SchurMatrices] = []
-    for case let block as SemidefiniteBlock in form.blocks {
+    for block in blocks where iteration == nil {
       list.append(try Self.matrices(form, plan, rows, block, threads))
     }
     let others = form.blocks.filter { !($0 is SemidefiniteBlock) }
@@ -37,7 +42,7 @@ final class SchurSystem: EmbeddingSystem {
     vectors = try Buffer(count: others.map { $0.count * $0.rank }.max() ?? 0)
     matrices = list
     let order = plan.order + plan.border
-    factor = try DenseLDL(order: order, threads: threads)
+    factor = try DenseLDL(order: iteration == nil ? order : 0, threads: threads)
     signs = try Buffer(count: order, repeating: 1)
     for i in plan.order..<order { signs.pointer[i] = -1 }
     scale = try Buffer(count: order, repeating: 1)
@@ -93,6 +98,7 @@ final class SchurSystem: EmbeddingSystem {
   }
 
   var entries: Int {
+    if let iteration { return iteration.entries }
     let order = factor.order
     return order * (order + 1) / 2
   }
@@ -102,6 +108,7 @@ final class SchurSystem: EmbeddingSystem {
   // MARK: Factorisation
 
   func refactor(_ interruption: Interruption) -> Bool {
+    if let iteration { return iteration.refactor(interruption) }
     let (n, order, leading, m) = (plan.order, factor.order, factor.leading, factor.entries)
     for j in 0..<order {
       for i in j..<order { m[j * leading + i] = 0 }
@@ -221,6 +228,7 @@ final class SchurSystem: EmbeddingSystem {
     guard residual.isFinite else { return false }
     let goal = 1e-12 + 1e-13 * size
     for _ in 0..<Self.rounds where residual > goal {
+      if iteration?.isInterrupted == true { return false }
       condensed(rt, rb, dx, dz, isCorrection: true)
       for j in 0..<n { dx[j] += x[j] }
       for i in 0..<m { dz[i] += z[i] }
@@ -277,6 +285,10 @@ final class SchurSystem: EmbeddingSystem {
 
   private func solveDense() {
     let v = right.pointer
+    if let iteration {
+      iteration.solve(v)
+      return
+    }
     for i in 0..<factor.order { v[i] *= scale.pointer[i] }
     factor.solve(v)
     for i in 0..<factor.order { v[i] *= scale.pointer[i] }
@@ -343,9 +355,7 @@ final class SchurSystem: EmbeddingSystem {
 
   /// x = D^-1 (b + H z) of the psd rows.
   private func gather(_ z: Given, _ b: Given, _ y: Entries, into x: Entries) {
-    for item in matrices {
-      item.block.apply(z + item.block.row, into: y + item.block.row)
-    }
+    for block in blocks { block.apply(z + block.row, into: y + block.row) }
     for i in plan.order..<form.m {
       x[Int(plan.variable.pointer[i])] = (b[i] + y[i]) / plan.coefficient.pointer[i]
     }

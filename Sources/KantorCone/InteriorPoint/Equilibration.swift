@@ -30,8 +30,7 @@ struct Equilibration {
     var total = 1.0
     for _ in 0..<rounds {
       p.symmetricNorms(.largest, into: d.pointer)
-      a.columnNorms(.largest, into: work.pointer)
-      a.rowNorms(.largest, into: e.pointer)
+      a.largestEntries(columns: work.pointer, rows: e.pointer)
       for j in 0..<n { d.pointer[j] = max(d.pointer[j], work.pointer[j]) }
       let spread = max(Self.invertRoots(d), Self.invertRoots(e))
       Self.clamp(d, columns)

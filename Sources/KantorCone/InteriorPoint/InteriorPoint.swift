@@ -31,11 +31,11 @@ import KantorNumerics
 ///
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
 /// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless a dense matrix of
-/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), or sparse
-/// cones fall into small ones (`ChordalSplit`).
+/// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), conjugate
+/// gradients are (`SchurIteration`), or sparse cones fall into small ones (`ChordalSplit`).
 ///
 /// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting; fukuda2001exploiting;
-/// mehrotra1992implementation; ruiz2001scaling.
+/// mehrotra1992implementation; ruiz2001scaling; toh2004solving.
 public enum InteriorPoint: ConeMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: ConeKind.kind.name,
@@ -137,11 +137,19 @@ struct LinearSolve {
 
   private func solve(_ form: LinearForm) throws(KantorError) -> ConeProposal {
     let interruption = Interruption(run.monitor)
-    guard
-      let system = try KKTSystem(
-        p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
-        interruption: interruption)
-    else { return try origin() }
+    let system: any ProximalSystem
+    var reuse = ConeReuse()
+    if DenseKKT.suits(form) {
+      system = try DenseKKT(form, threads: run.threads)
+    } else {
+      guard
+        let sparse = try KKTSystem(
+          p: form.p, a: form.g, reuse: start.reuse?.linear, threads: run.threads,
+          interruption: interruption)
+      else { return try origin() }
+      system = sparse
+      reuse.linear = sparse.shared
+    }
     // A shift of all pivots would hide the directions in which multipliers are far away; it comes
     // when the proximal terms do not keep the pivots apart from zero.
     system.shift = 0
@@ -150,8 +158,7 @@ struct LinearSolve {
     let warm = try ProximalWarmStart(problem, form, start)
     let outcome = loop.run(from: warm)
     var figures = ResultFields()
-    figures.add("factor_entries", system.shared.analysis.factorEntries)
-    let reuse = ConeReuse(linear: system.shared)
+    figures.add("factor_entries", system.factorEntries)
     let state = loop.state
     switch outcome {
     case .infeasible:

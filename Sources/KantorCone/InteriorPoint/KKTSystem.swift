@@ -1,10 +1,23 @@
 import KantorCore
 import KantorNumerics
 
+/// The system of the proximal loop, [P + X  A'; A  -Y] with X and Y diagonal.
+protocol ProximalSystem: AnyObject {
+  /// Strength of the shifts that keep pivots apart from zero.
+  var shift: Double { get set }
+  var outcome: FactorOutcome { get }
+  var factorEntries: Int { get }
+  /// X and then -Y; what is on the diagonal of P stays.
+  func addDiagonal(_ d: UnsafePointer<Double>)
+  /// False when the factor is of no use: the host asked to stop, or the numbers broke down.
+  func factor(_ interruption: Interruption) -> Bool
+  func solve(_ b: UnsafePointer<Double>, into x: UnsafeMutablePointer<Double>) -> Bool
+}
+
 /// The symmetric quasidefinite system
 ///     [P + ..  A'; A  -D]
 /// and further rows and columns that cones add; its factor and refined solves.
-final class KKTSystem {
+final class KKTSystem: ProximalSystem {
   let order: Int
   /// Upper triangle of the true matrix, which refinement works with.
   let matrix: SparseMatrix
@@ -15,6 +28,7 @@ final class KKTSystem {
   private let factorisation: LDLFactor
   private var refinement: Refinement
   private(set) var outcome: FactorOutcome
+  var factorEntries: Int { shared.analysis.factorEntries }
   /// Strength of the shifts that keep pivots apart from zero.
   var shift = 1e-8
 
@@ -72,7 +86,12 @@ final class KKTSystem {
 
   func setDiagonal(_ j: Int, _ x: Double) { matrix.values.pointer[Int(diagonal.pointer[j])] = x }
 
-  func objectiveDiagonal(_ j: Int) -> Double { objective.pointer[j] }
+  /// The diagonal of P and zeros, with d added.
+  func addDiagonal(_ d: UnsafePointer<Double>) {
+    let (n, place, value) = (objective.count, diagonal.pointer, matrix.values.pointer)
+    for j in 0..<n { value[Int(place[j])] = objective.pointer[j] + d[j] }
+    for j in n..<order { value[Int(place[j])] = d[j] }
+  }
 
   /// False when the factor is of no use: the host asked to stop, or the numbers broke down.
   func factor(_ interruption: Interruption) -> Bool {

@@ -12,7 +12,6 @@ final class ProximalLoop {
 
   let state: ProximalState
   let step: ProximalStep
-  private let system: KKTSystem
   private let monitor: Monitor
   private let interruption: Interruption
   private let tolerance: Double
@@ -26,13 +25,12 @@ final class ProximalLoop {
   private(set) var residuals = ProximalState.Residuals()
 
   init(
-    _ form: LinearForm, _ system: KKTSystem, _ monitor: Monitor, tolerance: Double
+    _ form: LinearForm, _ system: any ProximalSystem, _ monitor: Monitor, tolerance: Double
   ) throws(KantorError) {
     state = try ProximalState(form)
     step = try ProximalStep(state, system)
     best = try ProximalSnapshot(state)
     probe = try ProximalState(form)
-    self.system = system
     self.monitor = monitor
     interruption = Interruption(monitor)
     self.tolerance = tolerance

@@ -4,7 +4,7 @@ import KantorNumerics
 /// Newton steps of the proximal loop: the reduced system in x and the rows, and back.
 final class ProximalStep {
   let state: ProximalState
-  let system: KKTSystem
+  private let system: any ProximalSystem
   let dx: Buffer<Double>
   let dy: Buffer<Double>
   let dUpperSlack: Buffer<Double>
@@ -27,10 +27,11 @@ final class ProximalStep {
   private let lowerWeight: Buffer<Double>
   private let upperSide: Buffer<Double>
   private let lowerSide: Buffer<Double>
+  private let diagonal: Buffer<Double>
   private let rhs: Buffer<Double>
   private let solution: Buffer<Double>
 
-  init(_ state: ProximalState, _ system: KKTSystem) throws(KantorError) {
+  init(_ state: ProximalState, _ system: any ProximalSystem) throws(KantorError) {
     self.state = state
     self.system = system
     let (n, count) = (state.n, state.count)
@@ -50,6 +51,7 @@ final class ProximalStep {
     lowerWeight = try Buffer(count: count)
     upperSide = try Buffer(count: count)
     lowerSide = try Buffer(count: count)
+    diagonal = try Buffer(count: n + state.rows)
     rhs = try Buffer(count: n + state.rows)
     solution = try Buffer(count: n + state.rows)
   }
@@ -71,13 +73,14 @@ final class ProximalStep {
         weight += w
       }
       if k >= rows {
-        system.setDiagonal(k - rows, system.objectiveDiagonal(k - rows) + rho + weight)
+        diagonal.pointer[k - rows] = rho + weight
       } else if kind == ProximalState.isEquation {
-        system.setDiagonal(n + k, -delta)
+        diagonal.pointer[n + k] = -delta
       } else {
-        system.setDiagonal(n + k, -1 / max(weight, 1e-300))
+        diagonal.pointer[n + k] = -1 / max(weight, 1e-300)
       }
     }
+    system.addDiagonal(diagonal.pointer)
     guard system.factor(interruption) else { return false }
     guard system.outcome.replaced > 0, !lostPivots else { return true }
     // Dependent rows leave pivots of the size of the proximal terms, which rounding swallows. A

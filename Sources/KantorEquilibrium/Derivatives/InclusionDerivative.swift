@@ -21,13 +21,18 @@ struct InclusionDerivative: Sendable {
   ) throws(KantorError) -> [String: Tensor] {
     let n = problem.n
     for name in cotangents.keys { try checkOutput(name) }
-    for name in wanted { try checkField(name, hasValue: cotangents["objective"] != nil) }
+    for name in wanted { try checkField(name) }
     let g = try Buffer<Double>(count: n)
     for (name, range) in outputs {
       guard let given = try cotangents[name]?.doubles() else { continue }
       for i in range { g.pointer[i] = given.pointer[i - range.lowerBound] }
     }
     guard !wanted.isEmpty else { return [:] }
+    let weight = try cotangents["objective"]?.doubles()[0] ?? 0
+    let value = weight == 0 ? nil : SaddleValue(problem, x)
+    if let slope = try value?.slope() {
+      for i in 0..<n { g.pointer[i] += weight * slope.pointer[i] }
+    }
     let system = try ResolventSystem(problem, x)
     let adjoint = try system.solve(g, transposed: true)
     var answers: [String: Tensor] = [:]
@@ -35,7 +40,11 @@ struct InclusionDerivative: Sendable {
       if name == "parameters" {
         let pulled = try Buffer<Double>(count: n)
         system.multiplyMap(adjoint.pointer, transposed: true, into: pulled.pointer)
-        answers[name] = Tensor(try parameterProduct(pulled, transposed: true, -system.step))
+        let out = try parameterProduct(pulled, transposed: true, -system.step)
+        if let direct = try value?.ofParameters() {
+          for k in 0..<out.count { out.pointer[k] += weight * direct.pointer[k] }
+        }
+        answers[name] = Tensor(out)
       } else {
         answers[name] = try boundGradient(name, adjoint, system)
       }
@@ -49,7 +58,7 @@ struct InclusionDerivative: Sendable {
   ) throws(KantorError) -> [String: Tensor] {
     let n = problem.n
     for name in wanted { try checkOutput(name) }
-    for name in tangents.keys { try checkField(name, hasValue: wanted.contains("objective")) }
+    for name in tangents.keys { try checkField(name) }
     let system = try ResolventSystem(problem, x)
     let right = try Buffer<Double>(count: n)
     for (name, tangent) in tangents {
@@ -74,14 +83,29 @@ struct InclusionDerivative: Sendable {
     var answers: [String: Tensor] = [:]
     for name in wanted {
       guard let range = outputs.first(where: { $0.name == name })?.range else {
-        // The residual is 0 at solutions, whatever the data.
-        answers[name] = Tensor(try Buffer([0.0]), shape: [])
+        answers[name] = Tensor(
+          try Buffer([try valueChange(moved, tangents["parameters"])]), shape: [])
         continue
       }
       answers[name] = Tensor(
         try Buffer(copying: moved.pointer + range.lowerBound, count: range.count))
     }
     return answers
+  }
+
+  /// What the objective changes by as x moves and the parameters do.
+  private func valueChange(
+    _ moved: Buffer<Double>, _ parameters: Tensor?
+  ) throws(KantorError) -> Double {
+    // The residual is 0 at solutions, whatever the data.
+    guard let value = SaddleValue(problem, x) else { return 0 }
+    let slope = try value.slope()
+    var change = 0.0
+    for i in 0..<problem.n { change += slope.pointer[i] * moved.pointer[i] }
+    guard let tangent = try parameters?.doubles() else { return change }
+    let direct = try value.ofParameters()
+    for k in 0..<direct.count { change += direct.pointer[k] * tangent.pointer[k] }
+    return change
   }
 
   // MARK: Parts
@@ -104,7 +128,7 @@ struct InclusionDerivative: Sendable {
     }
   }
 
-  private func checkField(_ name: String, hasValue: Bool) throws(KantorError) {
+  private func checkField(_ name: String) throws(KantorError) {
     switch name {
     case "parameters":
       guard problem.parameters > 0 else {
@@ -119,12 +143,6 @@ struct InclusionDerivative: Sendable {
       }
     default:
       throw KantorError(.unsupported, "there is no derivative with respect to '\(name)'")
-    }
-    if hasValue, case .saddle = problem.form {
-      throw KantorError(
-        .unsupported,
-        "the derivative of 'objective' with respect to 'parameters' is that of phi alone (envelope "
-          + "theorem), which the functions do not offer")
     }
   }
 

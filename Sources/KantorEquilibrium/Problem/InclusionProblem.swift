@@ -54,6 +54,13 @@ public final class InclusionProblem: SealedProblem {
     self.parameters = parameters
     self.boundShapes = boundShapes
   }
+
+  /// Whether the host offers the values of all its functions.
+  var offersValue: Bool {
+    [hostFunctions, primal].allSatisfy { functions in
+      functions == nil || functions?.value != nil || functions?.valueGradient != nil
+    }
+  }
 }
 
 /// Fields that the kinds of the engine share, read and checked.

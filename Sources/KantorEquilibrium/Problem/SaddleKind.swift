@@ -11,6 +11,7 @@ public enum SaddleKind {
 
   private static let members: [Functions.Member] = [
     .value, .gradient, .valueGradient, .batchGradient, .hessian, .prox, .parameterGradient,
+    .parameterValue,
   ]
 
   private static let primalMembers: [Functions.Member] = [.value, .gradient, .valueGradient]
@@ -22,7 +23,8 @@ public enum SaddleKind {
         "phi over the joined vector (x, y): its 'gradient' in x and y (or 'value_gradient', or "
           + "'batch_gradient' of a finite sum), its 'value' if the objective is wanted, its "
           + "'hessian' for local minimax points, 'prox' if g + h is the caller's, "
-          + "'parameter_gradient' (n + m, p), of the gradient, for derivatives of the solution."),
+          + "'parameter_gradient' (n + m, p), of the gradient, for derivatives of the solution, "
+          + "and 'parameter_value' (p,) for those of the objective."),
       FieldSpec(
         "primal", .functions, .input, choices: primalMembers.map(\.rawValue),
         "f, smooth, of x alone: its 'gradient' (or 'value_gradient'), and its 'value' if the "

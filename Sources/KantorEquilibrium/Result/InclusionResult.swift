@@ -52,11 +52,7 @@ enum InclusionResult {
     _ problem: InclusionProblem, _ certificate: InclusionCertificate,
     _ proposal: InclusionProposal
   ) throws(KantorError) -> Double {
-    let host = problem.hostFunctions
-    let hasValue = [host, problem.primal].allSatisfy { functions in
-      functions == nil || functions?.value != nil || functions?.valueGradient != nil
-    }
-    guard case .saddle = problem.form, hasValue, !proposal.hostEnded
+    guard case .saddle = problem.form, problem.offersValue, !proposal.hostEnded
     else { return certificate.residual }
     return try InclusionCheck(problem: problem).value(proposal.x)
   }

@@ -109,7 +109,7 @@ final class PiecewiseStep {
     guard let (byRows, places) = rows, let given = model.oracle.jacobianMatrix.sparse
     else { return }
     for k in 0..<byRows.count {
-      byRows.values.pointer[k] = given.values.pointer[Int(places.pointer[k])]
+      byRows.values.pointer[Int(places.pointer[k])] = given.values.pointer[k]
     }
   }
 

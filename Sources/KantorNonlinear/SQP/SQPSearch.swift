@@ -58,6 +58,7 @@ extension SQPSolve {
     var isFirst = true
     while length * reach > 1e-14 || isFirst {
       for j in 0..<n { s.trial[j] = clipped(j, s.x[j] + length * s.step[j]) }
+      if length == 1 { settle(s.active) }
       switch try evaluate(s.trial, s.trialC, s.trialGradient) {
       case .stop: return .stopped
       case .undefined:
@@ -99,6 +100,17 @@ extension SQPSolve {
     min(max(value, problem.lower.pointer[j]), problem.upper.pointer[j])
   }
 
+  /// After a whole step, variables that the program holds at a bound are at it to the last digit:
+  /// beside a bound of 0 the rounding of x + d would never end. Programs of a restoration have
+  /// bounds of their own.
+  private func settle(_ active: UnsafeMutablePointer<Int32>) {
+    guard sigma != 0 else { return }
+    for j in 0..<space.n where active[space.m + j] != 0 {
+      let isLow = active[space.m + j] < 0
+      space.trial[j] = isLow ? problem.lower.pointer[j] : problem.upper.pointer[j]
+    }
+  }
+
   /// The full step with the curvature of the rows taken into account.
   private func correct(
     _ old: Double, _ fall: Double, _ slack: Double
@@ -112,6 +124,7 @@ extension SQPSolve {
     }
     guard other <= 16 * square else { return .failed }
     for j in 0..<n { s.trial[j] = clipped(j, s.x[j] + s.correction[j]) }
+    settle(s.otherActive)
     switch try evaluate(s.trial, s.trialC, s.trialGradient) {
     case .stop: return .stopped
     case .undefined: return .failed

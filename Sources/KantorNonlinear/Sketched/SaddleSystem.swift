@@ -1,8 +1,8 @@
 import KantorCore
 import KantorNumerics
 
-/// K = [B J'; J 0] with B = W + shift I: products, rows, and the factorisation of it with a small
-/// negative diagonal in its second block.
+/// K = [B J'; J -d I] with B = W + shift I: products, rows, and the factorisation of it with a
+/// little more of -I in its second block.
 final class SaddleSystem {
   typealias Numbers = UnsafeMutablePointer<Double>
 
@@ -29,6 +29,8 @@ final class SaddleSystem {
   private let residual: Buffer<Double>
   private let previous: Buffer<Double>
   private(set) var shift = 0.0
+  /// d, with -d I in the second block of K.
+  private(set) var damping = 0.0
   /// Multiplications and additions of one product.
   var productWork: Double { 2 * Double(starts.pointer[order]) }
   var factorWork: Double {
@@ -143,7 +145,7 @@ final class SaddleSystem {
       }
     }
     for k in 0..<jacobianSlots { v[Int(p[hessianSlots + k])] += j[k] }
-    shift = 0
+    (shift, damping) = (0, 0)
     spread()
   }
 
@@ -151,6 +153,13 @@ final class SaddleSystem {
   func raise(_ amount: Double) {
     for i in 0..<n { upper.values.pointer[Int(diagonal.pointer[i])] += amount }
     shift += amount
+    spread()
+  }
+
+  /// Adds -amount to the diagonal of the second block.
+  func damp(_ amount: Double) {
+    for i in n..<order { upper.values.pointer[Int(diagonal.pointer[i])] -= amount }
+    damping += amount
     spread()
   }
 

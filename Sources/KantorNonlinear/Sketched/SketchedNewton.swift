@@ -9,15 +9,18 @@ import KantorCore
 /// exact augmented Lagrangian.
 ///
 /// **Symbols** L = f + y'(c - b); W its Hessian, B is W plus a multiple of the identity where its
-/// curvature on the null space of J = c' is not positive; K = [B J'; J 0]; r = (L', c - b); z the
-/// step in (x, y); M = L + eta1/2 |c - b|^2 + eta2/2 |L'|^2; S a random matrix with q columns.
+/// curvature on the null space of J = c' is not positive; K = [B J'; J -d I], d = 0 at first;
+/// r = (L', c - b); z the step in (x, y); M = L + eta1/2 |c - b|^2 + eta2/2 |L'|^2; S a random
+/// matrix with q columns.
 ///
 /// **Iteration** 1. Solve K z = -r until |K z + r| <= kappa |r|, kappa = min(0.1, |r|^(1/2)), by
 /// steps z -= K S (S'K K S)^+ S'(K z + r): S a unit vector, drawn by the norms of rows
 /// (`kaczmarz`); a Gaussian vector (`gauss`); or random signs in q buckets (`count`); or by
 /// `minres`, or a factorisation (`direct`). 2. If M'z > -eta2/2 |r|^2, kappa falls tenfold and 1.
 /// goes on; below 1e-10, eta1 grows by 2.25 and eta2 falls by 1.5. 3. a = 1, 1/2, ... until
-/// M(x + a dx, y + a dy) <= M + 0.1 a M'z.
+/// M(x + a dx, y + a dy) <= M + 0.1 a M'z. 4. After a < 0.3 the identity's multiple is fourfold in
+/// the next system, after a = 1 a quarter; where no a > 1e-3 does, it is tenfold at once. d grows
+/// from 1e-8 to 1 until |y + dy| <= max(100 |f'|, 10 |y|).
 ///
 /// **Stops when** stationarity and violation are within the tolerance.
 ///
@@ -31,10 +34,11 @@ import KantorCore
 ///
 /// **Reference** hong2023constrained.
 ///
-/// Deviation: the accuracy is measured, not bounded through |K^-1|; with `variant` `published` the
-/// bound, constants, uniform rows and the eigenvalues of the paper's code are taken instead. There
-/// the Hessian of f stands in the derivative of |L'|^2, which holds for affine c alone; here W does
-/// in both variants. Signs of pivots take the place of eigenvalues, and -1e-8 |r|^(1/4) on
+/// Deviation: 4., and a last resort where the weights of M are spent: Newton's step until |r|
+/// falls. The accuracy is measured, not bounded through |K^-1|; with `variant` `published` the
+/// bound, constants, uniform rows and the eigenvalues of the paper's code are taken, without 4.
+/// There the Hessian of f stands in the derivative of |L'|^2, which holds for affine c alone; here
+/// W does in both variants. Signs of pivots take the place of eigenvalues, and -1e-8 |r|^(1/4) on
 /// the multipliers' diagonal that of a stop when J loses rank.
 public enum SketchedNewton: NonlinearMethod {
   public static let spec = MethodSpec(

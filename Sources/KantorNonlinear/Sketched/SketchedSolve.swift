@@ -10,32 +10,35 @@ final class SketchedSolve {
   let run: Run
   let oracle: NonlinearOracle
   let isPublished: Bool
-  private let n: Int
-  private let m: Int
+  let n: Int
+  let m: Int
   private let tolerance: Double
-  private let system: SaddleSystem
+  let system: SaddleSystem
   private let solver: SketchSolver
   private let x: Buffer<Double>
-  private let y: Buffer<Double>
+  let y: Buffer<Double>
   private let trialX: Buffer<Double>
   private let trialY: Buffer<Double>
   private let c: Buffer<Double>
-  private let f1: Buffer<Double>
+  let f1: Buffer<Double>
   /// (L', c - b), and what belongs to the trial.
   private let residual: Buffer<Double>
   private let trialResidual: Buffer<Double>
-  private let right: Buffer<Double>
-  private let z: Buffer<Double>
+  let right: Buffer<Double>
+  let z: Buffer<Double>
   /// Gradient of M.
   private let slope: Buffer<Double>
   private let rowSize: Buffer<Double>
   private var value = 0.0
   private var trialValue = 0.0
-  private var eta1: Double
-  private var eta2: Double
+  var eta1: Double
+  var eta2: Double
   private var delta = 0.1
-  private var shift = 0.0
-  private var remark = ""
+  var shift = 0.0
+  /// The multiple of the identity that short steps ask for, and where the last search ended.
+  var ridge = 0.0
+  var length = 1.0
+  var remark = ""
   private var residuals: [Double] = []
   private var flops: [Double] = []
 
@@ -165,41 +168,24 @@ final class SketchedSolve {
       }
       system.load()
       for i in 0..<total { right.pointer[i] = -residual.pointer[i] }
-      for i in 0..<total where !isPublished || iteration == 0 { z.pointer[i] = 0 }
-      gradientOfMerit()
-      guard convexify(size) else { return }
-      guard let fall = try direction(size) else { return }
-      guard try search(fall) else {
+      let hasMoved = isPublished ? try publishedStep(size, iteration) : try measuredStep(size)
+      guard hasMoved else {
         if remark.isEmpty { remark = "no step reduces the merit function" }
         return
       }
+      remark = ""
     }
   }
 
-  /// B with positive curvature on the null space of J.
-  private func convexify(_ size: Double) -> Bool {
-    let least = 1e-8 * max(1, size).squareRoot().squareRoot()
-    if system.hasRightSigns(least: least, run) { return true }
-    if isPublished {
-      system.raise(0.1 + system.sizes().hessian)
-      if system.hasRightSigns(least: least, run) { return true }
-    }
-    let unit = 0.1 + system.sizes().hessian
-    var wanted = max(shift / 3, 1e-3 * unit)
-    while run.monitor.heartbeat() == nil, wanted < 1e12 * unit {
-      system.raise(wanted - system.shift)
-      if system.hasRightSigns(least: least, run) {
-        shift = wanted
-        return true
-      }
-      wanted *= 8
-    }
-    remark = "no multiple of the identity makes the curvature positive"
-    return false
+  private func publishedStep(_ size: Double, _ iteration: Int) throws(KantorError) -> Bool {
+    if iteration == 0 { for i in 0..<(n + m) { z.pointer[i] = 0 } }
+    gradientOfMerit()
+    guard convexify(size), let fall = try direction(size, last: true) else { return false }
+    return try search(fall, shortest: 1e-12)
   }
 
   /// M' = (L' + eta1 J'c + eta2 W L' ; c + eta2 J L'), of W itself, not of B.
-  private func gradientOfMerit() {
+  func gradientOfMerit() {
     let (r, s) = (residual.pointer, slope.pointer)
     let work = trialResidual.pointer
     for j in 0..<n { work[j] = r[j] }
@@ -211,8 +197,14 @@ final class SketchedSolve {
     oracle.jacobianMatrix.multiplyTransposed(work, into: s)
   }
 
-  /// A step z along which M falls by enough; returns M'z, or nil when there is none.
-  private func direction(_ size: Double) throws(KantorError) -> Double? {
+  /// Whether the weights of M have gone as far as they may.
+  var areWeightsSpent: Bool { eta1 >= Self.mostWeight || eta2 <= Self.leastWeight }
+  private static let mostWeight = 1e8
+  private static let leastWeight = 1e-8
+
+  /// A step z along which M falls by enough; returns M'z, or nil when there is none. Only the
+  /// `last` try may take the weights to their limits.
+  func direction(_ size: Double, last: Bool) throws(KantorError) -> Double? {
     var kappa = min(0.1, size.squareRoot())
     var rounds = 0
     while true {
@@ -231,10 +223,11 @@ final class SketchedSolve {
       eta2 /= 1.5
       delta /= 5.0625
       gradientOfMerit()
-      if eta1 > 1e8 || eta2 < 1e-8 || rounds > 200 {
+      if areWeightsSpent || rounds > 200 {
+        guard last else { return nil }
         // Descent with what there is; the line search decides.
-        eta1 = min(eta1, 1e8)
-        eta2 = max(eta2, 1e-8)
+        eta1 = min(eta1, Self.mostWeight)
+        eta2 = max(eta2, Self.leastWeight)
         gradientOfMerit()
         if fall < 0 { return fall }
         remark = "no weights make the step a descent of the merit function"
@@ -272,12 +265,13 @@ final class SketchedSolve {
     return max(spectrum.values.pointer[0], 1e-8)
   }
 
-  private func search(_ fall: Double) throws(KantorError) -> Bool {
+  /// Along z until M falls as `fall` promises; or, where that is nil, until the residual falls.
+  func search(_ fall: Double?, shortest: Double) throws(KantorError) -> Bool {
     let old = merit(value, y.pointer, residual.pointer)
     let slack = 10 * Double.ulpOfOne * max(abs(old), abs(value))
     let before = norm(residual.pointer)
-    var length = 1.0
-    while length > 1e-12 {
+    length = 1
+    while length > shortest {
       for j in 0..<n { trialX.pointer[j] = x.pointer[j] + length * z.pointer[j] }
       for i in 0..<m { trialY.pointer[i] = y.pointer[i] + length * z.pointer[n + i] }
       switch try conditions(trialX.pointer, trialY.pointer, trialResidual.pointer) {
@@ -291,7 +285,10 @@ final class SketchedSolve {
       // Where rounding hides M, the residual itself tells.
       let isSmall = length == 1 && norm(trialResidual.pointer) <= 0.5 * before
         && abs(now - old) <= 1e-10 * max(1, abs(old))
-      if now <= old + 0.1 * length * fall + slack || isSmall {
+      let isGood =
+        fall.map { now <= old + 0.1 * length * $0 + slack }
+        ?? (norm(trialResidual.pointer) <= (1 - 0.1 * length) * before)
+      if isGood || isSmall {
         for j in 0..<n { x.pointer[j] = trialX.pointer[j] }
         for i in 0..<m { y.pointer[i] = trialY.pointer[i] }
         for i in 0..<(n + m) { residual.pointer[i] = trialResidual.pointer[i] }

@@ -3,7 +3,8 @@ import KantorCore
 
 /// LDL' of a dense symmetric matrix in place, with 1 by 1 pivots in the given order and the pivot
 /// rule of the sparse factorisation; with positive signs expected it is Cholesky's factorisation
-/// without roots.
+/// without roots. The matrix may be given as C - G D G': the columns of G stand before those of C,
+/// and their products are taken as those of the factor's own earlier columns are.
 ///
 /// Same guarantees as `LDLFactor`: bits that do not depend on the number of threads, no allocation
 /// after the start, an answer to the host within some milliseconds. Not for two threads at once.
@@ -13,6 +14,10 @@ public final class DenseLDL {
   public let leading: Int
   /// The matrix by columns; its lower triangle is read by `factor`, which leaves L there.
   public let entries: UnsafeMutablePointer<Double>
+  /// G by columns, `leading` apart, and D; they outlast factorisations.
+  public let given: Int
+  public let givenColumns: UnsafeMutablePointer<Double>
+  public let givenWeights: UnsafeMutablePointer<Double>
   public private(set) var outcome = FactorOutcome()
   private let storage: Buffer<Double>
   private let diagonal: Buffer<Double>
@@ -24,19 +29,22 @@ public final class DenseLDL {
   /// Rows of a panel below which threads cost more than they bring.
   private static let leastRows = 256
 
-  public init(order n: Int, threads: Int = 1) throws(KantorError) {
-    guard n >= 0, n <= SparseMatrix.largest else {
+  public init(order n: Int, given: Int = 0, threads: Int = 1) throws(KantorError) {
+    guard n >= 0, n <= SparseMatrix.largest, given >= 0, given <= SparseMatrix.largest else {
       throw KantorError(.tooLarge, "a dense system of \(n) unknowns")
     }
     order = n
+    self.given = given
     // Columns 4096 bytes apart would fall on each other in the cache.
     let padded = n < 32 ? n : (n + 7) & ~7
     leading = padded & 511 == 0 ? padded + 8 : padded
-    let size = try checkedProduct(leading, n, of: "dense factor")
+    let size = try checkedProduct(leading, given + n, of: "dense factor")
     storage = try Buffer(count: size + Int(KN_FACTOR_SLACK))
-    entries = storage.pointer
-    diagonal = try Buffer(count: n)
-    inverse = try Buffer(count: n)
+    givenColumns = storage.pointer
+    entries = storage.pointer + given * leading
+    diagonal = try Buffer(count: given + n)
+    givenWeights = diagonal.pointer
+    inverse = try Buffer(count: given + n)
     parallel = Parallel(threads: n >= 2 * Self.leastRows ? threads : 1)
     var scratch: [Buffer<Double>] = []
     for _ in 0..<parallel.threads {
@@ -66,21 +74,21 @@ public final class DenseLDL {
     interruption: Interruption = .never
   ) -> FactorOutcome {
     var count = kn_pivot_count()
-    var kernelRule = rule.inKernelForm(sign: signs)
+    var kernelRule = rule.inKernelForm(sign: signs.map { $0 - given })
     let square = scratch[0].pointer
     var stopped = false
-    for first in stride(from: 0, to: order, by: Self.panel) {
-      let width = min(Self.panel, order - first)
+    for first in stride(from: given, to: end, by: Self.panel) {
+      let width = min(Self.panel, end - first)
       guard update(first, width, interruption) else {
         stopped = true
         break
       }
       kn_dense_diagonal(
-        entries, Int64(leading), diagonal.pointer, inverse.pointer, Int64(first), Int64(width),
+        origin, Int64(leading), diagonal.pointer, inverse.pointer, Int64(first), Int64(width),
         &kernelRule, &count, square)
       forRows(first + width) { [self] _, begin, end in
         kn_dense_below(
-          entries, Int64(leading), inverse.pointer, Int64(first), Int64(width), Int64(begin),
+          origin, Int64(leading), inverse.pointer, Int64(first), Int64(width), Int64(begin),
           Int64(end), scratch[0].pointer)
       }
     }
@@ -88,19 +96,23 @@ public final class DenseLDL {
     return outcome
   }
 
+  /// Rows and columns are counted from the first column of G, whose own rows do not exist.
+  private var end: Int { given + order }
+  private var origin: UnsafeMutablePointer<Double> { storage.pointer - given }
+
   /// What all columns before a panel do to it. False when interrupted.
   private func update(_ first: Int, _ width: Int, _ interruption: Interruption) -> Bool {
     var source = 0
     while source < first {
       let columns = max(
         Self.panel,
-        Int(LDLFactor.budget) * parallel.threads / (width * (order - first)) / Self.panel
+        Int(LDLFactor.budget) * parallel.threads / (width * (self.end - first)) / Self.panel
           * Self.panel)
       let end = min(first, source + columns)
       let begin = source
       forRows(first) { [self] part, from, to in
         kn_dense_update(
-          entries, Int64(leading), diagonal.pointer, Int64(first), Int64(width), Int64(begin),
+          origin, Int64(leading), diagonal.pointer, Int64(first), Int64(width), Int64(begin),
           Int64(end), Int64(from), Int64(to), scratch[part].pointer)
       }
       source = end
@@ -110,28 +122,29 @@ public final class DenseLDL {
   }
 
   private func forRows(_ first: Int, _ body: @escaping (_ part: Int, Int, Int) -> Void) {
-    let rows = order - first
+    let rows = end - first
     guard rows > 0 else { return }
     guard parallel.threads > 1, rows >= Self.leastRows else {
-      body(0, first, order)
+      body(0, first, end)
       return
     }
     let tile = 24
-    parallel.forEach((rows + tile - 1) / tile) { [order] part, from, to in
+    parallel.forEach((rows + tile - 1) / tile) { [end] part, from, to in
       guard from < to else { return }
-      body(part, first + from * tile, min(order, first + to * tile))
+      body(part, first + from * tile, min(end, first + to * tile))
     }
   }
 
   /// b <- K^-1 b for `count` right-hand sides, one after the other.
   public func solve(_ b: UnsafeMutablePointer<Double>, count: Int = 1) {
     for r in 0..<count {
-      kn_dense_solve(entries, Int64(leading), inverse.pointer, Int64(order), b + r * order)
+      kn_dense_solve(
+        entries, Int64(leading), inverse.pointer + given, Int64(order), b + r * order)
     }
   }
 
   /// D.
   public var pivots: UnsafeBufferPointer<Double> {
-    UnsafeBufferPointer(start: diagonal.pointer, count: order)
+    UnsafeBufferPointer(start: diagonal.pointer + given, count: order)
   }
 }

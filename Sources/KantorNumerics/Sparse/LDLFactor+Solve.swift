@@ -79,6 +79,15 @@ public struct Refinement: Sendable {
     _ upper: SparseMatrix, _ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>,
     by solve: (UnsafeMutablePointer<Double>) -> Void
   ) -> Outcome {
+    self.solve(b, x, subtract: { upper.multiplySymmetric($0, into: $1, scale: -1) }, by: solve)
+  }
+
+  /// The same with any K; `subtract(v, r)` takes K v from r.
+  public func solve(
+    _ b: UnsafePointer<Double>, _ x: UnsafeMutablePointer<Double>,
+    subtract: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
+    by solve: (UnsafeMutablePointer<Double>) -> Void
+  ) -> Outcome {
     let n = residual.count
     let (r, y) = (residual.pointer, candidate.pointer)
     var size = 0.0
@@ -88,12 +97,12 @@ public struct Refinement: Sendable {
     }
     solve(x)
     var outcome = Outcome()
-    outcome.residual = Self.remainder(upper, b, x, into: r)
+    outcome.residual = Self.remainder(subtract, b, x, into: r, count: n)
     let goal = absolute + relative * size
     while outcome.rounds < rounds, outcome.residual > goal, outcome.residual.isFinite {
       solve(r)
       for i in 0..<n { y[i] = x[i] + r[i] }
-      let next = Self.remainder(upper, b, y, into: r)
+      let next = Self.remainder(subtract, b, y, into: r, count: n)
       outcome.rounds += 1
       guard next < outcome.residual else { break }
       for i in 0..<n { x[i] = y[i] }
@@ -106,12 +115,12 @@ public struct Refinement: Sendable {
 
   /// r = b - K x; its largest entry, NaN when one is not finite.
   private static func remainder(
-    _ upper: SparseMatrix, _ b: UnsafePointer<Double>, _ x: UnsafePointer<Double>,
-    into r: UnsafeMutablePointer<Double>
+    _ subtract: (UnsafePointer<Double>, UnsafeMutablePointer<Double>) -> Void,
+    _ b: UnsafePointer<Double>, _ x: UnsafePointer<Double>,
+    into r: UnsafeMutablePointer<Double>, count n: Int
   ) -> Double {
-    let n = upper.columns
     for i in 0..<n { r[i] = b[i] }
-    upper.multiplySymmetric(x, into: r, scale: -1)
+    subtract(x, r)
     var (largest, sum) = (0.0, 0.0)
     for i in 0..<n {
       largest = max(largest, abs(r[i]))

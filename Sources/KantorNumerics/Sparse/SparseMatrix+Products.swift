@@ -9,7 +9,12 @@ extension SparseMatrix {
     for j in 0..<columns {
       let t = alpha * x[j]
       if t == 0 { continue }
-      for k in first[j]..<first[j &+ 1] { y[Int(row[k])] += value[k] * t }
+      let (begin, end) = (first[j], first[j &+ 1])
+      if let low = unbroken(begin, end) {
+        Self.add(t, value + begin, to: y + low, count: end &- begin)
+      } else {
+        for k in begin..<end { y[Int(row[k])] += value[k] * t }
+      }
     }
   }
 
@@ -22,6 +27,10 @@ extension SparseMatrix {
       var (even, odd) = (0.0, 0.0)
       var k = first[j]
       let end = first[j &+ 1]
+      if let low = unbroken(k, end) {
+        y[j] += alpha * dotProduct(value + k, x + low, end &- k)
+        continue
+      }
       while k &+ 2 <= end {
         even += value[k] * x[Int(row[k])]
         odd += value[k &+ 1] * x[Int(row[k &+ 1])]
@@ -41,7 +50,17 @@ extension SparseMatrix {
     for j in 0..<columns {
       let t = alpha * x[j]
       var sum = 0.0
-      for k in first[j]..<first[j &+ 1] {
+      let (begin, end) = (first[j], first[j &+ 1])
+      if let low = unbroken(begin, end) {
+        // The diagonal entry is the last one, if there is one.
+        let hasDiagonal = Int(row[end &- 1]) == j
+        let others = end &- begin &- (hasDiagonal ? 1 : 0)
+        Self.add(t, value + begin, to: y + low, count: others)
+        sum = dotProduct(value + begin, x + low, others)
+        y[j] += alpha * sum + (hasDiagonal ? value[end &- 1] * t : 0)
+        continue
+      }
+      for k in begin..<end {
         let i = Int(row[k])
         if i == j {
           y[j] += value[k] * t
@@ -52,6 +71,24 @@ extension SparseMatrix {
       }
       y[j] += alpha * sum
     }
+  }
+
+  /// The first row of entries [begin, end) of a column when they are many and in rows that follow
+  /// each other; they are gone through as vectors, without their indices.
+  @inline(__always)
+  private func unbroken(_ begin: Int, _ end: Int) -> Int? {
+    let length = end &- begin
+    guard length >= 16 else { return nil }
+    let (low, high) = (Int(indices.pointer[begin]), Int(indices.pointer[end &- 1]))
+    return high &- low == length &- 1 ? low : nil
+  }
+
+  /// y += t v.
+  @inline(__always)
+  private static func add(
+    _ t: Double, _ v: UnsafePointer<Double>, to y: UnsafeMutablePointer<Double>, count: Int
+  ) {
+    for k in 0..<count { y[k] += v[k] * t }
   }
 
   /// x' S x for the symmetric S whose upper triangle is stored here.
@@ -74,19 +111,74 @@ extension SparseMatrix {
   /// out[j] = norm of column j.
   public func columnNorms(_ norm: Norm, into out: UnsafeMutablePointer<Double>) {
     for j in 0..<columns { out[j] = 0 }
+    if norm == .largest { return addLargest(columns: out, rows: nil) }
     addNorms(norm, into: out, byColumn: true, byRow: false)
   }
 
   /// out[i] = norm of row i.
   public func rowNorms(_ norm: Norm, into out: UnsafeMutablePointer<Double>) {
     for i in 0..<rows { out[i] = 0 }
+    if norm == .largest { return addLargest(columns: nil, rows: out) }
     addNorms(norm, into: out, byColumn: false, byRow: true)
   }
 
   /// out[j] = norm of column j of the symmetric matrix whose upper triangle is stored here.
   public func symmetricNorms(_ norm: Norm, into out: UnsafeMutablePointer<Double>) {
     for j in 0..<columns { out[j] = 0 }
+    if norm == .largest { return addLargest(columns: out, rows: out) }
     addNorms(norm, into: out, byColumn: true, byRow: true)
+  }
+
+  /// Largest entries of all columns and of all rows, in one pass.
+  public func largestEntries(
+    columns top: UnsafeMutablePointer<Double>, rows side: UnsafeMutablePointer<Double>
+  ) {
+    for j in 0..<columns { top[j] = 0 }
+    for i in 0..<rows { side[i] = 0 }
+    addLargest(columns: top, rows: side)
+  }
+
+  /// Raises what stands there; both may be the same vector.
+  private func addLargest(
+    columns top: UnsafeMutablePointer<Double>?, rows side: UnsafeMutablePointer<Double>?
+  ) {
+    let (first, row, value) = (starts.pointer, indices.pointer, values.pointer)
+    for j in 0..<columns {
+      let (begin, end) = (first[j], first[j &+ 1])
+      if let side {
+        if let low = unbroken(begin, end) {
+          let (from, to) = (value + begin, side + low)
+          for k in 0..<(end &- begin) {
+            let a = abs(from[k])
+            to[k] = to[k] < a ? a : to[k]
+          }
+        } else {
+          for k in begin..<end {
+            let (i, a) = (Int(row[k]), abs(value[k]))
+            if side[i] < a { side[i] = a }
+          }
+        }
+      }
+      if let top { top[j] = max(top[j], Self.largest(value + begin, end &- begin)) }
+    }
+  }
+
+  @inline(__always)
+  private static func largest(_ v: UnsafePointer<Double>, _ count: Int) -> Double {
+    var (a, b, c, d) = (0.0, 0.0, 0.0, 0.0)
+    var k = 0
+    while k &+ 4 <= count {
+      a = max(a, abs(v[k]))
+      b = max(b, abs(v[k &+ 1]))
+      c = max(c, abs(v[k &+ 2]))
+      d = max(d, abs(v[k &+ 3]))
+      k &+= 4
+    }
+    while k < count {
+      a = max(a, abs(v[k]))
+      k &+= 1
+    }
+    return max(max(a, b), max(c, d))
   }
 
   private func addNorms(
@@ -104,9 +196,7 @@ extension SparseMatrix {
           // hypot keeps what squares would lose to overflow; norms are no hot loop.
           if byColumn { out[j] = Self.length(out[j], a) }
           if byRow && !(byColumn && i == j) { out[i] = Self.length(out[i], a) }
-        case .largest:
-          if byColumn { out[j] = max(out[j], a) }
-          if byRow { out[i] = max(out[i], a) }
+        case .largest: break  // see addLargest
         }
       }
     }
@@ -131,8 +221,12 @@ extension SparseMatrix {
       starts.pointer, indices.pointer, values.pointer, target.values.pointer)
     for j in 0..<columns {
       let c = factor * (columnScale.map { $0[j] } ?? 1)
-      if let rowScale {
-        for k in first[j]..<first[j &+ 1] { out[k] = value[k] * (c * rowScale[Int(row[k])]) }
+      let (begin, end) = (first[j], first[j &+ 1])
+      if let rowScale, let low = unbroken(begin, end) {
+        let side = rowScale + low
+        for k in 0..<(end &- begin) { out[begin &+ k] = value[begin &+ k] * (c * side[k]) }
+      } else if let rowScale {
+        for k in begin..<end { out[k] = value[k] * (c * rowScale[Int(row[k])]) }
       } else {
         for k in first[j]..<first[j &+ 1] { out[k] = value[k] * c }
       }

@@ -3,7 +3,7 @@ import KantorNumerics
 
 /// **Solves** the squared 2-Wasserstein distance of two normal laws, and the map between them.
 ///
-/// **Method** Closed form, by eigenvalues of symmetric matrices (Jacobi).
+/// **Method** Closed form, by eigenvalues of symmetric matrices.
 ///
 /// **Symbols** m_0, S_0 and m_1, S_1 means and covariances; R = S_0^(1/2).
 ///

@@ -173,18 +173,25 @@ struct GaussianCheck {
   ) -> Bool {
     let d = problem.dimension
     guard factor(a, work, shift: 0) else { return false }
-    for c in 0..<d {
-      for i in 0..<d {
-        var value: Double = i == c ? 1 : 0
-        for k in 0..<i { value -= work[i * d + k] * out[k * d + c] }
-        out[i * d + c] = value / work[i * d + i]
+    for i in 0..<d {
+      let row = out + i * d
+      for c in 0..<d { row[c] = i == c ? 1 : 0 }
+      for k in 0..<i { subtract(work[i * d + k], out + k * d, from: row) }
+      for c in 0..<d { row[c] /= work[i * d + i] }
+    }
+    for i in stride(from: d - 1, through: 0, by: -1) {
+      let row = out + i * d
+      for k in stride(from: i + 1, to: d, by: 1) {
+        subtract(work[k * d + i], out + k * d, from: row)
       }
-      for i in stride(from: d - 1, through: 0, by: -1) {
-        var value = out[i * d + c]
-        for k in (i + 1)..<max(d, i + 1) { value -= work[k * d + i] * out[k * d + c] }
-        out[i * d + c] = value / work[i * d + i]
-      }
+      for c in 0..<d { row[c] /= work[i * d + i] }
     }
     return true
+  }
+
+  private func subtract(
+    _ t: Double, _ other: UnsafePointer<Double>, from row: UnsafeMutablePointer<Double>
+  ) {
+    for c in 0..<problem.dimension { row[c] -= t * other[c] }
   }
 }

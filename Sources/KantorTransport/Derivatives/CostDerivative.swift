@@ -36,6 +36,16 @@ struct CostDerivative {
     for j in 0..<m where weights[j] != 0 { add(i, j, weights[j], gx, gy) }
   }
 
+  /// The same for some targets, whose weights stand side by side.
+  func add(
+    _ i: Int, _ targets: PlanRows.Targets, _ weights: UnsafePointer<Double>,
+    _ gx: UnsafeMutablePointer<Double>?, _ gy: UnsafeMutablePointer<Double>?
+  ) {
+    for k in 0..<targets.count where weights[k] != 0 {
+      add(i, Int(targets.number[k]), weights[k], gx, gy)
+    }
+  }
+
   /// The same for one pair.
   @inline(__always)
   func add(

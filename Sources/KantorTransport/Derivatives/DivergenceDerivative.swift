@@ -5,7 +5,7 @@ extension TransportDerivative {
   /// belongs to both sides of a symmetric problem is added up.
   static func divergence(
     _ problem: TransportProblem, epsilon: Double, cross: DivergenceSolver.Part,
-    source: DivergenceSolver.Part, target: DivergenceSolver.Part
+    source: DivergenceSolver.Part, target: DivergenceSolver.Part, tolerance: Double
   ) -> Result.Derivative {
     { (cotangents, wanted) throws(KantorError) in
       let fields = DerivativeRequest.fields(problem)
@@ -15,24 +15,24 @@ extension TransportDerivative {
         outputs: ["objective", "transport_cost", "potential_source", "potential_target"])
       var sum = GradientSum(wanted)
       try sum.add(
-        try derivative(cross, epsilon)(
+        try derivative(cross, epsilon, tolerance)(
           cotangents, wanted.filter { !["cost_source", "cost_target"].contains($0) }))
-      try addWithin(source, epsilon, request, "source", &sum)
-      try addWithin(target, epsilon, request, "target", &sum)
+      try addWithin(source, epsilon, tolerance, request, "source", &sum)
+      try addWithin(target, epsilon, tolerance, request, "target", &sum)
       return sum.tensors
     }
   }
 
   private static func derivative(
-    _ part: DivergenceSolver.Part, _ epsilon: Double
+    _ part: DivergenceSolver.Part, _ epsilon: Double, _ tolerance: Double
   ) -> Result.Derivative {
-    entropic(part.problem, epsilon: epsilon, f: part.f, g: part.g)
+    entropic(part.problem, epsilon: epsilon, f: part.f, g: part.g, tolerance: tolerance)
   }
 
   /// -V/2 of the measure on `side` with itself, and minus its potential.
   private static func addWithin(
-    _ part: DivergenceSolver.Part, _ epsilon: Double, _ request: DerivativeRequest,
-    _ side: String, _ sum: inout GradientSum
+    _ part: DivergenceSolver.Part, _ epsilon: Double, _ tolerance: Double,
+    _ request: DerivativeRequest, _ side: String, _ sum: inout GradientSum
   ) throws(KantorError) {
     let half = try Buffer<Double>([-0.5 * request.scalar("objective")])
     var cotangents = ["objective": Tensor(half)]
@@ -46,7 +46,7 @@ extension TransportDerivative {
     var wanted = names.flatMap { ["\($0)_source", "\($0)_target"] }
     if request.wants("cost_\(side)") { wanted.append("cost") }
     guard !wanted.isEmpty else { return }
-    let parts = try derivative(part, epsilon)(cotangents, wanted)
+    let parts = try derivative(part, epsilon, tolerance)(cotangents, wanted)
     for name in names {
       for end in ["source", "target"] {
         if let tensor = parts["\(name)_\(end)"] { try sum.add("\(name)_\(side)", tensor) }

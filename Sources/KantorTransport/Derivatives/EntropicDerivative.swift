@@ -1,4 +1,3 @@
-import CKantorKernels
 import KantorCore
 import KantorNumerics
 
@@ -17,6 +16,10 @@ import KantorNumerics
 /// A target without mass first hands its gbar_j on: fb_i -= gbar_j R_ij, Cbar_ij += gbar_j R_ij,
 /// abar_i -= eps gbar_j E_ij.
 ///
+/// Between large clouds sums run over the pairs near each other (`NearPairs`): what they leave out
+/// is 1/100 of the marginal error, to which these gradients are of first order. A cotangent of the
+/// plan is given for all pairs, and then all are looked at.
+///
 /// Source: implicit function theorem; for the objective the envelope theorem (Danskin).
 struct EntropicDerivative {
   private let problem: TransportProblem
@@ -25,12 +28,13 @@ struct EntropicDerivative {
   private let f: Buffer<Double>
   private let g: Buffer<Double>
   private let rows: PlanRows
+  private let spare: Buffer<Double>
   private let n: Int
   private let m: Int
 
   init(
     _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
-    _ request: DerivativeRequest
+    tolerance: Double, _ request: DerivativeRequest
   ) throws(KantorError) {
     self.problem = problem
     self.request = request
@@ -38,7 +42,37 @@ struct EntropicDerivative {
     self.f = f
     self.g = g
     (n, m) = (problem.n, problem.m)
-    rows = try PlanRows(problem, epsilon: epsilon, f: f, g: g)
+    spare = try Buffer(count: m)
+    let (phi, gamma) = (try Self.scaled(f, 1 / epsilon), try Self.scaled(g, 1 / epsilon))
+    let near = request.array("plan") == nil
+      ? try NearPairs(
+        problem, phi: phi, gamma: gamma, epsilon: epsilon, tolerance: tolerance)
+      : nil
+    Self.addLogs(problem.a, phi)
+    Self.addLogs(problem.b, gamma)
+    rows = try PlanRows(problem.geometry, epsilon: epsilon, phi: phi, gamma: gamma, near: near)
+  }
+
+  private static func scaled(
+    _ potential: Buffer<Double>, _ factor: Double
+  ) throws(KantorError) -> Buffer<Double> {
+    let out = try potential.copy()
+    for i in 0..<out.count { out.pointer[i] *= factor }
+    return out
+  }
+
+  /// Rows are x_j = a'_i b'_j E_ij, where a' and b' are the weights, or 1 for points without mass.
+  private static func addLogs(_ weights: Buffer<Double>, _ exponent: Buffer<Double>) {
+    for i in 0..<weights.count where weights.pointer[i] > 0 {
+      exponent.pointer[i] += Double.log(weights.pointer[i])
+    }
+  }
+
+  /// a'_i
+  @inline(__always)
+  private func sourceScale(_ i: Int) -> Double {
+    let weight = problem.a.pointer[i]
+    return weight > 0 ? weight : 1
   }
 
   func products() throws(KantorError) -> [String: Tensor] {
@@ -50,9 +84,7 @@ struct EntropicDerivative {
     if let out = answer.weightsTarget { for j in 0..<m { out.pointer[j] += constant } }
     let implicit = try solveImplicit()
     guard answer.wantsCosts || implicit != nil else { return answer.tensors }
-    try rows.forEach { (i, c, x) throws(KantorError) in
-      addRow(i, c, x, scale, implicit, answer)
-    }
+    try rows.forEach { addRow($0, scale, implicit, answer) }
     if let implicit { finishWeights(implicit, answer) }
     return answer.tensors
   }
@@ -104,9 +136,12 @@ struct EntropicDerivative {
     for j in 0..<m where !(b[j] > 0) { gb.pointer[j] = 0 }
     // Right-hand side: gb - Q' fb.
     let side = try gb.copy()
-    try rows.forEach { (i, _, x) throws(KantorError) in
-      let weight = fb.pointer[i] / rows.sourceScale(i)
-      for j in 0..<m where b[j] > 0 { side.pointer[j] -= weight * x[j] }
+    try rows.forEach { row in
+      let weight = fb.pointer[row.source] / sourceScale(row.source)
+      for k in 0..<row.targets.count {
+        let j = Int(row.targets.number[k])
+        if b[j] > 0 { side.pointer[j] -= weight * row.values[k] }
+      }
     }
     try ImplicitSystem(problem, epsilon: epsilon, f: f, g: g, rows).solve(side, implicit.mu)
     return implicit
@@ -123,18 +158,19 @@ struct EntropicDerivative {
       for j in 0..<m where !(b[j] > 0) && gbar.pointer[j] != 0 { handsOn = true }
     }
     guard hasPlan || handsOn else { return }
-    try rows.forEach { (i, c, x) throws(KantorError) in
-      let mass = problem.a.pointer[i]
-      guard mass > 0 else { return }
+    try rows.forEach { row in
+      let (i, x, c) = (row.source, row.values, row.costs)
+      guard problem.a.pointer[i] > 0 else { return }
       var sum = 0.0
-      for j in 0..<m {
+      for k in 0..<row.targets.count {
+        let j = Int(row.targets.number[k])
         if b[j] > 0 {
           guard hasPlan else { continue }
-          let q = x[j] * implicit.planBar(i, j, m, c[j]) / epsilon
+          let q = x[k] * implicit.planBar(i, j, m, c[k]) / epsilon
           sum += q
           gb.pointer[j] += q
         } else if handsOn, let gbar = implicit.targetCotangent {
-          sum -= gbar.pointer[j] * x[j]
+          sum -= gbar.pointer[j] * x[k]
         }
       }
       fb.pointer[i] += sum
@@ -144,46 +180,47 @@ struct EntropicDerivative {
   // MARK: Last pass
 
   private func addRow(
-    _ i: Int, _ c: UnsafePointer<Double>, _ x: UnsafePointer<Double>, _ scale: Double,
-    _ implicit: Implicit?, _ answer: DerivativeAnswer
+    _ given: PlanRows.Row, _ scale: Double, _ implicit: Implicit?, _ answer: DerivativeAnswer
   ) {
+    let (i, c, x) = (given.source, given.costs, given.values)
+    let (count, number) = (given.targets.count, given.targets.number)
     let (a, b) = (problem.a.pointer[i], problem.b.pointer)
     guard let implicit else {
       guard a > 0 else { return }
-      let row = rows.spare.pointer
-      for j in 0..<m { row[j] = b[j] > 0 ? scale * x[j] : 0 }
-      return answer.addRow(i, row)
+      let row = spare.pointer
+      for k in 0..<count { row[k] = b[Int(number[k])] > 0 ? scale * x[k] : 0 }
+      return answer.addRow(i, given.targets, row)
     }
-    let unit = 1 / rows.sourceScale(i)
+    let unit = 1 / sourceScale(i)
     let (mu, bar) = (implicit.mu.pointer, implicit.cotangent.pointer)
     var (mapped, weighted) = (0.0, 0.0)
-    for j in 0..<m where b[j] > 0 {
-      let q = x[j] * unit
-      mapped += q * mu[j]
+    for k in 0..<count {
+      let j = Int(number[k])
+      if b[j] > 0 { mapped += x[k] * unit * mu[j] }
     }
     // lambda holds fb until its row is reached.
     let lambda = implicit.lambda.pointer[i] - a * mapped
-    for j in 0..<m {
-      let q = x[j] * unit
+    for k in 0..<count {
+      let (j, q) = (Int(number[k]), x[k] * unit)
       if b[j] > 0 {
-        let plan = implicit.planBar(i, j, m, c[j])
+        let plan = implicit.planBar(i, j, m, c[k])
         let (p, share) = (a * q, q / b[j])
-        bar[j] = (scale + implicit.costScale) * p + q * lambda + p * mu[j] - p * plan / epsilon
+        bar[k] = (scale + implicit.costScale) * p + q * lambda + p * mu[j] - p * plan / epsilon
         weighted += q * plan
         implicit.planColumns.pointer[j] += a * share * plan
         implicit.pulled.pointer[j] += share * lambda
       } else {
         let handed = implicit.targetCotangent?.pointer[j] ?? 0
-        bar[j] = handed * a * q
+        bar[k] = handed * a * q
         mapped += handed * q
-        implicit.planColumns.pointer[j] += a * q * implicit.planBar(i, j, m, c[j])
+        implicit.planColumns.pointer[j] += a * q * implicit.planBar(i, j, m, c[k])
         implicit.pulled.pointer[j] += q * lambda
       }
     }
     if let out = answer.weightsSource {
       out.pointer[i] += weighted - epsilon * mapped - implicit.centring * f.pointer[i]
     }
-    if answer.wantsCosts { answer.addRow(i, bar) }
+    if answer.wantsCosts { answer.addRow(i, given.targets, bar) }
   }
 
   private func finishWeights(_ implicit: Implicit, _ answer: DerivativeAnswer) {
@@ -192,64 +229,6 @@ struct EntropicDerivative {
       out.pointer[j] +=
         implicit.planColumns.pointer[j] - epsilon * implicit.pulled.pointer[j]
         + implicit.centring * g.pointer[j]
-    }
-  }
-}
-
-/// Rows x_j = a'_i b'_j E_ij, where a' and b' are the weights, or 1 for points without mass:
-/// computed on the fly, or kept where the costs themselves are dense.
-final class PlanRows {
-  let problem: TransportProblem
-  private let inverse: Double
-  private let phi: Buffer<Double>
-  private let gamma: Buffer<Double>
-  private let costs: Buffer<Double>
-  private let row: Buffer<Double>
-  let spare: Buffer<Double>
-
-  init(
-    _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>
-  ) throws(KantorError) {
-    self.problem = problem
-    inverse = 1 / epsilon
-    phi = try Self.exponents(problem.a, f, epsilon)
-    gamma = try Self.exponents(problem.b, g, epsilon)
-    costs = try Buffer(count: problem.m)
-    row = try Buffer(count: problem.m)
-    spare = try Buffer(count: problem.m)
-  }
-
-  private static func exponents(
-    _ weights: Buffer<Double>, _ potential: Buffer<Double>, _ epsilon: Double
-  ) throws(KantorError) -> Buffer<Double> {
-    let out = try Buffer<Double>(count: weights.count)
-    kn_log_f64(weights.pointer, out.pointer, Int64(weights.count))
-    for i in 0..<weights.count {
-      let base = weights.pointer[i] > 0 ? out.pointer[i] : 0
-      out.pointer[i] = base + potential.pointer[i] / epsilon
-    }
-    return out
-  }
-
-  /// a'_i
-  @inline(__always)
-  func sourceScale(_ i: Int) -> Double {
-    let weight = problem.a.pointer[i]
-    return weight > 0 ? weight : 1
-  }
-
-  /// visit(i, costs, x) for every source in order; the rows are valid during the call.
-  func forEach(
-    _ visit: (Int, UnsafePointer<Double>, UnsafePointer<Double>) throws(KantorError) -> Void
-  ) throws(KantorError) {
-    let (m, c, x, shift) = (problem.m, costs.pointer, row.pointer, gamma.pointer)
-    var cost = problem.geometry.cost
-    for i in 0..<problem.n {
-      kn_cost_row_f64(&cost, Int64(i), 0, Int64(m), c)
-      let base = phi.pointer[i]
-      for j in 0..<m { x[j] = base + shift[j] - c[j] * inverse }
-      kn_exp_f64(x, x, Int64(m))
-      try visit(i, c, x)
     }
   }
 }

@@ -10,6 +10,8 @@ struct ImplicitSystem {
   private let rows: PlanRows
   private let state: EntropicState
   private let stored: RestrictedPlan?
+  /// Of the targets of a group: a vector, and what it is multiplied to.
+  private let gathered: Buffer<Double>
 
   /// Exponents below this are lost in the rounding of a row's sum anyway.
   static let cut = -45.0
@@ -25,9 +27,43 @@ struct ImplicitSystem {
     self.rows = rows
     state = try EntropicState(a: problem.a, b: problem.b, mass: problem.mass, epsilon: epsilon)
     state.set(f: f.pointer, g: g.pointer)
+    gathered = try Buffer(count: 2 * problem.m)
     let limit = SinkhornSettings.storedLimit(problem.geometry, density: Self.density)
-    stored = try RestrictedPlan.choose(
-      state, problem.geometry, cut: Self.cut, limit: limit, threads: 1)
+    stored = try rows.looksAtAll
+      ? RestrictedPlan.choose(state, problem.geometry, cut: Self.cut, limit: limit, threads: 1)
+      : Self.choose(state, rows, limit: limit)
+  }
+
+  /// The pairs that the rows look at; nil when they are more than `limit`.
+  private static func choose(
+    _ state: EntropicState, _ rows: PlanRows, limit: Int
+  ) throws(KantorError) -> RestrictedPlan? {
+    let (a, b) = (state.a.pointer, state.b.pointer)
+    let start = try Buffer<Int64>(count: state.n + 1)
+    var count = 0
+    rows.forEachSource { (i, targets) in
+      guard a[i] > 0 else { return true }
+      var own = 0
+      for k in 0..<targets.count where b[Int(targets.number[k])] > 0 { own += 1 }
+      start.pointer[i + 1] = Int64(own)
+      count += own
+      return count <= limit
+    }
+    guard count <= limit else { return nil }
+    for i in 0..<state.n { start.pointer[i + 1] += start.pointer[i] }
+    let column = try Buffer<Int32>(count: count)
+    let cost = try Buffer<Double>(count: count)
+    try rows.forEach(isOrdered: true) { row in
+      guard a[row.source] > 0 else { return }
+      var place = Int(start.pointer[row.source])
+      for k in 0..<row.targets.count where b[Int(row.targets.number[k])] > 0 {
+        column.pointer[place] = row.targets.number[k]
+        cost.pointer[place] = row.costs[k]
+        place += 1
+      }
+    }
+    return try RestrictedPlan(
+      state, cut: cut, rowStart: start, column: column, entryCost: cost, threads: 1)
   }
 
   func solve(_ r: Buffer<Double>, _ mu: Buffer<Double>) throws(KantorError) {
@@ -80,16 +116,21 @@ struct ImplicitSystem {
     let a = try Buffer<Double>(count: problem.n)
     let b = try Buffer<Double>(count: m)
     let diagonal = try Buffer<Double>(count: m)
-    try rows.forEach { (i, _, x) throws(KantorError) in
+    try rows.forEach { row in
+      let (i, x) = (row.source, row.values)
       guard weightA[i] > 0 else { return }
       var sum = 0.0
-      for j in 0..<m where weightB[j] > 0 {
-        sum += x[j]
-        b.pointer[j] += x[j]
+      for k in 0..<row.targets.count {
+        let j = Int(row.targets.number[k])
+        guard weightB[j] > 0 else { continue }
+        sum += x[k]
+        b.pointer[j] += x[k]
       }
       a.pointer[i] = sum
       guard sum > 0 else { return }
-      for j in 0..<m { diagonal.pointer[j] += x[j] * x[j] / sum }
+      for k in 0..<row.targets.count {
+        diagonal.pointer[Int(row.targets.number[k])] += x[k] * x[k] / sum
+      }
     }
     for j in 0..<m {
       let rest = b.pointer[j] - diagonal.pointer[j]
@@ -108,24 +149,46 @@ struct ImplicitSystem {
     _ columnSums: Buffer<Double>
   ) throws(KantorError) {
     let (m, a, b) = (problem.m, rowSums.pointer, columnSums.pointer)
+    let (near, taken) = (gathered.pointer, gathered.pointer + m)
     for j in 0..<m { out[j] = b[j] * v[j] }
-    try rows.forEach { (i, _, x) throws(KantorError) in
-      guard a[i] > 0 else { return }
-      var sum = SIMD8<Double>.zero
-      var j = 0
-      while j &+ 8 <= m {
-        sum +=
-          UnsafeRawPointer(x + j).loadUnaligned(as: SIMD8<Double>.self)
-          * UnsafeRawPointer(v + j).loadUnaligned(as: SIMD8<Double>.self)
-        j &+= 8
-      }
-      var dot = sum.sum()
-      while j < m {
-        dot += x[j] * v[j]
-        j &+= 1
-      }
-      let t = dot / a[i]
-      for j in 0..<m where b[j] > 0 { out[j] -= t * x[j] }
+    try rows.forEach(
+      begin: { targets in
+        for k in 0..<targets.count {
+          near[k] = v[Int(targets.number[k])]
+          taken[k] = 0
+        }
+      },
+      end: { targets in
+        for k in 0..<targets.count {
+          let j = Int(targets.number[k])
+          if b[j] > 0 { out[j] -= taken[k] }
+        }
+      },
+      { row in
+        let (x, count) = (row.values, row.targets.count)
+        guard a[row.source] > 0 else { return }
+        let t = Self.product(x, near, count) / a[row.source]
+        for k in 0..<count { taken[k] += t * x[k] }
+      })
+  }
+
+  @inline(__always)
+  private static func product(
+    _ x: UnsafePointer<Double>, _ v: UnsafePointer<Double>, _ count: Int
+  ) -> Double {
+    var sum = SIMD8<Double>.zero
+    var k = 0
+    while k &+ 8 <= count {
+      sum +=
+        UnsafeRawPointer(x + k).loadUnaligned(as: SIMD8<Double>.self)
+        * UnsafeRawPointer(v + k).loadUnaligned(as: SIMD8<Double>.self)
+      k &+= 8
     }
+    var dot = sum.sum()
+    while k < count {
+      dot += x[k] * v[k]
+      k &+= 1
+    }
+    return dot
   }
 }

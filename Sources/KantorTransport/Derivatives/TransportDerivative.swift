@@ -29,9 +29,11 @@ enum TransportDerivative {
   }
 
   /// Of entropic potentials: of the objective by the envelope theorem, of potentials, plan and
-  /// transport cost by implicit differentiation of the optimality conditions.
+  /// transport cost by implicit differentiation of the optimality conditions. `tolerance` is the
+  /// marginal error of the potentials.
   static func entropic(
-    _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>
+    _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
+    tolerance: Double
   ) -> Result.Derivative {
     { (cotangents, wanted) throws(KantorError) in
       let request = try DerivativeRequest(
@@ -39,7 +41,9 @@ enum TransportDerivative {
         outputs: [
           "objective", "transport_cost", "potential_source", "potential_target", "plan",
         ])
-      return try EntropicDerivative(problem, epsilon: epsilon, f: f, g: g, request).products()
+      return try EntropicDerivative(
+        problem, epsilon: epsilon, f: f, g: g, tolerance: tolerance, request
+      ).products()
     }
   }
 }
@@ -142,6 +146,16 @@ final class DerivativeAnswer {
     }
     guard pointsSource != nil || pointsTarget != nil else { return }
     costDerivative?.add(i, row, pointsSource?.pointer, pointsTarget?.pointer)
+  }
+
+  /// The cotangents of some costs of source i.
+  func addRow(_ i: Int, _ targets: PlanRows.Targets, _ row: UnsafePointer<Double>) {
+    if let cost {
+      let out = cost.pointer + i * problem.m
+      for k in 0..<targets.count { out[Int(targets.number[k])] += row[k] }
+    }
+    guard pointsSource != nil || pointsTarget != nil else { return }
+    costDerivative?.add(i, targets, row, pointsSource?.pointer, pointsTarget?.pointer)
   }
 
   /// The cotangent of one cost, for the matrix only.

@@ -18,8 +18,10 @@ final class FactorSide {
   private let partial: Buffer<Double>
   private let parallel: Parallel
 
-  /// Exponents below the largest of a row by more are cut off here, so that no entry dies.
-  private static let lowest = -600.0
+  /// Exponents below the largest of a row by more are cut off here. An entry of no weight at all
+  /// comes back within a step once its cost has become low; a lower floor leaves the iteration near
+  /// saddle points for hundreds of steps, a higher one disturbs the projections.
+  private static let lowest = -150.0
   private static let rowsAtOnce = 128
 
   init(weights: Buffer<Double>, rank: Int, threads: Int) throws(KantorError) {

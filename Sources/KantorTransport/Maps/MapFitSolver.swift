@@ -369,7 +369,8 @@ final class MapFitSolver {
     if second == .images { wanted.append("points_target") }
     let one = Tensor(try Buffer([coefficient]), shape: [])
     let gradients = try TransportDerivative.entropic(
-      transport, epsilon: epsilon, f: answer.f, g: answer.g)(["objective": one], wanted)
+      transport, epsilon: epsilon, f: answer.f, g: answer.g, tolerance: innerTolerance
+    )(["objective": one], wanted)
     for name in wanted {
       guard let part = try gradients[name]?.doubles() else { continue }
       for k in 0..<slope.count { slope.pointer[k] += part.pointer[k] }

@@ -131,7 +131,7 @@ public enum MongeGap {
     let status = Status.judge(
       residual: certificate.marginalResidual, tolerance: tolerance, stop: run.monitor.stop)
     let value = TransportDerivative.entropic(
-      problem.transport, epsilon: epsilon, f: potentials.f, g: potentials.g)
+      problem.transport, epsilon: epsilon, f: potentials.f, g: potentials.g, tolerance: tolerance)
     return MongeGapResult(
       problem: problem, certificate: certificate, f: potentials.f, g: potentials.g,
       epsilon: epsilon, form: form, least: check.leastValue(epsilon: epsilon, form: form),
@@ -158,7 +158,7 @@ public enum MongeGap {
       residual: inner.residual, tolerance: solver.tolerance, stop: run.monitor.stop)
     let value = TransportDerivative.divergence(
       problem.transport, epsilon: epsilon, cross: solver.cross, source: solver.source,
-      target: solver.target)
+      target: solver.target, tolerance: solver.tolerance)
     return MongeGapResult(
       problem: problem, certificate: certificate, f: inner.f, g: inner.g, epsilon: epsilon,
       form: .debiased, least: -.infinity, status: status, tolerance: solver.tolerance, value: value

@@ -40,7 +40,7 @@ final class SweepRoom: @unchecked Sendable {
     segmentStart = try Buffer(count: m + 1)
     segmentCell = try Buffer(count: m + 1)
     scratch = try Buffer(count: Int(kn_sweep_scratch(Int64(m))) + 64)
-    stack = try Buffer(count: 256)
+    stack = try Buffer(count: NodeWalk.depth)
     oldPhi = try Buffer(count: groupRows)
   }
 
@@ -92,7 +92,8 @@ struct GroupSweep {
     room.segmentCount = 0
     let node = PointTree.number(room.level, room.place)
     guard rowBounds.mean.pointer[node] > -.infinity else { return }
-    walk(node, room)
+    let walk = NodeWalk(rows: rowBounds, columns: columnBounds, tree: columns, cost: cost)
+    walk.visit(node, 1 / state.epsilon, cut, room.stack.pointer) { keep($0, room) }
     if room.runCount == 0 {
       // Nothing seems to be near: the potentials are far off, so look everywhere.
       room.runs.pointer[0] = 0
@@ -101,29 +102,6 @@ struct GroupSweep {
     }
     copy(room)
     if let columnCell { findSegments(columnCell, room) }
-  }
-
-  private func walk(_ node: Int, _ room: SweepRoom) {
-    let (stack, inverse, lowest) = (room.stack.pointer, 1 / state.epsilon, columnBounds.level)
-    stack[0] = 0
-    stack[1] = 0
-    var top = 2
-    while top > 0 {
-      let (level, place) = (stack[top - 2], stack[top - 1])
-      top -= 2
-      let other = PointTree.number(level, place)
-      let bound = rowBounds.exponent(node, columnBounds, other, cost, inverse)
-      guard bound > cut else { continue }
-      if level == lowest {
-        keep(columns.range(level, place), room)
-      } else {
-        stack[top] = level + 1
-        stack[top + 1] = 2 * place + 1
-        stack[top + 2] = level + 1
-        stack[top + 3] = 2 * place
-        top += 4
-      }
-    }
   }
 
   @inline(__always)

@@ -2,7 +2,8 @@ import CKantorKernels
 import KantorCore
 
 /// Bounds of a potential, u = potential / eps, on the nodes of a tree: the logarithm of the mean of
-/// exp(u) under the weights and, for squared distances, a plane that u stays below,
+/// exp(u) under the weights, or where pairs are bounded one by one the largest u, and, for squared
+/// distances, a plane that u stays below,
 ///     u_i <= top + slope . (x_i - c),   c the centre of the node's box.
 ///
 /// With planes on both sides, D = c_A - c_B and half widths h,
@@ -17,12 +18,17 @@ package struct NodeBounds {
   private let hasPlanes: Bool
   private let tree: PointTree
   private let isRows: Bool
+  private let ofPairs: Bool
 
-  /// For the nodes of a level, and with `below` for those above it too.
-  package init(_ tree: PointTree, _ metric: Metric, level: Int, isRows: Bool) throws(KantorError) {
+  /// For the nodes of a level and, for columns, of those above it too; `ofPairs` bounds every pair
+  /// and not their means.
+  package init(
+    _ tree: PointTree, _ metric: Metric, level: Int, isRows: Bool, ofPairs: Bool = false
+  ) throws(KantorError) {
     self.tree = tree
     self.level = level
     self.isRows = isRows
+    self.ofPairs = ofPairs
     hasPlanes = metric == .sqeuclidean && tree.dimension <= PlaneFit.mostDimensions
     let nodes = (2 << level) - 1
     mean = try Buffer(count: nodes)
@@ -48,8 +54,16 @@ package struct NodeBounds {
       mean.pointer[node] = -.infinity
       return
     }
-    let sum = kn_logsumexp_f64(exponent + range.lowerBound, Int64(range.count))
-    mean.pointer[node] = sum - Double.log(mass)
+    if ofPairs {
+      var most = -Double.infinity
+      for i in range where tree.weights.pointer[i] > 0 {
+        most = max(most, exponent[i] - logWeight[i])
+      }
+      mean.pointer[node] = most
+    } else {
+      let sum = kn_logsumexp_f64(exponent + range.lowerBound, Int64(range.count))
+      mean.pointer[node] = sum - Double.log(mass)
+    }
     guard hasPlanes else { return }
     let d = tree.dimension
     let own = slope.pointer + node * d

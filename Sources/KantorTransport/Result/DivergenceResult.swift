@@ -33,7 +33,7 @@ enum DivergenceResult {
       spec: spec, status: status, fields: fields,
       derivative: TransportDerivative.divergence(
         problem, epsilon: solver.epsilon, cross: solver.cross, source: solver.source,
-        target: solver.target))
+        target: solver.target, tolerance: solver.tolerance))
   }
 
   private static func addFigures(

@@ -71,13 +71,17 @@ struct EntropicPlan: Sendable {
   let problem: TransportProblem
   let epsilon: Double
   let rounding: Rounding?
+  /// The marginal error that the plan was solved to; nil where rows are not known to have their
+  /// mass.
+  private let tolerance: Double?
   private let phi: Buffer<Double>
   private let gamma: Buffer<Double>
 
   init(
     _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
-    rounding: Rounding?
+    rounding: Rounding?, tolerance: Double? = nil
   ) throws(KantorError) {
+    self.tolerance = tolerance
     self.problem = problem
     self.epsilon = epsilon
     self.rounding = rounding
@@ -125,15 +129,14 @@ struct EntropicPlan: Sendable {
     guard case .points(_, let y, let d, _, _) = problem.geometry.source else {
       throw KantorError(.unsupported, "a barycentric map needs target points")
     }
-    let m = problem.m
     let out = try Buffer<Double>(count: try checkedProduct(problem.n, d, of: "map"))
     let base = out.pointer
-    try forEachRow { (i, row) throws(KantorError) in
+    try forEach(near: try nearRows()) { (i, targets, row) in
       var mass = 0.0
-      for j in 0..<m {
-        let p = row[j]
+      for k in 0..<targets.count {
+        let (p, at) = (row[k], y.pointer + Int(targets.number[k]) * d)
         mass += p
-        for c in 0..<d { base[i * d + c] += p * y.pointer[j * d + c] }
+        for c in 0..<d { base[i * d + c] += p * at[c] }
       }
       for c in 0..<d { base[i * d + c] /= mass }
     }
@@ -142,23 +145,63 @@ struct EntropicPlan: Sendable {
 
   /// Entries above the threshold, row by row.
   func entries(above threshold: Double) throws(KantorError) -> SparsePlan {
-    let m = problem.m
-    var count = 0
-    try forEachRow { (_, row) throws(KantorError) in
-      for j in 0..<m where row[j] > threshold { count += 1 }
+    let near = rounding == nil
+      ? try NearPairs(
+        problem.geometry, phi: phi, gamma: gamma, epsilon: epsilon,
+        cut: threshold > 0 ? Double.log(threshold) : Self.underflow)
+      : nil
+    let start = try Buffer<Int>(count: problem.n + 1)
+    try forEach(near: near) { (i, targets, row) in
+      for k in 0..<targets.count where row[k] > threshold { start.pointer[i + 1] += 1 }
     }
-    let rows = try Buffer<Int64>(count: count)
-    let columns = try Buffer<Int64>(count: count)
-    let values = try Buffer<Double>(count: count)
-    var k = 0
-    try forEachRow { (i, row) throws(KantorError) in
-      for j in 0..<m where row[j] > threshold {
-        rows.pointer[k] = Int64(i)
-        columns.pointer[k] = Int64(j)
-        values.pointer[k] = row[j]
-        k += 1
+    for i in 0..<problem.n { start.pointer[i + 1] += start.pointer[i] }
+    var plan = try SparsePlan(capacity: start.pointer[problem.n])
+    plan.count = start.pointer[problem.n]
+    try forEach(near: near, isOrdered: true) { (i, targets, row) in
+      var place = start.pointer[i]
+      for k in 0..<targets.count where row[k] > threshold {
+        plan.rows.pointer[place] = Int64(i)
+        plan.columns.pointer[place] = Int64(targets.number[k])
+        plan.values.pointer[place] = row[k]
+        place += 1
       }
     }
-    return SparsePlan(rows: rows, columns: columns, values: values, count: count)
+    return plan
+  }
+
+  /// Exponentials below are 0.
+  private static let underflow = -746.0
+
+  /// The pairs that rows need for means, where it is known what they may lack.
+  private func nearRows() throws(KantorError) -> NearPairs? {
+    guard let tolerance, rounding == nil else { return nil }
+    return try NearPairs(
+      problem, phi: try perMass(phi, problem.a), gamma: try perMass(gamma, problem.b),
+      epsilon: epsilon, tolerance: tolerance)
+  }
+
+  private func perMass(
+    _ exponent: Buffer<Double>, _ weights: Buffer<Double>
+  ) throws(KantorError) -> Buffer<Double> {
+    let out = try exponent.copy()
+    for i in 0..<out.count where weights.pointer[i] > 0 {
+      out.pointer[i] -= Double.log(weights.pointer[i])
+    }
+    return out
+  }
+
+  /// visit(i, targets, row) for every source, over the pairs given or all.
+  private func forEach(
+    near: NearPairs?, isOrdered: Bool = false,
+    _ visit: (Int, PlanRows.Targets, UnsafePointer<Double>) -> Void
+  ) throws(KantorError) {
+    guard let near else {
+      let number = try Buffer<Int32>(count: problem.m)
+      for j in 0..<problem.m { number.pointer[j] = Int32(truncatingIfNeeded: j) }
+      let all = PlanRows.Targets(count: problem.m, number: UnsafePointer(number.pointer))
+      return try forEachRow { (i, row) in visit(i, all, row) }
+    }
+    let rows = try PlanRows(problem.geometry, epsilon: epsilon, phi: phi, gamma: gamma, near: near)
+    try rows.forEach(isOrdered: isOrdered) { visit($0.source, $0.targets, $0.values) }
   }
 }

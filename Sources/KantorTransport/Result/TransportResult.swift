@@ -71,14 +71,14 @@ enum TransportResult {
     let view = PlanView.entropic(
       try EntropicPlan(
         problem, epsilon: epsilon, f: proposal.f, g: proposal.g,
-        rounding: proposal.rounds ? answer.rounding : nil))
+        rounding: proposal.rounds ? answer.rounding : nil, tolerance: proposal.tolerance))
     view.addEntries(&fields, threshold: proposal.planThreshold)
     addPlanArrays(&fields, view, problem, proposal)
     try addTrace(&fields, run)
     return Result(
       spec: spec, status: status, fields: fields,
       derivative: TransportDerivative.entropic(
-        problem, epsilon: epsilon, f: proposal.f, g: proposal.g))
+        problem, epsilon: epsilon, f: proposal.f, g: proposal.g, tolerance: proposal.tolerance))
   }
 
   /// Passes over all pairs or, for large clouds, over those that can matter; what needs the rounded

@@ -99,4 +99,59 @@ import Testing
     #expect(result.status == .solved)
     #expect(abs(try result.array("x").list()[0] - 240.0 / 11) < 1e-4)
   }
+
+  // MARK: Where to start from
+
+  /// y = 1, or y = x where that is lower, for x <= -2 or x >= 1. F = (y + 1)^2 is best at x = -2,
+  /// where both have the same f and the row holds: what is against x > -2 is a condition on f along
+  /// that row.
+  @Test func answersThatTieOnARow() throws {
+    let result = try Self.solve(
+      nx: 1, start: [1, 1], upper: { w in ((w[1] + 1) * (w[1] + 1), [0, 2 * (w[1] + 1)]) },
+      [Self.side(0, 2, most: 2), Self.side(0, 2, least: -3)],
+      lower: { w in (w[1] * w[1] * w[1] - 3 * w[1], [0, 3 * w[1] * w[1] - 3]) },
+      [{ w in (w[0] - w[1], [1, -1]) }])
+    #expect(result.status == .solved)
+    #expect(abs(try result.real("objective") - 1) < 1e-5)
+    #expect(abs(try result.array("x").list()[0] + 2) < 1e-5)
+  }
+
+  /// y = min(20 - x, 50 - 4 x), F = 16 x^2 + 9 y^2: one valley ends at x = 7.2, and the better one,
+  /// at x = 11.25, is far from the start.
+  @Test func theFarEndOfABox() throws {
+    let result = try Self.solve(
+      nx: 1, start: [1, 1],
+      upper: { w in (16 * w[0] * w[0] + 9 * w[1] * w[1], [32 * w[0], 18 * w[1]]) },
+      [Self.side(0, 2, least: 0), Self.side(0, 2, most: 12.5)],
+      lower: { w in
+        let d = w[0] + w[1] - 20
+        return (d * d, [2 * d, 2 * d])
+      }, [Self.side(1, 2, least: 0), { w in (4 * w[0] + w[1] - 50, [4, 1]) }])
+    #expect(result.status == .solved)
+    #expect(abs(try result.real("objective") - 2250) < 0.1)
+  }
+
+  /// With a row of the upper level too, a kink from which F falls is no answer: y = |x| at x = 0
+  /// with F = y - 2 x satisfies conditions of first order of one side only.
+  @Test func kinksWithUpperRowsAreProbed() throws {
+    let upper: Body = { w in (w[1] - 2 * w[0], [-2, 1]) }
+    let lower: Body = { w in (0.5 * w[1] * w[1], [0, w[1]]) }
+    let rows: [Body] = [{ w in (w[0] - w[1], [1, -1]) }, { w in (-w[0] - w[1], [-1, -1]) }]
+    let problem = Problem(kind: BilevelKind.kind)
+    let above: Body = { w in (w[0] + w[1] - 4, [1, 1]) }
+    try problem.set("upper", .functions(Self.functions(2, upper, [above])))
+    try problem.set("lower", .functions(Self.functions(2, lower, rows)))
+    try problem.set("start_x", .array(Tensor(try Buffer([0.0]))))
+    try problem.set("start_y", .array(Tensor(try Buffer([0.0]))))
+    try problem.set("upper_rows", .int(1))
+    try problem.set("lower_rows", .int(2))
+    let sealed = try #require(try problem.seal() as? BilevelProblem)
+    let check = try BilevelCheck(sealed)
+    let atKink = try check.certify(x: try Buffer([0.0]), y: try Buffer([0.0]))
+    #expect(atKink.relativeImprovement > 1e-3)
+    // x = y = 2 is the answer: probes beyond the row do not count.
+    let atEnd = try check.certify(x: try Buffer([2.0]), y: try Buffer([2.0]))
+    #expect(atEnd.relativeImprovement == 0)
+    #expect(atEnd.worst < 1e-6)
+  }
 }

@@ -181,6 +181,24 @@ import KantorCone
     #expect(!(try ConeCheck(try sample.sealed()).infeasible([1e12, -1e12 - 1])).holds)
   }
 
+  /// The slack of the matrix is constant, on the boundary and rounded outwards by one bit.
+  @Test func slacksRoundedOutwardsProveNothing() throws {
+    let root = 2.0.squareRoot()
+    func program(_ corner: Double) -> ConeSample {
+      ConeSample(
+        q: [1], a: [[0], [0], [0], [-1]], b: [0.01, 0.03 * root, corner, 0],
+        cones: "psd 2, nonnegative 1")
+    }
+    let ray = [9, -3 * root, 1, 0]
+    let rounded = program(0.09 - 4e-17)
+    #expect(try !ConeCheck(try rounded.sealed()).infeasible(ray).holds)
+    #expect(try rounded.solve().status == .solved)
+    #expect(try rounded.solve("first_order").status == .solved)
+    let outside = program(0.0899)
+    #expect(try ConeCheck(try outside.sealed()).infeasible(ray).holds)
+    #expect(try outside.solve().status == .infeasible)
+  }
+
   @Test func raysOfBoxes() throws {
     // s = x in [1, 2] and s = x in [4, 5], written as s = 0 - (-x).
     let sample = ConeSample(
@@ -201,5 +219,22 @@ import KantorCone
     // Bounded by its curvature.
     let curved = ConeSample(p: [[1e-6]], q: [1])
     #expect(!(try ConeCheck(try curved.sealed()).unbounded([-1])).holds)
+  }
+
+  /// x^2 / 2e12 - x, x >= 0: the minimum at 1e12 is far away next to the row, not to P.
+  @Test func smallCurvatureBoundsTheObjective() throws {
+    let sample = ConeSample(p: [[1e-12]], q: [-1], a: [[-1]], b: [0], cones: "nonnegative 1")
+    #expect(try !ConeCheck(try sample.sealed()).unbounded([1]).holds)
+    let result = try sample.solve()
+    #expect(result.status == .solved)
+    #expect(abs(try result.real("objective") + 5e11) <= 1e4)
+  }
+
+  /// Columns that differ by rounding of q only.
+  @Test func costsThatCancelButForRoundingProveNothing() throws {
+    let q = [0.1 + 0.2, 0.3]
+    let sample = ConeSample(q: q, a: [[1, 1], [-1, -1]], b: [1, 1], cones: "nonnegative 2")
+    #expect(try !ConeCheck(try sample.sealed()).unbounded([-1, 1]).holds)
+    #expect(try sample.solve().status == .solved)
   }
 }

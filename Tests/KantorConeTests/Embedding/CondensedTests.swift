@@ -75,6 +75,49 @@ import Testing
     #expect(try check(known) == n * (n + 1) / 2)
   }
 
+  /// The relaxation of K-means is exact for clusters that lie far apart. It has a row for each
+  /// entry of the matrix, so that the system is solved by iterations.
+  @Test func rowsForAllEntries() throws {
+    var numbers = Numbers(3)
+    let (n, clusters) = (48, 3)
+    let points = (0..<n).map { i in
+      (10 * Double(i % clusters) + numbers.next(), numbers.next() * 2)
+    }
+    func distance(_ i: Int, _ j: Int) -> Double {
+      let (x, y) = (points[i].0 - points[j].0, points[i].1 - points[j].1)
+      return x * x + y * y
+    }
+    let (size, root) = (n * (n + 1) / 2, 2.0.squareRoot())
+    var (q, expected) = ([Double](), 0.0)
+    let none = [Double](repeating: 0, count: size)
+    var (sums, trace) = ([[Double]](repeating: none, count: n), none)
+    var (signs, matrix) = ([[Double]](), [[Double]]())
+    for j in 0..<n {
+      for i in 0...j {
+        var unit = none
+        unit[q.count] = -1
+        matrix.append(unit)
+        sums[i][q.count] = i == j ? 1 : 1 / root
+        sums[j][q.count] = sums[i][q.count]
+        if i == j { trace[q.count] = 1 } else { signs.append(unit) }
+        q.append(i == j ? 0 : root * distance(i, j))
+        if (j - i) % clusters == 0 { expected += 2 * distance(i, j) / Double(n / clusters) }
+      }
+    }
+    let sample = ConeSample(
+      q: q, a: sums + [trace] + signs + matrix,
+      b: [Double](repeating: 1, count: n) + [Double(clusters)]
+        + [Double](repeating: 0, count: signs.count + size),
+      cones: "zero \(n + 1), nonnegative \(signs.count), psd \(n)")
+    let result = try sample.solve()
+    #expect(result.status == .solved)
+    #expect(abs(try result.real("objective") - expected) <= 1e-6 * expected)
+    let order = n + 1 + signs.count
+    #expect(try result.int("factor_entries") < Int64(order * (order + 1) / 4))
+    let short = try sample.solve { try $0.set("max_iterations", .int(2)) }
+    #expect(short.status == .iterationLimit)
+  }
+
   @Test func infeasibleAndUnboundedBesideOtherCones() throws {
     // [1, x; x, 1] psd keeps |x| <= 1, the cone wants x >= 2.
     let root = 2.0.squareRoot()

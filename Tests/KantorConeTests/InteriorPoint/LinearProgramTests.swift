@@ -52,6 +52,34 @@ import Testing
     #expect(try result.status == .solved && near(result.array("x").list()[0], 0.5))
   }
 
+  /// Dense rows, some of them equations, one of these twice, take the dense system; the active-set
+  /// method finds the same point by other means.
+  @Test(arguments: [0, 3]) func programsWithDenseRows(equations: Int) throws {
+    let (n, m) = (24, 60)
+    var random = RandomStream(seed: 11, stream: 1)
+    func row(_ count: Int) -> [Double] { (0..<count).map { _ in 2 * random.uniform() - 1 } }
+    let root = (0..<n).map { _ in row(n) }
+    var p = root.map { a in root.map { b in (0..<n).reduce(0.0) { $0 + a[$1] * b[$1] } } }
+    for j in 0..<n { p[j][j] += 0.1 }
+    var a = (0..<m).map { _ in row(n) }
+    let x = row(n)
+    var b = a.map { a in (0..<n).reduce(0.0) { $0 + a[$1] * x[$1] } }
+    for i in equations..<m { b[i] += random.uniform() }
+    var cones = "nonnegative \(m)"
+    if equations > 0 {
+      a.insert(a[0], at: 0)
+      b.insert(b[0], at: 0)
+      cones = "zero \(equations + 1), nonnegative \(m - equations)"
+    }
+    let program = ConeSample(p: p, q: row(n).map { 5 * $0 }, a: a, b: b, cones: cones)
+    let inner = try program.solve { try $0.set("presolve", .flag(false)) }
+    let pivots = try program.solve("active_set")
+    #expect(inner.status == .solved && pivots.status == .solved)
+    #expect(try inner.int("factor_entries") == n * (n - 1) / 2)
+    let (one, two) = (try inner.array("x").list(), try pivots.array("x").list())
+    for j in 0..<n { #expect(abs(one[j] - two[j]) < 1e-6) }
+  }
+
   @Test func infeasiblePrograms() throws {
     let bounds = ConeSample(q: [1], a: [[-1], [1]], b: [-1, -1], cones: "nonnegative 2")
     let rows = ConeSample(

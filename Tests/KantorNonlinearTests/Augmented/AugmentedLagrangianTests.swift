@@ -27,6 +27,17 @@ import Testing
     #expect(evaluations[evaluations.count / 2] <= 30 && evaluations.last ?? .max <= 400)
   }
 
+  /// Patterns change the order of sums, nothing else.
+  @Test func patternsTakeTheSameSteps() throws {
+    for name in ["HS7", "HS43", "HS71", "HS76", "HS113", "HS78", "BT3"] {
+      let p = try TextCollection.named(name)
+      let dense = try p.solve(Self.entry)
+      let s = try Solving.run(Self.entry, p.patterned())
+      #expect(s.status == .solved && near(s.objective, dense.objective, 1e-8), "\(name)")
+      #expect(s.count("evaluations") <= dense.count("evaluations") + 2, "\(name)")
+    }
+  }
+
   /// Rows that a step meets are no surprise to it, so an exact model needs no search.
   @Test func linearRowsAndAQuadraticTakeFewEvaluations() throws {
     for name in ["HS21", "HS35", "HS76", "HS118", "HS44"] {

@@ -76,6 +76,41 @@ import Testing
 
   // MARK: Infeasible and unbounded
 
+  /// Beside a bound of 0 the rounding of x + d has a size that no tolerance is small for.
+  @Test func variablesAtBoundsOfZeroAreThereAtOnce() throws {
+    let n = 10
+    let band: [Double] = [12, -4, 1]
+    let linear: [Double] = [-3, 1, 0, 1, -3, 4, 0, 1, 1, 1]
+    var f = Functions()
+    f.gradient = { x, out in
+      for i in 0..<n {
+        out[i] = linear[i]
+        for j in max(i - 2, 0)...min(i + 2, n - 1) { out[i] += band[abs(i - j)] * x[j] }
+      }
+      return 0
+    }
+    f.value = { x, out in
+      out[0] = 0
+      for i in 0..<n {
+        out[0] += linear[i] * x[i]
+        for j in max(i - 2, 0)...min(i + 2, n - 1) {
+          out[0] += 0.5 * band[abs(i - j)] * x[i] * x[j]
+        }
+      }
+      return 0
+    }
+    f.hessian = { _, sigma, _, out in
+      for i in 0..<n {
+        for j in 0..<n { out[i * n + j] = abs(i - j) < 3 ? sigma * band[abs(i - j)] : 0 }
+      }
+      return 0
+    }
+    let zeros = try Buffer<Double>(count: n)
+    let s = try Solving.run(
+      Self.entry, NonlinearProblem(functions: f, start: zeros, lower: zeros))
+    #expect(s.status == .solved && s.count("evaluations") <= 4, "\(s.count("evaluations"))")
+  }
+
   @Test func contradictionsAreReported() throws {
     let disc = try TextCollection.problems(
       "problem A\nstart 3 4\nminimise x1\nrow x1^2 + x2^2 <= -1")[0]

@@ -72,6 +72,35 @@ import Testing
     for i in 0..<110 { #expect(abs(x[i] - y[i]) < 1e-12) }
   }
 
+  /// C - G D G' from its parts has the factor of the matrix itself.
+  @Test(arguments: [(1, 3), (5, 1), (40, 30), (130, 300), (257, 140)])
+  func productsOfGivenColumnsAreTaken(n: Int, given: Int) throws {
+    let c = try Self.sample(n, positive: n, seed: 5)
+    let g = try SystemSample.vector(n * given, seed: 6)
+    let d = try SystemSample.vector(given, seed: 7)
+    let parts = try DenseLDL(order: n, given: given)
+    let whole = try DenseLDL(order: n)
+    for k in 0..<given {
+      parts.givenWeights[k] = -abs(d[k])
+      for i in 0..<n { parts.givenColumns[k * parts.leading + i] = g[k * n + i] }
+    }
+    for j in 0..<n {
+      for i in j..<n {
+        parts.entries[j * parts.leading + i] = c[i][j]
+        whole.entries[j * whole.leading + i] = (0..<given).reduce(c[i][j]) {
+          $0 + abs(d[$1]) * g[$1 * n + i] * g[$1 * n + j]
+        }
+      }
+    }
+    let signs = [Int8](repeating: 1, count: n)
+    #expect(parts.factor(signs: signs).positive == n && whole.factor(signs: signs).positive == n)
+    let b = try SystemSample.vector(2 * n, seed: 8)
+    let (x, y) = (try b.copy(), try b.copy())
+    parts.solve(x.pointer, count: 2)
+    whole.solve(y.pointer, count: 2)
+    for i in 0..<(2 * n) { #expect(abs(x[i] - y[i]) < 1e-11) }
+  }
+
   @Test func pivotsAreReplacedAndCounted() throws {
     let factor = try load([[0, 0, 0], [0, 4, 0], [0, 0, -2]])
     let rule = PivotRule(shift: 1, threshold: 1e-13, replacement: 0.5)

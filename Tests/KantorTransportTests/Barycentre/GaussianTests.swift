@@ -35,7 +35,7 @@ import Testing
     return try solve(GaussianBarycentreKind.kind, BuresBarycentre.entry, arrays)
   }
 
-  @Test(arguments: [1, 2, 7, 20]) func eigenvaluesRestoreTheMatrix(n: Int) throws {
+  @Test(arguments: [1, 2, 7, 20, 45]) func eigenvaluesRestoreTheMatrix(n: Int) throws {
     let a = GaussianSpecimens.covariance(n, seed: UInt64(n))
     let eigen = try SymmetricEigen(a, count: n)
     var back = [Double](repeating: 0, count: n * n)
@@ -68,14 +68,14 @@ import Testing
     #expect(abs(try three.real("objective") - 5) < 1e-12)
   }
 
-  @Test func generalLawsAreCertified() throws {
-    let s = GaussianSpecimens.covariance(8, seed: 1)
-    let t = GaussianSpecimens.covariance(8, seed: 2)
-    let result = try pair(8, s, t)
+  @Test(arguments: [8, 40]) func generalLawsAreCertified(d: Int) throws {
+    let s = GaussianSpecimens.covariance(d, seed: 1)
+    let t = GaussianSpecimens.covariance(d, seed: 2)
+    let result = try pair(d, s, t)
     #expect(result.status == .solved)
     let gap = try result.real("relative_gap")
     #expect(abs(gap) < 1e-10)
-    let back = try pair(8, t, s)
+    let back = try pair(d, t, s)
     #expect(abs(try result.real("objective") - (try back.real("objective"))) < 1e-10)
   }
 

@@ -125,6 +125,16 @@ import Testing
     }
   }
 
+  /// Costs without structure lead past saddle points, where entries that had died must come back.
+  @Test(arguments: 1...16 as ClosedRange<UInt64>) func saddlePointsAreLeft(seed: UInt64) throws {
+    var stream = RandomStream(seed: seed, stream: 3)
+    let cost = (0..<48 * 48).map { _ in stream.uniform() }
+    let problem = Problem(kind: TransportKind.kind)
+    try problem.set("cost", .array(Tensor(try Buffer(cost), shape: [48, 48])))
+    let result = try solve(problem)
+    #expect(result.status == .solved)
+  }
+
   @Test func rankOneIsTheProduct() throws {
     let sample = Sample(7, 5, seed: 3)
     let plan = try solve(try sample.problem(dense: true), ["rank": .int(1)]).array("plan").list()

@@ -9,10 +9,9 @@ import pytest
 
 import kantor
 
-ROOT = Path(__file__).resolve().parents[3]
-if not (ROOT / "Tests" / "collections").exists():
+READER = Path(__file__).resolve().parents[3] / "bench" / "problems" / "text.py"
+if not READER.exists():
     pytest.skip("the problems come with the source tree only", allow_module_level=True)
-READER = ROOT / "bench" / "problems" / "text.py"
 SPEC = importlib.util.spec_from_file_location("text_problems", READER)
 text_problems = importlib.util.module_from_spec(SPEC)
 sys.modules["text_problems"] = text_problems

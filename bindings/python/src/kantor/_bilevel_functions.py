@@ -73,6 +73,8 @@ class Shapes:
             raise error(
                 _abi.E_SHAPE, f"{name} returned no pair; a pair of gradients is needed"
             ) from None
+        if _is_vector(first, self.nx) and _is_vector(second, self.ny):
+            return np.concatenate((first, second))
         sizes = np.size(first), np.size(second)
         if sizes != (self.nx, self.ny):
             raise error(
@@ -81,9 +83,18 @@ class Shapes:
                 f"{self.nx} and {self.ny}",
             )
         out = np.empty(self.n)
-        out[: self.nx] = first if np.ndim(first) == 1 else np.reshape(first, -1)
-        out[self.nx:] = second if np.ndim(second) == 1 else np.reshape(second, -1)
+        out[: self.nx] = np.reshape(first, -1)
+        out[self.nx:] = np.reshape(second, -1)
         return out
+
+
+def _is_vector(value: Any, size: int) -> bool:
+    """Whether a value is such an array that it needs no more looking at."""
+    return type(value) is np.ndarray and value.shape == (size,)
+
+
+def _flat(value: Any, size: int) -> Any:
+    return value if _is_vector(value, size) else np.reshape(value, -1)
 
 
 def differences(f: Callable[[np.ndarray], Any], w: np.ndarray) -> np.ndarray:
@@ -302,18 +313,19 @@ def _product(
     def along(w: np.ndarray, d: np.ndarray) -> float:
         return STEP * (1 + np.abs(w[d != 0]).max(initial=0)) / max(np.abs(d).max(), 1e-300)
 
-    nx = shapes.nx
+    nx, ny = shapes.nx, shapes.ny
 
     def product(w: np.ndarray, sigma: float, y: np.ndarray, d: np.ndarray) -> np.ndarray:
-        is_of_y = inner or not np.count_nonzero(d[:nx])
+        is_of_y = inner or not d[:nx].any()
         has_rows = y.size > 0 and y.any()
         if is_of_y and not has_rows and (inner or cross is not None):
             # What the methods ask for: nothing has to be differenced.
-            point, v = shapes.split(w), shapes.split(d)[1]
+            first, second = shapes.split(w)
+            v = shapes.split(d)[1]
             out = np.zeros(shapes.n)
             if not inner:
-                out[:nx] = np.reshape(cross(*point, v), -1)
-            out[nx:] = np.reshape(hvp(*point, v), -1)
+                out[:nx] = _flat(cross(first, second, v), nx)
+            out[nx:] = _flat(hvp(first, second, v), ny)
             return out if sigma == 1 else sigma * out
         out = np.zeros(shapes.n)
         if not d.any():

@@ -12,11 +12,15 @@ import numpy as np
 
 from . import _abi
 from ._arrays import as_numbers, encode, from_view, read_text, views_of
-from ._errors import check, code_name, error
+from ._errors import KantorError, check, code_name, error
 from ._library import lib
 from ._problem import Problem, full_name
 
 _TRACE = "trace_"
+
+#: Types that fields had in results so far: for the first field that is read of a result there is
+#: then no need to list them all.
+_seen: Dict[str, int] = {}
 
 
 class ResultHandle:
@@ -77,12 +81,17 @@ class Result(MappingBase):
         if self._known is None:
             known, certified = {}, []
             info = _abi.FieldInfo(struct_size=sizeof(_abi.FieldInfo))
-            for index in range(check(lib.kantor_result_field_count(self._handle.pointer))):
-                check(lib.kantor_result_field_describe(self._handle.pointer, index, byref(info)))
+            pointer, into, describe = (
+                self._handle.pointer, byref(info), lib.kantor_result_field_describe)
+            for index in range(check(lib.kantor_result_field_count(pointer))):
+                code = describe(pointer, index, into)
+                if code:
+                    check(code)
                 name = info.name.decode()
                 known[name] = info.type
                 if info.is_certificate:
                     certified.append(name)
+                _seen[name] = info.type
             self._certified, self._known = certified, known
         return self._known
 
@@ -104,10 +113,25 @@ class Result(MappingBase):
     def __getitem__(self, name: str) -> Any:
         if name in self._cache:
             return self._cache[name]
+        if self._known is None and name in _seen:
+            try:
+                value = self._cache[name] = self._read_as_seen(name, _seen[name])
+                return value
+            except KantorError:  # of another type here, or not there: the list tells
+                pass
         if name not in self._types:
             raise KeyError(f"{name!r} is no field of this result; it has {', '.join(self._types)}")
         value = self._cache[name] = self._read(name, self._types[name])
         return value
+
+    def _read_as_seen(self, name: str, kind: int) -> Any:
+        """Read a field that had this type in another result; an error if it has another here."""
+        if kind == _abi.REAL:
+            # Whole numbers can be read as real ones.
+            path, whole = encode(name, "field"), c_int64()
+            if lib.kantor_result_int(self._handle.pointer, path, byref(whole)) == 0:
+                return whole.value
+        return self._read(name, kind)
 
     def _read(self, name: str, kind: int) -> Any:
         pointer, path = self._handle.pointer, encode(name, "field")
@@ -130,8 +154,11 @@ class Result(MappingBase):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in self._types:
-            return self[name]
+        if name in self._cache or name in _seen or name in self._types:
+            try:
+                return self[name]
+            except KeyError:
+                pass
         raise AttributeError(
             f"this result has no field {name!r}; it has {', '.join(self._types)}"
         )

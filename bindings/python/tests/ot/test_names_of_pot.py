@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+import types
+
 import numpy as np
 import pytest
 
@@ -191,3 +195,34 @@ def test_small_helpers(capsys):
     ot.utils.tic()
     assert ot.utils.toc("{:.0f} s") >= 0 and capsys.readouterr().out == "0 s\n"
     assert ot.utils.toq() >= 0
+
+
+PAGE = pathlib.Path(__file__).resolve().parents[4] / "docs" / "switching.md"
+
+
+def named(section):
+    """Names of functions in the first column of a section's tables, without those cut short."""
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    names = [name for row in rows for name in re.findall(r"`([A-Za-z][\w.]*)`", row)]
+    return [name for name in names if not name.endswith(("_", "."))]
+
+
+def offered(name):
+    """Whether kantor.ot has a name, at the top or in the module that is named or meant."""
+    *modules, last = name.split(".")
+    modules = [getattr(ot, modules[0], None)] if modules else [
+        ot, *(value for value in vars(ot).values() if isinstance(value, types.ModuleType))]
+    return any(hasattr(module, last) for module in modules if module is not None)
+
+
+def test_the_page_for_users_of_pot_is_true():
+    if not PAGE.exists():
+        pytest.skip("without the documentation")
+    text = PAGE.read_text().split("## OTT-JAX")[0]
+    there, absent = text.split("### What is not there")
+    names = named(there)
+    assert len(names) > 60
+    assert [name for name in names if not offered(name)] == []
+    missing = [name for name in named(absent) if name not in ("lowrank_sinkhorn", "reg_type")]
+    assert len(missing) > 30
+    assert [name for name in missing if offered(name)] == []

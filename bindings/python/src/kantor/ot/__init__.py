@@ -14,8 +14,11 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, gaussian, gromov, lowrank, lp, monge, partial, semidiscrete, sliced, smooth,
-    solvers, stochastic, unbalanced, utils,
+    batch, bregman, da, datasets, gaussian, gmm, gromov, lowrank, lp, monge, partial,
+    semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
+)
+from ._circle import (
+    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
 )
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
@@ -28,11 +31,13 @@ from ._unified import solve, solve_sample
 from .batch import dist_batch, solve_batch, solve_gromov_batch, solve_sample_batch
 from .bregman import barycenter, sinkhorn, sinkhorn2
 from .gromov import (
-    fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_wasserstein, gromov_wasserstein2,
+    fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_barycenters, gromov_wasserstein,
+    gromov_wasserstein2,
 )
 from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 from .unbalanced import sinkhorn_unbalanced, sinkhorn_unbalanced2
+from .utils import tic, toc, toq
 
 __all__ = [
     "LazyPlan",
@@ -40,7 +45,10 @@ __all__ = [
     "OTResult",
     "barycenter",
     "batch",
+    "binary_search_circle",
     "bregman",
+    "da",
+    "datasets",
     "dist",
     "dist_batch",
     "emd",
@@ -51,7 +59,9 @@ __all__ = [
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
     "gaussian",
+    "gmm",
     "gromov",
+    "gromov_barycenters",
     "gromov_wasserstein",
     "gromov_wasserstein2",
     "lowrank",
@@ -62,6 +72,7 @@ __all__ = [
     "multimarginal",
     "partial",
     "semidiscrete",
+    "semidiscrete_wasserstein2_unif_circle",
     "sinkhorn",
     "sinkhorn2",
     "sinkhorn_unbalanced",
@@ -77,8 +88,12 @@ __all__ = [
     "solve_sample_batch",
     "solvers",
     "stochastic",
+    "tic",
+    "toc",
+    "toq",
     "unbalanced",
     "unif",
     "utils",
     "wasserstein_1d",
+    "wasserstein_circle",
 ]

@@ -13,11 +13,9 @@ from .._problem import Problem
 from .._result import Result
 from .._solve import solve
 from ._entropic import _Printer
-from ._inputs import (
-    balance, drop_keywords, float_type, read_count, read_positive, read_weights, refuse,
-)
+from ._gromov_terms import read_loss, read_share, read_structure
+from ._inputs import balance, drop_keywords, float_type, read_positive, read_weights, refuse
 
-_LOSSES = {"square_loss": "square", "kl_loss": "kl"}
 #: Limits of POT's inner solves and line searches.
 _IDLE = (
     "numItermaxEmd", "numItermax", "stopThr", "armijo", "alpha_min", "alpha_max", "n_dummies",
@@ -69,13 +67,9 @@ def read_spaces(
         The problem and what is needed to translate its result.
     """
     precision = float_type(C1, C2, p, q) if M is None else float_type(M, C1, C2, p, q)
-    if loss_fun not in _LOSSES:
-        refuse(f"loss_fun {loss_fun!r} is not offered; use 'square_loss' or 'kl_loss'")
-    C1, C2 = as_matrix(C1, "C1"), as_matrix(C2, "C2")
+    loss = read_loss(loss_fun)
+    C1, C2 = read_structure(C1, "C1"), read_structure(C2, "C2")
     for name, C in (("C1", C1), ("C2", C2)):
-        if C.shape[0] != C.shape[1]:
-            raise error(
-                _abi.E_SHAPE, f"{name} has the shape {C.shape}; a square matrix is needed")
         if symmetric and not np.allclose(C, C.T, atol=_SYMMETRY):
             raise error(
                 _abi.E_RANGE, f"{name} is not symmetric, but symmetric is True; leave it out")
@@ -91,40 +85,12 @@ def read_spaces(
         M = as_matrix(M, "M")
         if M.shape != (n, m):
             raise error(_abi.E_SHAPE, f"M has the shape {M.shape}; ({n}, {m}) is needed")
-        fields = {"cost": M, "alpha": _read_alpha(alpha)}
+        fields = {"cost": M, "alpha": read_share(alpha, "alpha")}
     problem = Problem(
         kind, copy=False, structure_source=C1, structure_target=C2, weights_source=a,
-        weights_target=b, loss=_LOSSES[loss_fun], **fields, **own,
+        weights_target=b, loss=loss, **fields, **own,
     )
     return Spaces(problem, precision, a, b, fields.get("alpha", 1.0))
-
-
-def _read_alpha(alpha: Any) -> float:
-    try:
-        value = float(alpha)
-    except (TypeError, ValueError) as cause:
-        raise error(_abi.E_TYPE, f"alpha is {alpha!r}; a number is needed") from cause
-    if not 0 <= value <= 1:
-        raise error(_abi.E_RANGE, f"alpha is {value}; a number in [0, 1] is needed")
-    return value
-
-
-def read_limit(value: Any, name: str) -> int:
-    """Read a number of iterations, which POT's defaults give as a float.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    name : str
-        What it is called in error messages.
-
-    Returns
-    -------
-    int
-        The number.
-    """
-    return read_count(value, name)
 
 
 def read_tolerance(value: Any, name: str) -> float:

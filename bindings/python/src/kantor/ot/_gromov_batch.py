@@ -10,7 +10,8 @@ from .. import _abi
 from .._batch import solve_batch as solve_problems
 from .._errors import error
 from ._batch_result import BatchResult, read_member_weights, read_members, same_count
-from ._gromov import Spaces, plan_of, read_limit, read_spaces, read_tolerance, solve_spaces
+from ._gromov import Spaces, plan_of, read_spaces, read_tolerance, solve_spaces
+from ._gromov_terms import read_share
 from ._inputs import read_count, read_positive, refuse
 from ._outcome import OTResult
 
@@ -98,7 +99,7 @@ def solve_gromov_batch(
     options = {
         "epsilon": read_positive(reg, "reg"), "scheme": "proximal", "tolerance": _GAP,
         "plan_tolerance": max(read_tolerance(tol, "tol"), 1e-12),
-        "max_iterations": read_limit(max_iter, "max_iter"),
+        "max_iterations": read_count(max_iter, "max_iter"),
     }
     threads = read_count(threads, "threads")
     if starts is None:
@@ -192,7 +193,7 @@ def loss_quadratic_batch(
         + np.einsum("bij,bi,bj->b", right**2, columns, plans.sum(axis=1)))
     moved = left @ plans @ right.transpose(0, 2, 1)
     structures = constant - 2 * (moved * plans).sum(axis=(1, 2))
-    share = 1.0 if M is None else 0.5 if alpha is None else alpha
+    share = 1.0 if M is None else 0.5 if alpha is None else read_share(alpha, "alpha")
     quadratic, linear = share * structures, None
     values = quadratic
     if M is not None:

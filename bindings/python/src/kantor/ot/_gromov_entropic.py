@@ -6,11 +6,10 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
-from ._gromov import (
-    finish, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
-)
-from ._inputs import read_positive, refuse
+from ._gromov import finish, read_spaces, read_tolerance, refuse_keywords, solve_spaces
+from ._inputs import read_count, read_positive, refuse
 
+#: The library's names of POT's solvers.
 _SCHEMES = {"PGD": "projected", "PPA": "proximal"}
 #: Relative gaps to stop at; conditional gradient, which ends proximal steps, may be slow.
 _GAPS = {"PGD": 1e-9, "PPA": 1e-7}
@@ -207,20 +206,37 @@ verbose, log, **kwargs
     return (told["fgw_dist"], told) if log else told["fgw_dist"]
 
 
+def read_scheme(solver: Any) -> str:
+    """Read POT's name of a solver of entropic problems.
+
+    Parameters
+    ----------
+    solver : str
+        The name.
+
+    Returns
+    -------
+    str
+        The library's name of it.
+    """
+    if solver not in _SCHEMES:
+        refuse(f"solver {solver!r} is not offered; use 'PGD' or 'PPA'")
+    return _SCHEMES[solver]
+
+
 def _entropic(
     function: str, C1: Any, C2: Any, M: Any, p: Any, q: Any, loss_fun: str, epsilon: float,
     symmetric: Optional[bool], alpha: float, G0: Any, max_iter: Any, tol: Any, solver: str,
     verbose: bool, keywords: Dict[str, Any],
 ) -> Tuple[np.ndarray, Dict[str, Any]]:
-    if solver not in _SCHEMES:
-        refuse(f"solver {solver!r} is not offered; use 'PGD' or 'PPA'")
+    scheme = read_scheme(solver)
     verbose = refuse_keywords(function, keywords) or verbose
     spaces = read_spaces(C1, C2, M, p, q, loss_fun, symmetric, alpha)
     result = solve_spaces(
         spaces, "gromov_entropic", G0, verbose=verbose, trace=True, tolerance=_GAPS[solver],
-        epsilon=read_positive(epsilon, "epsilon"), scheme=_SCHEMES[solver],
+        epsilon=read_positive(epsilon, "epsilon"), scheme=scheme,
         plan_tolerance=max(read_tolerance(tol, "tol"), 1e-12),
-        max_iterations=read_limit(max_iter, "max_iter"),
+        max_iterations=read_count(max_iter, "max_iter"),
     )
     told = {"err": result.trace["residual"].tolist()}
     return finish(spaces, result, M, told, "gw_dist", "fgw_dist")

@@ -7,8 +7,8 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from .._arrays import as_matrix
-from ._gromov import finish, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces
-from ._inputs import read_mass, read_positive, read_weights
+from ._gromov import finish, read_spaces, read_tolerance, refuse_keywords, solve_spaces
+from ._inputs import read_count, read_mass, read_positive, read_weights
 
 
 def partial_gromov_wasserstein(
@@ -402,7 +402,7 @@ def _exact(
     result = solve_spaces(
         spaces, "gromov_partial", G0, verbose=verbose, trace=log,
         tolerance=max(read_tolerance(tol, "tol"), 1e-12),
-        max_iterations=read_limit(max_iter, "numItermax"),
+        max_iterations=read_count(max_iter, "numItermax"),
     )
     told = {"loss": result.trace["objective"].tolist()} if log else {}
     return finish(spaces, result, M, told, "partial_gw_dist", "partial_fgw_dist")
@@ -419,7 +419,7 @@ def _entropic(
     result = solve_spaces(
         spaces, "gromov_partial", G0, verbose=verbose, trace=True, epsilon=epsilon,
         reference="uniform", tolerance=max(read_tolerance(tol, "tol"), 1e-9),
-        max_iterations=read_limit(max_iter, "numItermax"),
+        max_iterations=read_count(max_iter, "numItermax"),
     )
     told = {"err": result.trace["residual"].tolist()}
     return finish(spaces, result, M, told, "partial_gw_dist", "partial_fgw_dist")

@@ -7,10 +7,8 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from .._arrays import as_matrix
-from ._gromov import (
-    finish, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
-)
-from ._inputs import read_positive, read_weights
+from ._gromov import finish, read_spaces, read_tolerance, refuse_keywords, solve_spaces
+from ._inputs import read_count, read_generator, read_positive, read_weights
 
 _GAP = 1e-9
 
@@ -386,7 +384,7 @@ def _semirelaxed(
     spaces = read_spaces(C1, C2, M, p, None, loss_fun, symmetric, alpha, balanced=False)
     result = solve_spaces(
         spaces, "gromov_semirelaxed", _start(G0, random_state, C1, C2, p), verbose=verbose,
-        trace=log, tolerance=_GAP, max_iterations=read_limit(max_iter, "max_iter"), **options,
+        trace=log, tolerance=_GAP, max_iterations=read_count(max_iter, "max_iter"), **options,
     )
     told = {}
     if log:
@@ -404,7 +402,7 @@ def _mirror(
         spaces, "gromov_semirelaxed", _start(G0, random_state, C1, C2, p), verbose=verbose,
         trace=True, solver="mirror_descent", epsilon=read_positive(epsilon, "epsilon"),
         tolerance=max(read_tolerance(tol, "tol"), 1e-12),
-        max_iterations=read_limit(max_iter, "max_iter"),
+        max_iterations=read_count(max_iter, "max_iter"),
     )
     told = {"err": result.trace["residual"].tolist()}
     return finish(spaces, result, M, told, "srgw_dist", "srfgw_dist")
@@ -416,6 +414,6 @@ def _start(G0: Any, random_state: Any, C1: Any, C2: Any, p: Any) -> Any:
         return G0
     n, m = len(as_matrix(C1, "C1")), len(as_matrix(C2, "C2"))
     a = read_weights(p, n, "p")
-    rng = np.random.RandomState(random_state)
+    rng = read_generator(random_state, "random_state")
     drawn = rng.rand(n, m) if G0 == "random" else np.ones((n, 1)) * rng.rand(m)
     return drawn * ((1 / n if a is None else a[:, None]) / drawn.sum(axis=1, keepdims=True))

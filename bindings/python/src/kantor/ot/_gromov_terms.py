@@ -9,10 +9,73 @@ import numpy as np
 from .. import _abi
 from .._arrays import as_matrix
 from .._errors import error
-from ._inputs import read_weights, refuse
+from ._inputs import read_number, read_weights, refuse
 
+#: The library's names of POT's losses.
+_LOSSES = {"square_loss": "square", "kl_loss": "kl"}
 # Added before a logarithm is taken, as POT does.
 _LEAST = 1e-15
+
+
+def read_structure(value: Any, name: str) -> np.ndarray:
+    """Read a structure.
+
+    Parameters
+    ----------
+    value : array_like, shape (n, n)
+        The structure.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 or float64.
+    """
+    structure = as_matrix(value, name)
+    if structure.shape[0] != structure.shape[1]:
+        raise error(
+            _abi.E_SHAPE, f"{name} has the shape {structure.shape}; a square matrix is needed")
+    return structure
+
+
+def read_loss(loss_fun: Any) -> str:
+    """Read POT's name of a loss.
+
+    Parameters
+    ----------
+    loss_fun : str
+        The name.
+
+    Returns
+    -------
+    str
+        The library's name of it.
+    """
+    if loss_fun not in _LOSSES:
+        refuse(f"loss_fun {loss_fun!r} is not offered; use 'square_loss' or 'kl_loss'")
+    return _LOSSES[loss_fun]
+
+
+def read_share(value: Any, name: str) -> float:
+    """Read the weight of the structures beside costs of features.
+
+    Parameters
+    ----------
+    value : float
+        The weight.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    float
+        The weight, in [0, 1].
+    """
+    share = read_number(value, name)
+    if not 0 <= share <= 1:
+        raise error(_abi.E_RANGE, f"{name} is {share}; a number in [0, 1] is needed")
+    return share
 
 
 def init_matrix(
@@ -53,22 +116,17 @@ def init_matrix(
     >>> float(kantor.ot.gromov.gwloss(*terms, [[0.25, 0.25], [0.25, 0.25]]))
     0.5
     """
-    left, right = as_matrix(C1, "C1"), as_matrix(C2, "C2")
-    for name, C in (("C1", left), ("C2", right)):
-        if C.shape[0] != C.shape[1]:
-            raise error(
-                _abi.E_SHAPE, f"{name} has the shape {C.shape}; a square matrix is needed")
+    loss = read_loss(loss_fun)
+    left, right = read_structure(C1, "C1"), read_structure(C2, "C2")
     a = read_weights(p, len(left), "p")
     b = read_weights(q, len(right), "q")
     a = np.full(len(left), 1.0 / len(left)) if a is None else a
     b = np.full(len(right), 1.0 / len(right)) if b is None else b
-    if loss_fun == "square_loss":
+    if loss == "square":
         own, far, hC1, hC2 = left**2, right**2, left, 2 * right
-    elif loss_fun == "kl_loss":
+    else:
         own, far = left * np.log(left + _LEAST) - left, right
         hC1, hC2 = left, np.log(right + _LEAST)
-    else:
-        refuse(f"loss_fun {loss_fun!r} is not offered; use 'square_loss' or 'kl_loss'")
     constant = ((own @ a)[:, None] + (far @ b)[None, :]).astype(left.dtype, copy=False)
     return constant, hC1, hC2
 

@@ -10,8 +10,10 @@ import numpy as np
 from .. import _abi
 from .._arrays import as_matrix
 from .._errors import error
-from ._gromov import plan_of, read_limit, read_spaces, read_tolerance, solve_spaces, warning_of
-from ._inputs import float_type, read_number, read_positive, refuse, refuse_unknown
+from ._gromov import plan_of, read_spaces, read_tolerance, solve_spaces, warning_of
+from ._inputs import (
+    float_type, read_count, read_number, read_positive, refuse, refuse_unknown,
+)
 
 _SOLVERS = ("mm", "lbfgsb", "sinkhorn", "sinkhorn_log")
 
@@ -169,7 +171,7 @@ def _unbalanced(
     result = solve_spaces(
         spaces, "gromov_unbalanced", init_pi, verbose=verbose, trace=True,
         epsilon=entropy / scale, tolerance=max(read_tolerance(tol, "tol"), 1e-12),
-        max_iterations=read_limit(max_iter, "max_iter"),
+        max_iterations=read_count(max_iter, "max_iter"),
     )
     told: Dict[str, Any] = {
         "error": result.trace["residual"].tolist(),

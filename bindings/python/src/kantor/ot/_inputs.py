@@ -332,6 +332,31 @@ def read_mass(m: Any, a: Optional[np.ndarray], b: Optional[np.ndarray]) -> float
     return mass
 
 
+def read_generator(seed: Any, name: str) -> Any:
+    """Read a seed or a generator of random numbers, as POT takes them.
+
+    Parameters
+    ----------
+    seed : int, numpy.random.RandomState or None
+        None for numpy's global generator.
+    name : str
+        What it is called in error messages.
+
+    Returns
+    -------
+    numpy.random.RandomState or module
+        Something with ``randn`` and ``rand``.
+    """
+    if seed is None:
+        return np.random
+    if hasattr(seed, "randn"):
+        return seed
+    try:
+        return np.random.RandomState(seed)
+    except (TypeError, ValueError) as cause:
+        raise error(_abi.E_RANGE, f"{name} is {seed!r}; {cause}") from cause
+
+
 def warn_unsolved(result: Result, advice: str) -> Optional[str]:
     """Warn when a solve fell short.
 

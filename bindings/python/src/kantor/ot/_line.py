@@ -195,18 +195,9 @@ def wasserstein_1d(
             _abi.E_RANGE, f"return_plans is {return_plans!r}; True, False or 'coo_tuple' is needed"
         )
     kind = float_type(u_values, v_values)
-    u, v = as_numbers(u_values, "u_values"), as_numbers(v_values, "v_values")
-    if u.ndim != v.ndim or u.ndim not in (1, 2) or u.shape[1:] != v.shape[1:]:
-        raise error(
-            _abi.E_SHAPE,
-            f"u_values and v_values have the shapes {u.shape} and {v.shape}; (n,) and (m,), or "
-            "(n, k) and (m, k) are needed",
-        )
-    single = u.ndim == 1
-    if single:
-        u, v = u[:, None], v[:, None]
-    weights_u = _weight_columns(u_weights, u.shape, "u_weights")
-    weights_v = _weight_columns(v_weights, v.shape, "v_weights")
+    u, v, single = read_columns(u_values, v_values)
+    weights_u = read_column_weights(u_weights, u.shape, "u_weights")
+    weights_v = read_column_weights(v_weights, v.shape, "v_weights")
     columns = [
         (
             u[:, k], v[:, k], weights_u and weights_u[k], weights_v and weights_v[k], "minkowski",
@@ -230,6 +221,35 @@ def _plan(result: Result, kind: np.dtype, form: Union[bool, str], shape: Tuple[i
     return entries if form == "coo_tuple" else coo_plan(*entries, shape)
 
 
+def read_columns(u_values: Any, v_values: Any) -> Tuple[np.ndarray, np.ndarray, bool]:
+    """Read samples of one or many problems.
+
+    Parameters
+    ----------
+    u_values : array_like, shape (n,) or (n, k)
+        Source samples.
+    v_values : array_like, shape (m,) or (m, k)
+        Target samples.
+
+    Returns
+    -------
+    u, v : numpy.ndarray, shapes (n, k) and (m, k)
+        The samples.
+    single : bool
+        Whether they came without columns.
+    """
+    u, v = as_numbers(u_values, "u_values"), as_numbers(v_values, "v_values")
+    if u.ndim != v.ndim or u.ndim not in (1, 2) or u.shape[1:] != v.shape[1:]:
+        raise error(
+            _abi.E_SHAPE,
+            f"u_values and v_values have the shapes {u.shape} and {v.shape}; (n,) and (m,), or "
+            "(n, k) and (m, k) are needed",
+        )
+    if u.ndim == 1:
+        return u[:, None], v[:, None], True
+    return u, v, False
+
+
 class _Columns(list):
     """Weights, one vector for each column; true even if empty."""
 
@@ -237,9 +257,25 @@ class _Columns(list):
         return True
 
 
-def _weight_columns(
+def read_column_weights(
     weights: Any, shape: Tuple[int, int], name: str
 ) -> Optional[List[np.ndarray]]:
+    """Read weights of one or many problems.
+
+    Parameters
+    ----------
+    weights : array_like or None
+        Weights, for all columns or for each.
+    shape : tuple of int
+        That of the samples.
+    name : str
+        What they are called in error messages.
+
+    Returns
+    -------
+    list of numpy.ndarray or None
+        One for each column; None for uniform ones.
+    """
     if weights is None:
         return None
     array = as_numbers(weights, name)

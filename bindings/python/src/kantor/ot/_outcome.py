@@ -103,6 +103,8 @@ class OTResult:
         The dense plan is not offered, because the caller asked for little memory.
     log : dict, optional
         See the attributes.
+    plan : numpy.ndarray, optional
+        The plan, of a result that has none.
 
     Attributes
     ----------
@@ -146,6 +148,7 @@ class OTResult:
         is_sparse: bool = False,
         hides_plan: bool = False,
         log: Optional[Dict[str, Any]] = None,
+        plan: Optional[np.ndarray] = None,
     ) -> None:
         self.value = value
         self.value_linear = value_linear
@@ -159,7 +162,7 @@ class OTResult:
         self._dtype = dtype
         self._is_sparse = is_sparse
         self._hides_plan = hides_plan
-        self._plan: Optional[np.ndarray] = None
+        self._plan = plan
 
     @property
     def potential_a(self) -> Optional[np.ndarray]:

@@ -17,6 +17,7 @@ from ._inputs import (
     balance, read_count, read_positive, read_start, read_threshold, read_weights, refuse,
     warn_unsolved,
 )
+from ._relaxed_square import solve_squared
 
 #: The smallest tolerance of the solver; POT's default of some functions is below it.
 _LEAST_TOLERANCE = 1e-12
@@ -126,11 +127,7 @@ def _divergence(
 ) -> float:
     """KL(P | c) of a plan with both marginals, c the product of the weights if None, or 1."""
     if reference is None:
-        a, b = (
-            np.full(count, 1 / count) if w is None else w
-            for w, count in zip(weights, plan.shape)
-        )
-        reference = np.outer(a, b)
+        reference = np.outer(*_masses(weights, plan.shape))
         if uniform:
             reference = (reference > 0).astype(float)
     massive = plan > 0
@@ -148,12 +145,22 @@ def _reference(
         refuse(f"reg_type {reg_type!r} is not offered; use 'kl' or 'entropy'")
     if c is None:
         return False, None
+    return True, _read_reference(c, shape)
+
+
+def _read_reference(c: Any, shape: Tuple[int, int]) -> np.ndarray:
     c = as_matrix(c, "c").astype(np.float64)
     if c.shape != shape:
         raise error(_abi.E_SHAPE, f"c has the shape {c.shape}; {shape} is needed")
     if not (np.isfinite(c).all() and (c >= 0).all()):
         raise error(_abi.E_RANGE, "c has entries that are negative or not finite")
-    return True, c
+    return c
+
+
+def _masses(weights: Tuple[Any, Any], shape: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray]:
+    first, second = (
+        np.full(count, 1 / count) if w is None else w for w, count in zip(weights, shape))
+    return first, second
 
 
 def _penalties(reg_m: Any) -> Optional[Dict[str, Any]]:
@@ -200,6 +207,8 @@ def solve_any(
     """
     tolerance = read_threshold(tolerance, "stopThr", 1e-9)
     limit = read_count(limit, "numItermax")
+    if reg and str(reg_div).lower() == "l2":
+        return solve_square(a, b, M, reg, reg_m, c, penalty, verbose)
     if reg:
         return solve_unbalanced(
             a, b, M, reg_m, reg=reg, reg_type=reg_div, c=c, penalty=penalty, limit=limit,
@@ -209,6 +218,38 @@ def solve_any(
         a, b, M, reg_m, penalty=penalty, tolerance=tolerance, verbose=verbose, trace=trace,
         method="unbalanced_simplex" if penalty == "tv" else "unbalanced_active_set",
     )
+
+
+def solve_square(
+    a: Any, b: Any, M: Any, reg: Any, reg_m: Any, c: Any, penalty: str, verbose: bool
+) -> Unbalanced:
+    """Solve with half the squared distance from `c` as regularisation.
+
+    Parameters
+    ----------
+    a, b, M, reg, reg_m, c, verbose
+        As for `kantor.ot.unbalanced.lbfgsb_unbalanced`.
+    penalty : {"kl", "l2", "tv"}
+        Form of the penalties.
+
+    Returns
+    -------
+    Unbalanced
+        The answer; the result is that of a cone program.
+    """
+    reg = read_positive(reg, "reg")
+    M = as_matrix(M, "M").astype(np.float64, copy=False)
+    weights = read_weights(a, M.shape[0], "a"), read_weights(b, M.shape[1], "b")
+    fields = _penalties(reg_m)
+    if fields is None:
+        weights = balance(*weights)
+    masses = _masses(weights, M.shape)
+    reference = np.outer(*masses) if c is None else _read_reference(c, M.shape)
+    strengths = tuple(
+        (fields or {}).get(f"strength_{side}", np.inf) for side in ("source", "target"))
+    result, plan, total = solve_squared(M, masses, strengths, reg, reference, penalty, verbose)
+    warn_unsolved(result, "scale costs and weights to the size of 1")
+    return Unbalanced(result, plan, float(plan[plan > 0] @ M[plan > 0]), total)
 
 
 def log_of(found: Unbalanced, reg: float, kind: np.dtype) -> Dict[str, Any]:

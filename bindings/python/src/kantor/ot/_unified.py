@@ -17,11 +17,13 @@ from ._entropic import Entropic, Weights, solve_entropic
 from ._exact import center_dual_potentials
 from ._inputs import float_type, read_count, read_points, read_start, refuse, warn_unsolved
 from ._outcome import OTResult
-from ._relaxed import solve_unbalanced
+from ._relaxed import solve_square, solve_unbalanced
 from ._tools import POINT_METRICS, dist
 from .smooth import solve_quadratic
 
 _GRADIENTS = ("autodiff", "envelope", "last_step", "detach")
+#: Names of solvers that POT has for unbalanced problems.
+_UNBALANCED = ("sinkhorn", "sinkhorn_log", "mm", "lbfgsb")
 
 
 def solve(
@@ -57,13 +59,15 @@ def solve(
     reg_type : {"KL", "entropy", "L2"}
         Regularise relative to the product of the weights, or by the entropy; the plan is the same
         and the value differs by a constant. ``"L2"``: the plan of half the squared norm; as in
-        POT, ``value`` counts the whole squared norm. Functions are not offered.
+        POT, ``value`` counts the whole squared norm. In unbalanced problems ``"L2"`` is half the
+        squared distance from `c`, by a cone program. Functions are not offered.
     unbalanced : float or pair of float, optional
         Strengths of penalties on marginals that are missed; None or infinity: they are met.
     unbalanced_type : {"KL", "L2", "TV"}
         The penalties: Kullback-Leibler divergence, half the squared distance, total variation.
-    method : {None, "sinkhorn", "sinkhorn_log"}
-        Of entropic problems; both name the same solver.
+    method : {None, "sinkhorn", "sinkhorn_log", "mm", "lbfgsb"}
+        The first two are of entropic problems, all of unbalanced ones. Without effect but for its
+        name: the problem decides on the solver.
     n_threads : int
         Threads of the solver.
     max_iter : int, optional
@@ -309,9 +313,16 @@ def _unbalanced(
     name = str(penalty).lower()
     if name not in ("kl", "l2", "tv"):
         refuse(f"unbalanced_type {penalty!r} is not offered; use 'KL', 'L2' or 'TV'")
-    if method is not None:
-        refuse(f"method {method!r} is not offered for unbalanced problems; leave it out")
+    if method is not None and method not in _UNBALANCED:
+        refuse(f"method {method!r} is not offered; use one of {', '.join(_UNBALANCED)}")
     kind = float_type(M, a, b)
+    if reg and str(reg_type).lower() == "l2":
+        square = solve_square(a, b, M, reg, strengths, c, name, verbose)
+        return OTResult(
+            kind.type(square.total), kind.type(square.linear), None, square.plan.shape,
+            "Converged" if square.result.status_code == _abi.SOLVED else square.result.status,
+            kind, square.result, plan=square.plan.astype(kind),
+        )
     own = "unbalanced_simplex" if name == "tv" else "unbalanced_active_set"
     found = solve_unbalanced(
         a, b, M, strengths, reg=reg or 0.0, reg_type=reg_type, c=c, penalty=name,

@@ -9,8 +9,14 @@ import numpy as np
 from .._result import Result
 from ._exact import center_dual_potentials
 from ._gromov import (
-    Spaces, plan_of, read_limit, read_spaces, read_tolerance, refuse_keywords, solve_spaces,
-    split_terms, value_of, warning_of,
+    Spaces, plan_of, read_spaces, read_tolerance, refuse_keywords, solve_spaces, split_terms,
+    value_of, warning_of,
+)
+from ._gromov_barycentre import (
+    entropic_fused_gromov_barycenters,
+    entropic_gromov_barycenters,
+    fgw_barycenters,
+    gromov_barycenters,
 )
 from ._gromov_entropic import (
     entropic_fused_gromov_wasserstein,
@@ -18,6 +24,7 @@ from ._gromov_entropic import (
     entropic_gromov_wasserstein,
     entropic_gromov_wasserstein2,
 )
+from ._gromov_means import update_barycenter_feature, update_barycenter_structure
 from ._gromov_partial import (
     entropic_partial_fused_gromov_wasserstein,
     entropic_partial_fused_gromov_wasserstein2,
@@ -43,10 +50,13 @@ from ._gromov_unbalanced import (
     fused_unbalanced_gromov_wasserstein,
     fused_unbalanced_gromov_wasserstein2,
 )
+from ._inputs import read_count
 
 __all__ = [
+    "entropic_fused_gromov_barycenters",
     "entropic_fused_gromov_wasserstein",
     "entropic_fused_gromov_wasserstein2",
+    "entropic_gromov_barycenters",
     "entropic_gromov_wasserstein",
     "entropic_gromov_wasserstein2",
     "entropic_partial_fused_gromov_wasserstein",
@@ -57,10 +67,12 @@ __all__ = [
     "entropic_semirelaxed_fused_gromov_wasserstein2",
     "entropic_semirelaxed_gromov_wasserstein",
     "entropic_semirelaxed_gromov_wasserstein2",
+    "fgw_barycenters",
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
     "fused_unbalanced_gromov_wasserstein",
     "fused_unbalanced_gromov_wasserstein2",
+    "gromov_barycenters",
     "gromov_wasserstein",
     "gromov_wasserstein2",
     "gwggrad",
@@ -75,6 +87,8 @@ __all__ = [
     "semirelaxed_gromov_wasserstein",
     "semirelaxed_gromov_wasserstein2",
     "tensor_product",
+    "update_barycenter_feature",
+    "update_barycenter_structure",
 ]
 
 #: Relative Frank-Wolfe gap at which a plan inside the polytope counts as stationary.
@@ -333,7 +347,7 @@ def _balanced(
         spaces, "gromov_conditional_gradient", G0,
         verbose=refuse_keywords(function, keywords), trace=log, tolerance=_GAP,
         decrease_tolerance=read_tolerance(tol_rel, "tol_rel"),
-        max_iterations=read_limit(max_iter, "max_iter"),
+        max_iterations=read_count(max_iter, "max_iter"),
     )
     plan = plan_of(spaces, result)
     if not log:

@@ -10,20 +10,29 @@ from .. import _abi
 from .._arrays import as_matrix, as_vector
 from .._errors import error
 from .._problem import Problem
+from .._rows import Triplets
 from .._solve import solve
 from ._barycentre import print_line, read_lambda
+from ._circle import (
+    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+)
 from ._exact import emd, emd2
+from ._exact_points import emd2_lazy
 from ._inputs import MASS_TOLERANCE, float_type, read_count, read_points, warn_unsolved
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 
 __all__ = [
     "barycenter",
+    "binary_search_circle",
     "emd",
     "emd2",
     "emd2_1d",
+    "emd2_lazy",
     "emd_1d",
     "free_support_barycenter",
+    "semidiscrete_wasserstein2_unif_circle",
     "wasserstein_1d",
+    "wasserstein_circle",
 ]
 
 
@@ -108,20 +117,6 @@ def barycenter(
     return barycentre, {"fun": scale / n * result.objective, "result": result}
 
 
-class _Entries:
-    """A sparse matrix by its entries, as SciPy's have it."""
-
-    format = "coo"
-
-    def __init__(self, row: np.ndarray, col: np.ndarray, data: np.ndarray, shape: Any) -> None:
-        self.row, self.col, self.data, self.shape = row, col, data, shape
-        self.nnz, self.dtype = len(data), data.dtype
-        self.coords = (row, col)
-
-    def tocoo(self) -> "_Entries":
-        return self
-
-
 def _marginal_rows(histograms: np.ndarray, m: int) -> Any:
     """P_k 1 = a_k and P_k' 1 - q = 0 for all k, then -x <= 0; and the right-hand side."""
     n, count = histograms.shape
@@ -137,9 +132,9 @@ def _marginal_rows(histograms: np.ndarray, m: int) -> Any:
     keep[count * n + m * np.arange(2, count + 1) - 1] = False
     place, kept = np.cumsum(keep) - 1, keep[row]
     row, col, data, b = place[row[kept]], col[kept], data[kept], b[keep]
-    return _Entries(
-        np.concatenate([row, len(b) + np.arange(size)]), np.concatenate([col, np.arange(size)]),
-        np.concatenate([data, -np.ones(size)]), (len(b) + size, size),
+    return Triplets(
+        (len(b) + size, size), np.concatenate([row, len(b) + np.arange(size)]),
+        np.concatenate([col, np.arange(size)]), np.concatenate([data, -np.ones(size)]),
     ), np.concatenate([b, np.zeros(size)])
 
 

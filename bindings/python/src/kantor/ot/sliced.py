@@ -16,6 +16,7 @@ from ._inputs import (
     balance,
     float_type,
     read_count,
+    read_generator,
     read_points,
     read_weights,
     refuse,
@@ -72,15 +73,7 @@ def get_random_projections(
     if backend is not None and type(backend).__name__ != "NumpyBackend":
         refuse("backend is not offered; arrays are those of numpy")
     shape = (read_count(d, "d"), read_count(n_projections, "n_projections"))
-    if seed is None:
-        normal = np.random.randn(*shape)
-    elif hasattr(seed, "randn"):
-        normal = seed.randn(*shape)
-    else:
-        try:
-            normal = np.random.RandomState(seed).randn(*shape)
-        except (TypeError, ValueError) as cause:
-            raise error(_abi.E_RANGE, f"seed is {seed!r}; {cause}") from cause
+    normal = read_generator(seed, "seed").randn(*shape)
     projections = normal / np.sqrt((normal**2).sum(axis=0))
     return projections.astype(float_type(type_as), copy=False)
 

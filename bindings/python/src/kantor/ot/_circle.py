@@ -1,0 +1,178 @@
+"""Transport on the circle of length 1."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import numpy as np
+
+from .. import _abi
+from .._errors import error
+from ._exact import emd2
+from ._inputs import balance, float_type, read_number
+from ._line import read_columns, read_column_weights
+
+
+def wasserstein_circle(
+    u_values: Any, v_values: Any, u_weights: Any = None, v_weights: Any = None, p: float = 1,
+    Lm: float = 10, Lp: float = 10, tm: float = -1, tp: float = 1, eps: float = 1e-6,
+    require_sort: bool = True,
+) -> np.ndarray:
+    r"""Wasserstein cost on the circle, to the power p, for one or many pairs of samples.
+
+    For p = 1 by the median of the difference of the distribution functions, in sorting time; else
+    by the exact solver on the n m distances along the circle.
+
+    Parameters
+    ----------
+    u_values : array_like, shape (n,) or (n, k)
+        Source samples, in turns: numbers that differ by whole ones are one point. Each column is a
+        problem of its own.
+    v_values : array_like, shape (m,) or (m, k)
+        Target samples.
+    u_weights, v_weights : array_like, shape of the values or (n,) and (m,), optional
+        Weights, for all columns or for each; uniform if None.
+    p : float
+        Power of the distance, >= 1.
+    Lm, Lp, tm, tp, eps
+        Without effect: they belong to a search for the cut, and the answer here is exact.
+    require_sort : bool
+        Without effect: samples need not be sorted.
+
+    Returns
+    -------
+    numpy.ndarray, shape (k,)
+        The costs, one for samples without columns.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> kantor.ot.wasserstein_circle([0.0, 0.5], [0.9, 0.5], p=2).round(6)
+    array([0.005])
+    """
+    power = read_number(p, "p")
+    if power < 1:
+        raise error(_abi.E_RANGE, f"p is {power}; p >= 1 is needed")
+    kind = float_type(u_values, v_values)
+    u, v, _ = read_columns(u_values, v_values)
+    weights_u = read_column_weights(u_weights, u.shape, "u_weights")
+    weights_v = read_column_weights(v_weights, v.shape, "v_weights")
+    costs = []
+    for k in range(u.shape[1]):
+        a, b = balance(
+            None if weights_u is None else weights_u[k].astype(np.float64),
+            None if weights_v is None else weights_v[k].astype(np.float64))
+        x, y = (_turns(values[:, k]) for values in (u, v))
+        costs.append(_first(x, y, a, b) if power == 1 else _other(x, y, a, b, power))
+    return np.array(costs, dtype=kind)
+
+
+def binary_search_circle(
+    u_values: Any, v_values: Any, u_weights: Any = None, v_weights: Any = None, p: float = 1,
+    Lm: float = 10, Lp: float = 10, tm: float = -1, tp: float = 1, eps: float = 1e-6,
+    require_sort: bool = True, log: bool = False,
+) -> np.ndarray:
+    """Wasserstein cost on the circle: `wasserstein_circle` under another name.
+
+    Parameters
+    ----------
+    u_values, v_values, u_weights, v_weights, p, Lm, Lp, tm, tp, eps, require_sort
+        As for `wasserstein_circle`.
+    log : bool
+        Not offered: there is no search, and so no cut that it ends with.
+
+    Returns
+    -------
+    numpy.ndarray, shape (k,)
+        The costs.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+    """
+    if log:
+        raise error(_abi.E_UNSUPPORTED, "log is not offered; the cost is found without a search")
+    return wasserstein_circle(u_values, v_values, u_weights, v_weights, p)
+
+
+def semidiscrete_wasserstein2_unif_circle(u_values: Any, u_weights: Any = None) -> np.ndarray:
+    r"""Squared Wasserstein cost from samples on the circle to the uniform law, in closed form.
+
+    With F the distribution function of the samples it is the variance of F^{-1}(q) - q.
+
+    Parameters
+    ----------
+    u_values : array_like, shape (n,) or (n, k)
+        Samples, in turns; each column is a problem of its own.
+    u_weights : array_like, shape of the values or (n,), optional
+        Weights, scaled to sum 1; uniform if None.
+
+    Returns
+    -------
+    numpy.ndarray, shape (k,)
+        The costs.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> kantor.ot.semidiscrete_wasserstein2_unif_circle([0.3]).round(6)
+    array([0.083333])
+    """
+    u, _, _ = read_columns(u_values, u_values)
+    weights = read_column_weights(u_weights, u.shape, "u_weights")
+    costs = []
+    for k in range(u.shape[1]):
+        x = _turns(u[:, k])
+        order = np.argsort(x, kind="stable")
+        a = _shares(None if weights is None else weights[k].astype(np.float64), len(x))[order]
+        ends = np.concatenate([[0.0], np.cumsum(a)])
+        # With t = F^{-1}(q) - q: the mean and the mean square over each step of F.
+        left, right = x[order] - ends[:-1], x[order] - ends[1:]
+        mean = 0.5 * (left**2 - right**2).sum()
+        costs.append((left**3 - right**3).sum() / 3 - mean**2)
+    return np.maximum(np.array(costs), 0).astype(float_type(u_values))
+
+
+def _turns(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise error(_abi.E_RANGE, "the samples have values that are not finite")
+    return values.astype(np.float64) % 1.0
+
+
+def _shares(weights: Optional[np.ndarray], count: int) -> np.ndarray:
+    if weights is None:
+        return np.full(count, 1 / count)
+    if not ((weights >= 0).all() and np.isfinite(weights).all() and weights.sum() > 0):
+        raise error(_abi.E_RANGE, "weights have entries that are no masses, or are all 0")
+    return weights / weights.sum()
+
+
+def _first(x: np.ndarray, y: np.ndarray, a: Any, b: Any) -> float:
+    """The integral of |F - G - s| over the circle, least at the median s of F - G."""
+    mass = 1.0 if a is None and b is None else float((b if a is None else a).sum())
+    places = np.concatenate([x, y])
+    order = np.argsort(places, kind="stable")
+    steps = np.concatenate([_shares(a, len(x)), -_shares(b, len(y))])[order]
+    places = places[order]
+    lengths = np.diff(places, append=places[0] + 1.0)
+    heights = np.cumsum(steps)
+    rank = np.argsort(heights, kind="stable")
+    half = np.searchsorted(np.cumsum(lengths[rank]), 0.5)
+    median = heights[rank[min(half, len(rank) - 1)]]
+    return mass * float((lengths * np.abs(heights - median)).sum())
+
+
+def _other(x: np.ndarray, y: np.ndarray, a: Any, b: Any, power: float) -> float:
+    apart = np.abs(x[:, None] - y[None, :])
+    return float(emd2(a, b, np.minimum(apart, 1.0 - apart) ** power))
