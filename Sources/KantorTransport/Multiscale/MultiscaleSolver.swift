@@ -108,7 +108,9 @@ final class MultiscaleSolver {
     var state: EntropicState
     if let warm {
       state = try EntropicState(a: x.weights, b: y.weights, mass: 1, epsilon: target)
-      state.set(f: try sorted(warm.f, x).pointer, g: try sorted(warm.g, y).pointer)
+      let (f, g) = (try sorted(warm.f, x), try sorted(warm.g, y))
+      state.set(f: f.pointer, g: g.pointer)
+      withExtendedLifetime((f, g)) {}
       levels = 1
       _ = try reach(
         try level(Cloud(x: x, y: y, epsilon: target)), state, goal: settings.tolerance,

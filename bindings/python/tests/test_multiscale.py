@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -58,3 +62,20 @@ def test_stops_early():
 def test_needs_points():
     with pytest.raises(kantor.KantorError, match="needs points"):
         kantor.solve(kantor.Problem("transport", cost=np.eye(3)), "multiscale_sinkhorn")
+
+
+def test_warm_starts_do_not_depend_on_freed_memory():
+    """The start is copied in another order; with freed memory overwritten it still is the start."""
+    code = (
+        "import numpy as np, kantor\n"
+        "rng = np.random.default_rng(4)\n"
+        "x, y = rng.random((5000, 2)), rng.random((4800, 2)) ** 1.5\n"
+        "problem = kantor.Problem('transport', points=(x, y))\n"
+        "first = kantor.solve(problem, 'multiscale_sinkhorn', epsilon=0.01)\n"
+        "again = kantor.solve(problem, 'multiscale_sinkhorn', epsilon=0.01, warm_start=first)\n"
+        "print(again.status, again.passes)\n")
+    for pattern in ("165", "255"):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=dict(os.environ, MALLOC_PERTURB_=pattern),
+            capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["solved", "1"]
