@@ -74,8 +74,9 @@ def test_warm_starts_do_not_depend_on_freed_memory():
         "first = kantor.solve(problem, 'multiscale_sinkhorn', epsilon=0.01)\n"
         "again = kantor.solve(problem, 'multiscale_sinkhorn', epsilon=0.01, warm_start=first)\n"
         "print(again.status, again.passes)\n")
+    paths = os.pathsep.join(filter(None, sys.path))
     for pattern in ("165", "255"):
         done = subprocess.run(
-            [sys.executable, "-c", code], env=dict(os.environ, MALLOC_PERTURB_=pattern),
-            capture_output=True, text=True, check=True)
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": paths, "MALLOC_PERTURB_": pattern})
         assert done.stdout.split() == ["solved", "1"]
