@@ -14,8 +14,8 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, da, datasets, gaussian, gmm, gromov, lowrank, lp, monge, partial,
-    semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
+    batch, bregman, da, datasets, gaussian, gmm, gromov, lowrank, lp, mapping, monge,
+    optim, partial, semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
 )
 from ._circle import (
     binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
@@ -30,6 +30,7 @@ from ._tools import dist, unif
 from ._unified import solve, solve_sample
 from .batch import dist_batch, solve_batch, solve_gromov_batch, solve_sample_batch
 from .bregman import barycenter, sinkhorn, sinkhorn2
+from .da import sinkhorn_lpl1_mm
 from .gromov import (
     fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_barycenters, gromov_wasserstein,
     gromov_wasserstein2,
@@ -67,14 +68,17 @@ __all__ = [
     "lowrank",
     "lowrank_sinkhorn",
     "lp",
+    "mapping",
     "max_sliced_wasserstein_distance",
     "monge",
     "multimarginal",
+    "optim",
     "partial",
     "semidiscrete",
     "semidiscrete_wasserstein2_unif_circle",
     "sinkhorn",
     "sinkhorn2",
+    "sinkhorn_lpl1_mm",
     "sinkhorn_unbalanced",
     "sinkhorn_unbalanced2",
     "sliced",
