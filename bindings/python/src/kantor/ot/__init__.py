@@ -14,8 +14,9 @@ come from potentials that never under- or overflow inside the solver.
 from __future__ import annotations
 
 from . import (
-    batch, bregman, da, datasets, gaussian, gmm, gromov, lowrank, lp, mapping, monge,
-    optim, partial, semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
+    batch, bregman, coot, da, datasets, factored, gaussian, gmm, gromov, lowrank, lp, mapping,
+    monge, optim, partial, semidiscrete, sliced, smooth, solvers, stochastic, unbalanced, utils,
+    weak,
 )
 from ._circle import (
     binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
@@ -31,6 +32,7 @@ from ._unified import solve, solve_sample
 from .batch import dist_batch, solve_batch, solve_gromov_batch, solve_sample_batch
 from .bregman import barycenter, sinkhorn, sinkhorn2
 from .da import sinkhorn_lpl1_mm
+from .factored import factored_optimal_transport
 from .gromov import (
     fused_gromov_wasserstein, fused_gromov_wasserstein2, gromov_barycenters, gromov_wasserstein,
     gromov_wasserstein2,
@@ -39,6 +41,7 @@ from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 from .unbalanced import sinkhorn_unbalanced, sinkhorn_unbalanced2
 from .utils import tic, toc, toq
+from .weak import weak_optimal_transport
 
 __all__ = [
     "LazyPlan",
@@ -48,6 +51,7 @@ __all__ = [
     "batch",
     "binary_search_circle",
     "bregman",
+    "coot",
     "da",
     "datasets",
     "dist",
@@ -57,6 +61,8 @@ __all__ = [
     "emd2_1d",
     "emd2_lazy",
     "emd_1d",
+    "factored",
+    "factored_optimal_transport",
     "fused_gromov_wasserstein",
     "fused_gromov_wasserstein2",
     "gaussian",
@@ -100,4 +106,6 @@ __all__ = [
     "utils",
     "wasserstein_1d",
     "wasserstein_circle",
+    "weak",
+    "weak_optimal_transport",
 ]

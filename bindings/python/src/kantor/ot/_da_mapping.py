@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 import numpy as np
 
@@ -132,7 +132,7 @@ class MappingTransport(BaseTransport):
     def inverse_transform(
         self, Xs: Any = None, ys: Any = None, Xt: Any = None, yt: Any = None,
         batch_size: int = 128,
-    ) -> np.ndarray:
+    ) -> NoReturn:
         """Refuse: the map has no way back.
 
         Parameters

@@ -184,13 +184,15 @@ potentials_init, tol, verbose, grad
         ``sparse_plan`` (exact) or ``lazy_plan`` (entropic).
     batch_size : int, optional
         Without effect: costs are streamed in pieces that fit the processor's caches.
-    method : {None, "sinkhorn", "sinkhorn_log", "1d", "gaussian", "lowrank", "sliced", "max_sliced"}
+    method : {None, "sinkhorn", "sinkhorn_log", "1d", "gaussian", "lowrank", "factored", \
+"sliced", "max_sliced"}
         ``"1d"`` solves each coordinate as a problem on the line; ``"gaussian"`` gives the squared
         distance of fitted normal laws, `reg` being added to their covariances; ``"lowrank"`` a
-        plan of rank `rank`; ``"sliced"`` and ``"max_sliced"`` the distances along lines. POT's
-        other approximations are not offered.
+        plan of rank `rank`; ``"factored"`` one through `rank` points, with the sum of both
+        costs as its value, as for `kantor.ot.factored_optimal_transport`; ``"sliced"`` and
+        ``"max_sliced"`` the distances along lines. POT's ``"nystroem"`` is not offered.
     rank : int
-        Of ``"lowrank"``.
+        Of ``"lowrank"`` and ``"factored"``.
     n_projections, projections, scaler, random_state
         Of ``"sliced"`` and ``"max_sliced"``; `random_state` is their seed.
     scaling, X_init

@@ -160,7 +160,7 @@ def bures_wasserstein_barycenter(
     log : bool
         Return a dictionary as well.
     step_size, batch_size
-        Without effect: they belong to descents.
+        Without effect: they belong to descents; `batch_size` has to be a whole number >= 1.
 
     Returns
     -------
@@ -178,6 +178,8 @@ def bures_wasserstein_barycenter(
     """
     if method not in _BARYCENTRE_METHODS:
         refuse(f"method {method!r} is not offered; use one of {', '.join(_BARYCENTRE_METHODS)}")
+    if batch_size is not None:
+        read_count(batch_size, "batch_size")
     problem = Problem("gaussian_barycentre", means=as_matrix(m, "m"),
                       covariances=as_numbers(C, "C"), weights=read_lambda(weights))
     result = solve(problem, "bures_barycentre", tolerance=float(eps),

@@ -124,8 +124,7 @@ def joint_OT_mapping_kernel(
 
     Parameters
     ----------
-    xs, xt, mu, bias, verbose, verbose2, numItermax, numInnerItermax, stopInnerThr, stopThr, log, \
-**kwargs
+    xs, xt, mu, bias, verbose, verbose2, numItermax, numInnerItermax, stopInnerThr, stopThr, log
         As for `joint_OT_mapping_linear`; with `bias` its square is penalised too.
     eta : float
         Strength that keeps the map smooth, > 0.
@@ -133,6 +132,8 @@ def joint_OT_mapping_kernel(
         The kernel, as for `kantor.ot.utils.kernel`.
     sigma : float
         Its width, > 0.
+    **kwargs
+        Without effect, as in POT.
 
     Returns
     -------

@@ -27,6 +27,8 @@ __all__ = [
 
 #: Steps below this share of the first one change nothing that double precision shows.
 _LEAST_STEP = 1e-14
+#: Exact steps that miss 0 or 1 by less are rounded, so that plans have no dust.
+_ROUNDING = 1e-12
 #: Where directions come from entropic solves: steps that far beyond the lowest point are shortened.
 _CLOSE = 0.95
 #: Arguments of Armijo's rule that `cg` and `gcg` hand on.
@@ -328,9 +330,10 @@ def generic_conditional_gradient(
             with np.errstate(divide="ignore"):
                 bent = slope + strength * (1 + np.log(G))
         target, told = lp_solver(a, b, bent, **kwargs)
-        direction = np.asarray(target, dtype=float) - G
+        target = np.asarray(target, dtype=float)
+        direction = target - G
         found = line_search(objective, G, direction, bent, value, objective.inner, **kwargs)
-        moved = G + float(found[0]) * direction
+        moved = target if found[0] == 1 else G + float(found[0]) * direction
         return moved, found[2], found[3] if len(found) > 3 else None, np.vdot(bent, direction), told
 
     return _descend(objective, G, step, kind, numItermax, stopThr, stopThr2, verbose, log)
@@ -444,6 +447,7 @@ def exact_search(quadratic: Callable[[np.ndarray], float], factor: float) -> Cal
     ) -> Tuple[float, int, float]:
         bend, fall = factor * quadratic(direction), np.vdot(slope, direction)
         step = solve_1d_linesearch_quad(bend, fall)
+        step = 0.0 if step < _ROUNDING else 1.0 if step > 1 - _ROUNDING else step
         return step, 1, value + step * fall + step**2 * bend
 
     return search
