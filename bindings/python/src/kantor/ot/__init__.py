@@ -19,7 +19,8 @@ from . import (
     weak,
 )
 from ._circle import (
-    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+    binary_search_circle, linear_circular_ot, semidiscrete_wasserstein2_unif_circle,
+    wasserstein_circle,
 )
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
@@ -38,8 +39,12 @@ from .gromov import (
     gromov_wasserstein2,
 )
 from .lowrank import lowrank_sinkhorn
-from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
-from .unbalanced import sinkhorn_unbalanced, sinkhorn_unbalanced2
+from .sliced import (
+    expected_sliced_plan, linear_sliced_wasserstein_sphere, max_sliced_wasserstein_distance,
+    min_sliced_transport_plan, sliced_wasserstein_distance, sliced_wasserstein_sphere,
+    sliced_wasserstein_sphere_unif,
+)
+from .unbalanced import barycenter_unbalanced, sinkhorn_unbalanced, sinkhorn_unbalanced2
 from .utils import tic, toc, toq
 from .weak import weak_optimal_transport
 
@@ -48,6 +53,7 @@ __all__ = [
     "Multimarginal",
     "OTResult",
     "barycenter",
+    "barycenter_unbalanced",
     "batch",
     "binary_search_circle",
     "bregman",
@@ -61,6 +67,7 @@ __all__ = [
     "emd2_1d",
     "emd2_lazy",
     "emd_1d",
+    "expected_sliced_plan",
     "factored",
     "factored_optimal_transport",
     "fused_gromov_wasserstein",
@@ -71,11 +78,14 @@ __all__ = [
     "gromov_barycenters",
     "gromov_wasserstein",
     "gromov_wasserstein2",
+    "linear_circular_ot",
+    "linear_sliced_wasserstein_sphere",
     "lowrank",
     "lowrank_sinkhorn",
     "lp",
     "mapping",
     "max_sliced_wasserstein_distance",
+    "min_sliced_transport_plan",
     "monge",
     "multimarginal",
     "optim",
@@ -89,6 +99,8 @@ __all__ = [
     "sinkhorn_unbalanced2",
     "sliced",
     "sliced_wasserstein_distance",
+    "sliced_wasserstein_sphere",
+    "sliced_wasserstein_sphere_unif",
     "smooth",
     "solve",
     "solve_batch",

@@ -137,6 +137,10 @@ def solve_entropic(
         tolerance=read_threshold(tolerance, "stopThr", 1e-15), trace=trace, threads=threads,
         warm_start=start, progress=_Printer() if verbose else None,
     )
+    if result.status_code == _abi.INFEASIBLE:
+        raise error(
+            _abi.E_RANGE, "M forbids too many pairs by infinite costs: no plan avoids them and has "
+            "these weights")
     if warn and result.status_code not in (_abi.SOLVED, _abi.SOLVED_INACCURATE):
         warnings.warn(
             f"the solve ended with the status '{result.status}'; a larger numItermax, stopThr or "

@@ -277,7 +277,7 @@ def empirical_bures_wasserstein_distance(
     distance : float
         The distance.
     log : dict
-        With ``log=True``: the covariances ``Cs`` and ``Ct``.
+        With ``log=True``: the covariances ``Cs`` and ``Ct``, and the root ``Cs12`` of the first.
 
     Raises
     ------
@@ -285,9 +285,10 @@ def empirical_bures_wasserstein_distance(
         Shapes or values that cannot be used.
     """
     source, target = fit_law(xs, ws, reg, bias, "xs"), fit_law(xt, wt, reg, bias, "xt")
-    distance = bures_wasserstein_distance(source[0], target[0], source[1], target[1])
+    distance, told = bures_wasserstein_distance(
+        source[0], target[0], source[1], target[1], log=True)
     distance = float_type(xs, xt).type(distance)
-    return (distance, {"Cs": source[1], "Ct": target[1]}) if log else distance
+    return (distance, {"Cs": source[1], "Ct": target[1], **told}) if log else distance
 
 
 def empirical_bures_wasserstein_mapping(

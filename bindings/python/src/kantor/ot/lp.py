@@ -14,7 +14,8 @@ from .._rows import Triplets
 from .._solve import solve
 from ._barycentre import print_line, read_lambda
 from ._circle import (
-    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+    binary_search_circle, linear_circular_ot, semidiscrete_wasserstein2_unif_circle,
+    wasserstein_circle,
 )
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
@@ -30,6 +31,7 @@ __all__ = [
     "emd2_lazy",
     "emd_1d",
     "free_support_barycenter",
+    "linear_circular_ot",
     "semidiscrete_wasserstein2_unif_circle",
     "wasserstein_1d",
     "wasserstein_circle",
