@@ -9,7 +9,7 @@ import numpy as np
 from .. import _abi
 from .._arrays import as_matrix
 from .._errors import error
-from ._barycentre import read_lambda
+from ._barycentre import read_shares
 from ._inputs import float_type, read_count, read_positive, read_threshold, refuse, refuse_unknown
 
 _METHODS = (
@@ -189,16 +189,11 @@ class _Problem(NamedTuple):
             raise error(_abi.E_RANGE, "M has costs that are not finite")
         if not ((histograms >= 0) & (histograms < np.inf)).all():
             raise error(_abi.E_RANGE, "A has entries that are no masses")
-        shares = read_lambda(weights)
-        if shares is None:
-            shares = np.ones(len(histograms))
-        if shares.shape != (len(histograms),) or not (shares >= 0).all() or not shares.sum() > 0:
-            raise error(
-                _abi.E_RANGE, f"weights are not {len(histograms)} numbers >= 0, one of them > 0")
+        shares = read_shares(weights, len(histograms))
         reg = read_positive(reg, "reg")
         with np.errstate(divide="ignore"):
             log_a = np.log(histograms)
-        return cls(log_a, cost / reg, shares / shares.sum(), reg, read_positive(reg_m, "reg_m"))
+        return cls(log_a, cost / reg, shares, reg, read_positive(reg_m, "reg_m"))
 
     def round(self, log_v: np.ndarray) -> tuple:
         """Best potentials of the sources, then barycentre and potentials of the targets."""

@@ -234,10 +234,7 @@ class _Side(NamedTuple):
         cls, a: Any, b: Any, n: int, m: int, epsilon: float, factor: float, M: Any, name: str,
         limits: Tuple[int, float],
     ) -> "_Side":
-        left, right = Weights.read(a, b, n, m)
-        mass = next((w.sum() for w in (left, right) if w is not None), 1.0)
-        left = np.full(n, mass / n) if left is None else left
-        right = np.full(m, mass / m) if right is None else right
+        left, right = Weights.read(a, b, n, m).filled(n, m)
         extra: Any = 0.0
         if M is not None and factor != 0:
             costs = as_matrix(M, name).astype(float)

@@ -102,9 +102,8 @@ def factored_optimal_transport(
         raise error(
             _abi.E_SHAPE, f"Xa has the dimension {source.shape[1]}, Xb {target.shape[1]}; they "
             "must agree")
-    weights = Weights.read(a, b, len(source), len(target))
-    left, right = (np.full(len(x), 1 / len(x)) if w is None else w
-                   for w, x in zip(weights, (source, target)))
+    sizes = len(source), len(target)
+    left, right = Weights.read(a, b, *sizes).filled(*sizes)
     strength, count = read_number(reg, "reg"), read_count(r, "r")
     equal = np.full(count, left.sum() / count)
     points = _start(source, target, left, right, count) if X0 is None else read_points(
@@ -141,7 +140,7 @@ def factored_optimal_transport(
         "delta_iter": steps, "ua": to["u"], "va": to["v"], "ub": fro["u"], "vb": fro["v"],
         "costa": to["cost"], "costb": fro["cost"],
         "lazy_plan": LazyPlan(
-            (len(source), len(target)), lambda rows, columns: share * Ga[rows] @ Gb[:, columns]),
+            sizes, lambda rows, columns: share * Ga[rows] @ Gb[:, columns]),
     }
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
-from .. import _abi
-from .._arrays import as_matrix
-from .._errors import error
-from ._entropic import Weights
+from ._conditional import Objective, armijo, descend, negative_entropy, read_problem
 from ._exact import emd
-from ._inputs import (
-    drop_keywords, float_type, is_empty, read_count, read_number, read_positive, read_threshold,
-)
+from ._inputs import drop_keywords, float_type, read_number, read_positive
 from ._sinkhorn import sinkhorn
 
 __all__ = [
@@ -25,8 +20,6 @@ __all__ = [
     "solve_1d_linesearch_quad",
 ]
 
-#: Steps below this share of the first one change nothing that double precision shows.
-_LEAST_STEP = 1e-14
 #: Exact steps that miss 0 or 1 by less are rounded, so that plans have no dust.
 _ROUNDING = 1e-12
 #: Where directions come from entropic solves: steps that far beyond the lowest point are shortened.
@@ -251,20 +244,20 @@ def gcg(
     """
     reg1 = read_positive(reg1, "reg1")
     kind = float_type(a, b, M)
-    a, b, M, G = _read(a, b, M, G0)
-    objective = _Objective(M, read_number(reg2, "reg2"), f, df, reg1)
+    a, b, M, G = read_problem(a, b, M, G0)
+    objective = Objective(M, read_number(reg2, "reg2"), f, df, reg1)
 
     def step(G: np.ndarray, value: Any, slope: np.ndarray) -> Tuple:
         target, told = sinkhorn(a, b, slope, reg1, numItermax=numInnerItermax, log=True, **kwargs)
         direction = target - G
         # What the linear part and the entropy promise: the entropy is convex, so that the
         # objective falls at least as steeply.
-        fall = np.vdot(slope, direction) + reg1 * (_entropy(target) - _entropy(G))
-        length, _, value = _armijo(
+        fall = np.vdot(slope, direction) + reg1 * (negative_entropy(target) - negative_entropy(G))
+        length, _, value = armijo(
             lambda t: objective(G + t * direction), value, fall, close=_CLOSE)
         return G + length * direction, value, None, fall, told
 
-    return _descend(objective, G, step, kind, numItermax, stopThr, stopThr2, verbose, log)
+    return descend(objective, G, step, kind, numItermax, stopThr, stopThr2, verbose, log)
 
 
 def generic_conditional_gradient(
@@ -320,9 +313,9 @@ def generic_conditional_gradient(
         Shapes, masses or values that cannot be used, or that the functions return.
     """
     kind = float_type(a, b, M)
-    a, b, M, G = _read(a, b, M, G0)
+    a, b, M, G = read_problem(a, b, M, G0)
     strength = None if reg2 is None else read_number(reg2, "reg2")
-    objective = _Objective(M, read_number(reg1, "reg1"), f, df, strength or 0.0)
+    objective = Objective(M, read_number(reg1, "reg1"), f, df, strength or 0.0)
 
     def step(G: np.ndarray, value: Any, slope: np.ndarray) -> Tuple:
         bent = slope
@@ -336,7 +329,7 @@ def generic_conditional_gradient(
         moved = target if found[0] == 1 else G + float(found[0]) * direction
         return moved, found[2], found[3] if len(found) > 3 else None, np.vdot(bent, direction), told
 
-    return _descend(objective, G, step, kind, numItermax, stopThr, stopThr2, verbose, log)
+    return descend(objective, G, step, kind, numItermax, stopThr, stopThr2, verbose, log)
 
 
 def line_search_armijo(
@@ -394,7 +387,7 @@ def line_search_armijo(
     point = np.atleast_1d(np.asarray(xk)) if np.ndim(xk) == 0 else np.asarray(xk)
     direction = np.asarray(pk)
     start = f(point, *args) if old_fval is None else old_fval
-    step, count, value = _armijo(
+    step, count, value = armijo(
         lambda t: f(point + t * direction, *args), start, np.sum(direction * np.asarray(gfk)),
         c1=c1, alpha0=alpha0, alpha_min=alpha_min, alpha_max=alpha_max)
     return step, count + (old_fval is None), value
@@ -451,115 +444,6 @@ def exact_search(quadratic: Callable[[np.ndarray], float], factor: float) -> Cal
         return step, 1, value + step * fall + step**2 * bend
 
     return search
-
-
-class _Objective:
-    """``<P, M> + reg f(P) + entropy``, whose answers are looked at before they are used."""
-
-    def __init__(
-        self, M: np.ndarray, reg: float, f: Callable, df: Callable, entropy: float
-    ) -> None:
-        self._M, self._reg, self._f, self._df, self._entropy = M, reg, f, df, entropy
-        #: The gradient of `f` where `slope` was asked last.
-        self.inner = M
-
-    def __call__(self, G: np.ndarray) -> float:
-        own = self._f(G)
-        if np.size(own) != 1:
-            raise error(
-                _abi.E_SHAPE, f"f returned the shape {np.shape(own)}; one number is needed")
-        total = np.vdot(self._M, G) + self._reg * float(np.reshape(own, ()))
-        return float(total + self._entropy * _entropy(G)) if self._entropy else float(total)
-
-    def slope(self, G: np.ndarray, known: Optional[np.ndarray]) -> np.ndarray:
-        """Gradient without the entropy; `known` is that of `f`, if somebody had it."""
-        own = np.asarray(self._df(G) if known is None else known, dtype=float)
-        if own.shape not in (G.shape, ()):
-            raise error(
-                _abi.E_SHAPE, f"df returned the shape {own.shape}; {G.shape}, that of the plan, is "
-                "needed")
-        if not np.isfinite(own).all():
-            raise error(_abi.E_RANGE, "df returned a value that is not finite")
-        self.inner = own
-        return self._M + self._reg * own
-
-
-def _entropy(G: np.ndarray) -> float:
-    positive = G[G > 0]
-    return float(positive @ np.log(positive))
-
-
-def _read(a: Any, b: Any, M: Any, G0: Any) -> Tuple:
-    if np.ndim(M) == 0:
-        if is_empty(a) or is_empty(b):
-            raise error(_abi.E_MISSING, "a and b are needed where M is one number for all pairs")
-        M = np.full((len(a), len(b)), read_number(M, "M"))
-    M = as_matrix(M, "M").astype(float)
-    n, m = M.shape
-    left, right = Weights.read(a, b, n, m)
-    if left is None:
-        left = np.full(n, (1.0 if right is None else right.sum()) / n)
-    if right is None:
-        right = np.full(m, left.sum() / m)
-    G = np.outer(left, right) / left.sum() if is_empty(G0) else as_matrix(G0, "G0").astype(float)
-    if G.shape != M.shape:
-        raise error(_abi.E_SHAPE, f"G0 has the shape {G.shape}; {M.shape}, that of M, is needed")
-    return left, right, M, G
-
-
-def _descend(
-    objective: _Objective, G: np.ndarray, step: Callable[..., Tuple], kind: np.dtype, limit: Any,
-    relative: Any, absolute: Any, verbose: bool, log: bool,
-) -> Any:
-    """Take steps until the objective does not change; bound it from below as they go."""
-    relative = read_threshold(relative, "stopThr", 0.0)
-    absolute = read_threshold(absolute, "stopThr2", 0.0)
-    value = objective(G)
-    losses: List[float] = [value]
-    bound, known, told = -np.inf, None, {}
-    for number in range(1, read_count(limit, "numItermax") + 1):
-        last = value
-        G, value, known, fall, told = step(G, last, objective.slope(G, known))
-        bound = max(bound, last + fall)
-        losses.append(float(value))
-        change = abs(value - last)
-        if verbose:
-            print(f"{number:5d} | objective {value:.9e} | change {change:.3e} | "
-                  f"gap {value - bound:.3e}")
-        if change < absolute or change < relative * abs(value) or change == 0:
-            break
-    plan = G.astype(kind)
-    if not log:
-        return plan
-    return plan, {"loss": losses, "gap": max(0.0, float(losses[-1] - bound)), **told}
-
-
-def _armijo(
-    phi: Callable[[float], Any], start: Any, slope: Any, c1: float = 1e-4, alpha0: float = 0.99,
-    alpha_min: float = 0.0, alpha_max: Optional[float] = None, close: float = 0.0,
-) -> Tuple[float, int, Any]:
-    """Shorten a step to the lowest point of a parabola until the function falls enough.
-
-    A step that is enough, but whose parabola is lowest before the share `close` of it, is
-    shortened once more: worth it where directions are dear.
-    """
-    most = np.inf if alpha_max is None else float(alpha_max)
-    first = step = min(read_positive(alpha0, "alpha0"), most)
-    count, slope = 0, float(slope)
-    while slope < 0 and step > max(alpha_min, _LEAST_STEP * first):
-        value = phi(step)
-        count += 1
-        bend = float(value - start - step * slope) / step**2
-        lowest = -slope / (2 * bend) if 0 < bend < np.inf else step if bend <= 0 else 0.0
-        if value <= start + c1 * step * slope:
-            if alpha_min < lowest < close * step:
-                better = phi(lowest)
-                count += 1
-                if better < value:
-                    return lowest, count, better
-            return step, count, value
-        step = min(max(lowest, 0.01 * step), 0.5 * step)
-    return 0.0, count, start
 
 
 def _armijo_search(

@@ -72,9 +72,7 @@ def weak_optimal_transport(
     if X.shape[1] != Y.shape[1]:
         raise error(
             _abi.E_SHAPE, f"Xa has the dimension {X.shape[1]}, Xb {Y.shape[1]}; they must agree")
-    left, right = Weights.read(a, b, len(X), len(Y))
-    mass = 1.0 if right is None else right.sum()
-    source = np.full(len(X), mass / len(X)) if left is None else left
+    source, target = Weights.read(a, b, len(X), len(Y)).filled(len(X), len(Y))
     inverse = np.divide(1.0, source, out=np.zeros(len(X)), where=source > 0)[:, None]
 
     def away(G: np.ndarray) -> np.ndarray:
@@ -83,7 +81,7 @@ def weak_optimal_transport(
     kind = float_type(Xa, Xb)
     search = exact_search(lambda D: float((inverse * (D @ Y) ** 2).sum()), 1.0)
     plan, told = cg(
-        left, right, np.zeros((len(X), len(Y))), 1.0,
+        source, target, np.zeros((len(X), len(Y))), 1.0,
         lambda G: source @ (away(G) ** 2).sum(axis=1), lambda G: 2 * away(G) @ Y.T, G0=G0,
         verbose=verbose, log=True, **{"line_search": search, **kwargs})
     plan = plan.astype(kind)
