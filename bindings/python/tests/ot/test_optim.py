@@ -60,6 +60,18 @@ def test_the_exact_line_search_and_a_start():
     feasible(again)
 
 
+def test_many_pairs_start_from_the_last_potentials():
+    x, y = RNG.normal(size=(260, 2)), RNG.normal(size=(270, 2))
+    cost, extra = ot.dist(x, y), RNG.random((260, 270))
+    plan, log = optim.cg([], [], cost, 0.5, lambda G: np.vdot(extra, G), lambda G: extra,
+                         alpha0=1.0, log=True, numItermax=3)
+    np.testing.assert_allclose(
+        log["loss"][-1], ot.emd2([], [], cost + 0.5 * extra), rtol=1e-12)
+    whole, log = optim.cg([], [], cost, 50.0, square, gradient, log=True, numItermax=20)
+    np.testing.assert_allclose(whole.sum(0), 1 / 270, atol=1e-12)
+    assert (np.diff(log["loss"]) <= 1e-12).all()
+
+
 def test_the_entropy_is_part_of_the_objective_of_gcg():
     plan, log = optim.gcg(
         A, B, M, 0.1, 2.0, square, gradient, log=True, numItermax=50, numInnerItermax=5000)

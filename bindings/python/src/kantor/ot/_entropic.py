@@ -156,7 +156,7 @@ def solve_entropic(
     if result.status_code == _abi.INFEASIBLE:
         raise error(
             _abi.E_RANGE, "M forbids too many pairs by infinite costs: no plan avoids them and has "
-            "these weights")
+            "these weights; large finite costs would price them")
     if warn and result.status_code not in (_abi.SOLVED, _abi.SOLVED_INACCURATE):
         warnings.warn(
             f"the solve ended with the status '{result.status}'; a larger numItermax, stopThr or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -163,22 +163,28 @@ def joint_OT_mapping_kernel(
                   stopInnerThr, stopThr, log)
 
 
-class _Fit(NamedTuple):
-    """Least squares for the map of a plan: features, what is penalised, normal equations."""
+class _Fit:
+    """Least squares for the map of a plan, as one matrix that is found once."""
 
-    features: np.ndarray
-    ridge: np.ndarray
-    centre: np.ndarray
-    normal: np.ndarray
-    pull: np.ndarray
-    eta: float
+    def __init__(
+        self, features: np.ndarray, ridge: np.ndarray, centre: np.ndarray, normal: np.ndarray,
+        pull: np.ndarray, eta: float,
+    ) -> None:
+        self.features, self.ridge, self.centre, self.eta = features, ridge, centre, eta
+        self._pull = np.linalg.lstsq(normal, pull, rcond=None)[0]
+        self._rest = np.linalg.lstsq(normal, eta * ridge @ centre, rcond=None)[0]
 
-    def map(self, goals: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        right = self.pull @ goals + self.eta * (self.ridge @ centre if centre.any() else 0.0)
-        return np.linalg.lstsq(self.normal, right, rcond=None)[0]
+    def map(self, goals: np.ndarray) -> np.ndarray:
+        return self._pull @ goals + self._rest
 
-    def value(self, goals: np.ndarray, centre: np.ndarray) -> float:
-        found = self.map(goals, centre)
+    def value(self, goals: np.ndarray) -> float:
+        return self._loss(goals, self.map(goals), self.centre)
+
+    def bend(self, goals: np.ndarray) -> float:
+        """The quadratic part of the value."""
+        return self._loss(goals, self._pull @ goals, np.zeros_like(self.centre))
+
+    def _loss(self, goals: np.ndarray, found: np.ndarray, centre: np.ndarray) -> float:
         gap = found - centre
         return float(((self.features @ found - goals) ** 2).sum()
                      + self.eta * np.vdot(gap, self.ridge @ gap))
@@ -189,20 +195,19 @@ def _joint(
     inner: Any, inner_change: Any, change: Any, log: bool,
 ) -> Any:
     n, mu = len(X), read_positive(mu, "mu")
-    nothing = np.zeros_like(fit.centre)
     change = min(
         read_threshold(change, "stopThr", 0.0), read_threshold(inner_change, "stopInnerThr", 0.0))
 
     def df(G: np.ndarray) -> np.ndarray:
         goals = n * (G @ Y)
-        return 2 * n * (goals - fit.features @ fit.map(goals, fit.centre)) @ Y.T
+        return 2 * n * (goals - fit.features @ fit.map(goals)) @ Y.T
 
     plan, told = cg(
-        None, None, n * dist(X, Y), 1 / mu, lambda G: fit.value(n * (G @ Y), fit.centre), df,
-        line_search=exact_search(lambda D: fit.value(n * (D @ Y), nothing), 1 / mu),
+        None, None, n * dist(X, Y), 1 / mu, lambda G: fit.value(n * (G @ Y)), df,
+        line_search=exact_search(lambda D: fit.bend(n * (D @ Y)), 1 / mu),
         numItermax=read_count(rounds, "numItermax") * read_count(inner, "numInnerItermax"),
         stopThr=change, stopThr2=0.0, verbose=verbose, log=True)
-    L = fit.map(n * (plan @ Y), fit.centre).astype(kind)
+    L = fit.map(n * (plan @ Y)).astype(kind)
     plan = plan.astype(kind)
     if not log:
         return plan, L
