@@ -27,9 +27,9 @@ import KantorCore
 /// **Cost** That of `unbalanced_sinkhorn`, and m log m per pass.
 ///
 /// **Reference** benamou2015iterative (section 5, as Bregman projections).
-/// Deviation: column caps and mass are one block, not two; step 3, without which nearly whole masses
-/// take passes without end; projections are taken in the log domain, where a small eps neither under-
-/// nor overflows.
+/// Deviation: column caps and mass are one block, not two; step 3, without which nearly whole
+/// masses take passes without end; projections are taken in the log domain, where a small eps
+/// neither under- nor overflows.
 public enum EntropicPartial: RelaxedMethod {
   public static let spec = MethodSpec(
     name: "entropic_partial", kind: PartialKind.kind.name,
