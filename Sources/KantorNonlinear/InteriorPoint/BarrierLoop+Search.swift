@@ -28,18 +28,21 @@ extension BarrierLoop {
     let least = isFlat ? full : leastStep(base)
     var a = full
     while a >= least {
-      switch try attempt(dv.pointer, a, a, base) {
-      case .accepted:
-        shortened = a < full ? shortened + 1 : 0
-        return try finish(dv.pointer, dy.pointer, a) ? .accepted : .failed
-      case .stopped: return .stopped
-      case .failed: break
-      }
-      if a == full, lastTheta >= base.theta {
+      // A trial without derivatives is as good as one without values.
+      let outcome = try attempt(dv.pointer, a, a, base)
+      if outcome == .stopped { return .stopped }
+      if outcome == .accepted {
+        if try finish(dv.pointer, dy.pointer, a) {
+          shortened = a < full ? shortened + 1 : 0
+          return .accepted
+        }
+      } else if a == full, lastTheta >= base.theta {
         switch try correct(a, base) {
         case .accepted:
-          shortened = 0
-          return try finish(otherV.pointer, otherC.pointer, alphaPrimal) ? .accepted : .failed
+          if try finish(otherV.pointer, otherC.pointer, alphaPrimal) {
+            shortened = 0
+            return .accepted
+          }
         case .stopped: return .stopped
         case .failed: break
         }

@@ -103,6 +103,26 @@ def test_functions_that_fail(method):
     assert kantor.solve(given, method).x[0] == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "method", ["sqp", "augmented_lagrangian", "interior_point", "lbfgs", "trust_region"])
+def test_points_without_derivatives_are_left_again(method):
+    missing = []
+
+    def gradient(x):
+        if x[0] < -0.5:
+            missing.append(x[0])
+            return np.full(1, np.nan)
+        return 1.5 * (x + 0.4)
+
+    functions = kantor.Functions(
+        1, 0, value=lambda x: 0.75 * (x[0] + 0.4) ** 2, gradient=gradient)
+    given = kantor.Problem("nonlinear", functions=functions, start=np.array([0.2]))
+    result = kantor.solve(given, method)
+    assert result.status == "solved" and result.x[0] == pytest.approx(-0.4, abs=1e-6)
+    if method in ("augmented_lagrangian", "sqp"):
+        assert missing
+
+
 def test_sketched_newton_takes_equations_only():
     result = kantor.solve(problem(PROBLEMS["HS42"]), "sketched_newton")
     assert result.status == "solved" and result.objective == pytest.approx(13.8578643763)
