@@ -163,8 +163,31 @@ extension BarrierLoop {
     quasi?.arrive(model, sigma: sigma, y: y.pointer, old: trial.pointer, new: v.pointer)
     takeBoundMultipliers()
     updateDual()
+    if quasi != nil { reestimate() }
     isAway = false
     return true
+  }
+
+  /// Newton's y belongs to the last approximation of the Hessian, which was wrong; once the rows
+  /// hold, that of least squares is taken where it leaves less of the gradient.
+  private func reestimate() {
+    guard m > 0, !form.isRestoration, violationLargest(residual) <= 1e-6 else { return }
+    let old = corrected.pointer
+    old.update(from: y.pointer, count: m)
+    let before = dualSize
+    leastSquaresMultipliers()
+    updateDual()
+    guard dualSize >= before else { return }
+    y.pointer.update(from: old, count: m)
+    updateDual()
+  }
+
+  private var dualSize: Double {
+    var top = 0.0
+    for k in 0..<nv {
+      top = max(top, abs(lagrangian.pointer[k] - zl.pointer[k] + zu.pointer[k]))
+    }
+    return top
   }
 
   func takeBoundMultipliers() {
