@@ -104,7 +104,7 @@ public func kantorResultFieldDescribe(
 extension Result {
   /// What the catalogue says of a field; a method that forgot one still answers with its type.
   func spec(of field: Field) -> FieldSpec {
-    if let spec = spec.outputs.first(where: { $0.name == field.name }) { return spec }
+    if let spec = spec.output(field.name) { return spec }
     let type: FieldSpec.FieldType
     switch field.value {
     case .real: type = .real

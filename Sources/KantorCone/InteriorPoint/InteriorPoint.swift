@@ -32,7 +32,9 @@ import KantorNumerics
 /// **Cost** 7 to 30 factorisations of a sparse matrix of the order n + m, three solves with each.
 /// Psd cones of side k are dense blocks of the order k (k + 1) / 2 in it, unless a dense matrix of
 /// the order of the variables, or of the other rows, is cheaper (`SchurCondensation`), conjugate
-/// gradients are (`SchurIteration`), or sparse cones fall into small ones (`ChordalSplit`).
+/// gradients are (`SchurIteration`), or sparse cones fall into small ones (`ChordalSplit`). Where
+/// half of the rows' entries are there, the system is a dense one of the order n (`DenseKKT`):
+/// m n² + n³ / 3 flops and n² numbers for each factorisation.
 ///
 /// **Reference** schwan2023piqp; goulart2024clarabel; fujisawa1997exploiting; fukuda2001exploiting;
 /// mehrotra1992implementation; ruiz2001scaling; toh2004solving.

@@ -40,8 +40,13 @@ public struct MethodSpec: Sendable {
       }
   }
 
+  public func output(_ name: String) -> FieldSpec? {
+    ownOutputs.first { $0.name == name } ?? CommonOutputs.specs.first { $0.name == name }
+  }
+
   public func option(_ name: String) throws(KantorError) -> OptionSpec {
-    if let spec = options.first(where: { $0.name == name }) { return spec }
+    if let spec = ownOptions.first(where: { $0.name == name }) { return spec }
+    if let spec = CommonOptions.specs.first(where: { $0.name == name }) { return spec }
     throw unknownName("option of '\(self.name)'", name, among: options.map(\.name))
   }
 }

@@ -71,15 +71,14 @@ struct EntropicPlan: Sendable {
   let problem: TransportProblem
   let epsilon: Double
   let rounding: Rounding?
-  /// The marginal error that the plan was solved to; nil where rows are not known to have their
-  /// mass.
-  private let tolerance: Double?
+  /// The marginal error that the plan was solved to; 0 where rows are not known to have their mass.
+  private let tolerance: Double
   private let phi: Buffer<Double>
   private let gamma: Buffer<Double>
 
   init(
     _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
-    rounding: Rounding?, tolerance: Double? = nil
+    rounding: Rounding?, tolerance: Double = 0
   ) throws(KantorError) {
     self.tolerance = tolerance
     self.problem = problem
@@ -174,7 +173,7 @@ struct EntropicPlan: Sendable {
 
   /// The pairs that rows need for means, where it is known what they may lack.
   private func nearRows() throws(KantorError) -> NearPairs? {
-    guard let tolerance, rounding == nil else { return nil }
+    guard tolerance > 0, rounding == nil else { return nil }
     return try NearPairs(
       problem, phi: try perMass(phi, problem.a), gamma: try perMass(gamma, problem.b),
       epsilon: epsilon, tolerance: tolerance)

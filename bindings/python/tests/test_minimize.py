@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -288,3 +290,22 @@ def test_constraints_in_frameworks(name):
                   {"type": "eq", "fun": lambda x: norm(x) - 1}):
         found = kantor.minimize(lambda x: x[0] + x[1], start, constraints=given)
         assert found.success and np.allclose(found.x, -np.sqrt(0.5), atol=1e-6)
+
+
+def test_results_are_dictionaries_of_finished_values():
+    found = kantor.minimize(rosen, [1.2, 0.8], jac=rosen_der)
+    again = pickle.loads(pickle.dumps(found))
+    for other in (again, copy.deepcopy(found), found.copy(), dict(found), dict(found.items())):
+        assert list(other) == list(found)
+        np.testing.assert_array_equal(other["jac"], rosen_der(found.x))
+        assert other["certificate"] == found.certificate
+    assert again.success and again.result.status == "solved"
+    assert found.get("jac") is found.jac and found.get("no such") is None
+    assert [v for v in found.values() if v is found.jac]
+
+
+def test_results_of_fits_can_be_pickled():
+    found = kantor.least_squares(lambda x: [x[0] - 1, 2 * x[1]], [3.0, 1.0])
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.jac, found.jac)
+    assert again.certificate == found.certificate

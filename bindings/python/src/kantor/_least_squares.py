@@ -15,6 +15,7 @@ from ._result import Result
 from ._scipy_forms import (
     STATUS_NUMBERS,
     JacobianForm,
+    Later,
     OptimizeResult,
     Remembering,
     call_with,
@@ -240,20 +241,21 @@ class _Form:
 
     def answer(self, result: Result) -> OptimizeResult:
         """Give the result in SciPy's form."""
-        known = dict(result)
-        jacobian = known.get("jacobian")
+        x = np.array(result.x)
         if self.form is not None and self.form.is_operator and self.jacobian is not None:
-            jacobian = self.jacobian(np.array(result.x))
-        elif jacobian is not None and jacobian.ndim == 1:
-            jacobian = self._matrix(jacobian)
+            jacobian = self.jacobian(x)
+        else:
+            jacobian = result.get("jacobian")
+            if jacobian is not None and jacobian.ndim == 1:
+                jacobian = self._matrix(jacobian)
         return OptimizeResult(
-            x=np.array(result.x), cost=result.objective, fun=np.array(result.residuals),
+            x=x, cost=result.objective, fun=np.array(result.residuals),
             jac=jacobian, grad=np.array(result.gradient), optimality=result.optimality,
             active_mask=np.array(result.active).astype(int), nfev=int(result.evaluations),
             njev=None if self.jacobian is None else int(getattr(self.jacobian, "calls", 0)),
             nit=int(result.iterations), status=STATUS_NUMBERS[result.status],
             message=result.message, success=result.status == "solved",
-            certificate=result.certificate, result=result,
+            certificate=Later(lambda: result.certificate), result=result,
         )
 
     def _matrix(self, values: np.ndarray) -> Any:

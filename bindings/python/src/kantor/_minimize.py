@@ -415,7 +415,6 @@ def _answer(
     result: Result, objective: _Objective, rows: Optional[Rows], lower: Any, upper: Any
 ) -> OptimizeResult:
     x = np.array(result.x)
-    known = dict(result)
 
     def gradient() -> np.ndarray:
         if objective.gradient is not None:
@@ -427,11 +426,12 @@ def _answer(
         nfev=int(result.evaluations), njev=int(result.gradient_evaluations),
         nhev=int(result.hessian_evaluations), status=STATUS_NUMBERS[result.status],
         message=result.message, success=result.status == "solved",
-        maxcv=known.get("violation", np.nan), certificate=result.certificate, result=result,
+        maxcv=result.get("violation", np.nan), certificate=Later(lambda: result.certificate),
+        result=result,
     )
     for name in ("z_lower", "z_upper"):
-        if name in known:
-            out[name] = np.array(known[name])
-    if rows is not None and "y" in known:
-        out["v"] = rows.split(np.array(known["y"]))
+        if name in result:
+            out[name] = np.array(result[name])
+    if rows is not None and "y" in result:
+        out["v"] = rows.split(np.array(result["y"]))
     return out

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from collections.abc import ItemsView, ValuesView
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -46,6 +47,26 @@ class OptimizeResult(Dict[str, Any]):
             value = value.make()
             self[name] = value
         return value
+
+    # A dictionary of its own would hand out what is still to be made.
+
+    def __iter__(self) -> Iterator[str]:
+        return super().__iter__()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self else default
+
+    def values(self) -> Any:
+        return ValuesView(self)
+
+    def items(self) -> Any:
+        return ItemsView(self)
+
+    def copy(self) -> OptimizeResult:
+        return OptimizeResult(**dict(self))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return OptimizeResult, (), None, None, iter(self.items())
 
     def __dir__(self) -> List[str]:
         return list(self)
