@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +201,8 @@ def kantor_from_c(method, hessian):
 
 
 def in_one_program(task, method, second):
-    """The collection in one C program, functions and their derivatives generated as C."""
+    """The collection in one C program, functions and their derivatives generated as C. With more
+    threads, as many callers solve parts of it at once."""
     import casadi as ca
 
     generator = ca.CodeGenerator("functions.c", {"casadi_int": "long long"})
@@ -235,8 +237,15 @@ def in_one_program(task, method, second):
     def answer(iterations):
         return Answer(f=[points[a:b] for a, b in zip(offsets, offsets[1:])], iterations=iterations)
 
-    name = method.encode()
-    return lambda: library.solve_collection(name, int(second), pointer), answer
+    name, parts = method.encode(), task.threads
+
+    def part(k):
+        return library.solve_collection(name, int(second), k, parts, pointer)
+
+    if parts == 1:
+        return lambda: part(0), answer
+    callers = ThreadPoolExecutor(parts)
+    return lambda: sum(callers.map(part, range(parts))), answer
 
 
 contestant("Kantor from C: nonlinear/interior_point", needs="kantor casadi")(
