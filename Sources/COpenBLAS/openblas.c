@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The one owner of the pointers. They are written inside pthread_once, before anyone reads. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -57,6 +60,49 @@ const kn_openblas *kn_openblas_get(void) {
   __atomic_store_n(&asked, 1, __ATOMIC_RELAXED);
   pthread_once(&once, open_once);
   return usable ? &table : NULL;
+}
+
+/* Threads that OpenBLAS takes, by its own rules: what the environment says, or a thread for each
+   processor. */
+static int32_t threads_to_come(void) {
+  static const char *const names[] = {
+      "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"};
+  cpu_set_t mine;
+  const int32_t processors =
+      sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    const char *text = getenv(names[k]);
+    const long count = text == NULL ? 0 : strtol(text, NULL, 10);
+    if (count > 0) return count < processors ? (int32_t)count : processors;
+  }
+  return processors;
+}
+
+/* Whether `count` pieces can be mapped at once; they are given back. */
+static int is_there(size_t bytes, int32_t count) {
+  void *last = NULL;
+  int32_t made = 0;
+  for (; made < count; made++) {
+    void *piece =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece == MAP_FAILED) break;
+    memcpy(piece, &last, sizeof last);
+    last = piece;
+  }
+  while (last != NULL) {
+    void *piece = last;
+    memcpy(&last, piece, sizeof last);
+    munmap(piece, bytes);
+  }
+  return made == count;
+}
+
+int64_t kn_openblas_lacks(void) {
+  if (kn_openblas_asked()) return 0;
+  /* A workspace and a stack for each thread, and as much again for the library itself. */
+  const size_t piece = (size_t)(128 + 8) << 20;
+  const int32_t count = threads_to_come() + 1;
+  return is_there(piece, count) ? 0 : (int64_t)piece * count;
 }
 
 int32_t kn_openblas_asked(void) { return __atomic_load_n(&asked, __ATOMIC_RELAXED); }

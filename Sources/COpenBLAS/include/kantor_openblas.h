@@ -55,6 +55,10 @@ typedef struct kn_openblas {
 /* The functions, or NULL when the library cannot be used; from any thread. The first call opens it,
    which may take some milliseconds; later ones are a load. */
 const kn_openblas *kn_openblas_get(void);
+/* Bytes of address space that OpenBLAS would ask for and not get; 0 if they are there, or if it is
+   open. To be called before kn_openblas_get: a thread of OpenBLAS that gets no workspace asks the
+   kernel again without end, and where a thread cannot be made the process gets an interrupt. */
+int64_t kn_openblas_lacks(void);
 /* Whether kn_openblas_get has been called, for tests: it has no side effect. */
 int32_t kn_openblas_asked(void);
 /* Why kn_openblas_get returned NULL: what the loader said, or which function is missing. */

@@ -45,8 +45,8 @@ import KantorNumerics
 /// without f. Slacks are eliminated from the system. Without second derivatives W is a damped BFGS
 /// matrix, and differences of gradients when that gets stuck; in sparse systems the compact form of
 /// the last steps; y is then that of least squares once the rows hold. A solve that gets stuck far
-/// from everything starts once more with y = 0 and the second rule for mu alone. Where f is too flat
-/// for the filter, the residuals decide.
+/// from everything starts once more with y = 0 and the second rule for mu alone. Where f is too
+/// flat for the filter, the residuals decide.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,

@@ -6,6 +6,11 @@ import KantorCore
 public enum DenseLibrary {
   /// `purpose` begins the message when there is no library: "eigenvalues of order 300".
   public static func functions(for purpose: String) throws(KantorError) -> kn_openblas {
+    let lacking = kn_openblas_lacks()
+    guard lacking == 0 else {
+      throw KantorError(
+        .outOfMemory, "\(purpose): out of memory: OpenBLAS asks for \(lacking) bytes at once")
+    }
     guard let table = kn_openblas_get() else {
       throw missing(for: purpose, why: String(cString: kn_openblas_problem()))
     }

@@ -15,7 +15,8 @@ import KantorCore
 /// 1. f_i = min(0, the f_i with which row i sums to a_i).
 /// 2. l so that the columns, capped by b, sum to s (by sorting); g_j = min(0, the g_j with which
 ///    column j sums to b_j).
-/// 3. g + l <- the mix of the last ones whose residual is least.
+/// 3. l falls by how far all f are below 0.
+/// 4. g + l <- the mix of the last ones whose residual is least.
 ///
 /// **Stops when** columns exceed b, miss it where g < 0, and miss s, by at most `tolerance` in all
 /// (L1, relative to the larger mass), rows being right, and the certified gap is within it too.
@@ -26,8 +27,9 @@ import KantorCore
 /// **Cost** That of `unbalanced_sinkhorn`, and m log m per pass.
 ///
 /// **Reference** benamou2015iterative (section 5, as Bregman projections).
-/// Deviation: column caps and mass are one block, not two, and projections are taken in the log
-/// domain, where a small eps neither under- nor overflows.
+/// Deviation: column caps and mass are one block, not two; step 3, without which nearly whole masses
+/// take passes without end; projections are taken in the log domain, where a small eps neither under-
+/// nor overflows.
 public enum EntropicPartial: RelaxedMethod {
   public static let spec = MethodSpec(
     name: "entropic_partial", kind: PartialKind.kind.name,

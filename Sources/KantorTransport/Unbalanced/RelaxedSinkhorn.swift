@@ -254,6 +254,17 @@ final class RelaxedSinkhorn {
     }
     target.multiplier = epsilon * x
     target.update(epsilon, 0, target.count)
+    target.multiplier -= room()
+  }
+
+  /// How far all f may rise while l falls: no pair sees it, and the dual gains where s is less than
+  /// the mass of the sources. The next pass raises f; without this, passes go there by steps of the
+  /// mass that stays behind.
+  private func room() -> Double {
+    let (f, a) = (source.potential.pointer, problem.a.pointer)
+    var top = -Double.infinity
+    for i in 0..<problem.n where a[i] > 0 { top = max(top, f[i]) }
+    return top.isFinite ? max(0, -top) : 0
   }
 
   private func exponential(_ x: Double) -> Double {

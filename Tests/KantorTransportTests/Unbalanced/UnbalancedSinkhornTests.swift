@@ -155,6 +155,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [1e-3, 1e-5, 1e-6, 1e-12])
+  func nearlyAllOfTheMassTakesFewPasses(rest: Double) throws {
+    var sample = RelaxedSample.random(20, 20, seed: 35, penalty: nil, masses: (1, 1))
+    sample.mass = 1 - rest
+    for reference in ["product", "uniform"] {
+      let result = try sample.solve(
+        "entropic_partial",
+        ["epsilon": .real(10), "reference": .text(reference), "max_iterations": .int(300)])
+      #expect(result.status == .solved, "\(rest) \(reference)")
+    }
+  }
+
   @Test func smallEpsilonIsExact() throws {
     var sample = RelaxedSample.random(8, 8, seed: 15, penalty: nil)
     sample.mass = 0.6

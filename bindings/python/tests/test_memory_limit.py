@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -33,3 +36,38 @@ def test_one_problem_of_a_batch():
 def test_values_that_make_no_sense(value):
     with pytest.raises(kantor.InvalidValueError, match="memory_limit"):
         kantor.solve(kantor.Problem("transport", cost=[[1.0]]), memory_limit=value)
+
+
+# A process of 120 MB at most beyond what it has: less than the workspace of OpenBLAS.
+SHORT = """
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import kantor
+
+side = 60
+entries = side * (side + 1) // 2
+rows = -np.eye(entries) + 0.01
+kantor.solve(kantor.Problem("transport", cost=np.eye(3)))
+with open("/proc/self/statm") as pages:
+    now = int(pages.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (now + 120_000_000, now + 120_000_000))
+try:
+    kantor.cone.solve(None, np.ones(entries), rows, np.zeros(entries), [("psd", side)])
+    print("solved")
+except MemoryError as error:
+    print("MemoryError", error)
+print(kantor.solve(kantor.Problem("transport", cost=np.eye(3))).status)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is one of Linux")
+def test_a_short_address_space_is_an_error_and_no_endless_wait():
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first.startswith("MemoryError") and "out of memory" in first
+    assert last == "solved"

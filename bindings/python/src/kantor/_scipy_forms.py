@@ -54,15 +54,50 @@ class OptimizeResult(Dict[str, Any]):
         return super().__iter__()
 
     def get(self, name: str, default: Any = None) -> Any:
+        """Give an entry, finished.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        default : object
+            What to give if there is none.
+
+        Returns
+        -------
+        object
+            The entry.
+        """
         return self[name] if name in self else default
 
     def values(self) -> Any:
+        """Give the entries, finished.
+
+        Returns
+        -------
+        collections.abc.ValuesView
+            The entries.
+        """
         return ValuesView(self)
 
     def items(self) -> Any:
+        """Give names and entries, finished.
+
+        Returns
+        -------
+        collections.abc.ItemsView
+            The pairs.
+        """
         return ItemsView(self)
 
     def copy(self) -> OptimizeResult:
+        """Copy the result, with all entries finished.
+
+        Returns
+        -------
+        OptimizeResult
+            The copy.
+        """
         return OptimizeResult(**dict(self))
 
     def __reduce__(self) -> Tuple[Any, ...]:

@@ -98,7 +98,8 @@ def test_precision(case, kind, reg):
     (dict(unbalanced=(np.inf, 1.0)), "unbalanced"),
     (dict(c=np.ones((7, 6))), "c: "),
     (dict(method="mm"), "mm"), (dict(grad="forward"), "grad"),
-    (dict(reg=1.0, reg_type="L3"), "L3"), (dict(reg=1.0, reg_type=(abs, abs)), "reg_type"),
+    (dict(reg=1.0, reg_type="L3"), "L3"), (dict(reg=1.0, reg_type=abs), "reg_type"),
+    (dict(reg=1.0, reg_type=(abs, abs), method="sinkhorn"), "functions as reg_type"),
     (dict(reg=1.0, method="lbfgsb"), "lbfgsb"),
 ])
 def test_what_is_not_offered_is_refused(case, words, text):

@@ -7,12 +7,15 @@ from typing import Any, Optional
 from ._inputs import is_empty, read_points, refuse
 from ._line import wasserstein_1d
 from ._outcome import OTResult
+from .factored import factored_optimal_transport
 from .gaussian import empirical_bures_wasserstein_distance
 from .lowrank import lowrank_sinkhorn
 from .sliced import max_sliced_wasserstein_distance, sliced_wasserstein_distance
 
 #: Names of these methods.
-APPROXIMATE = ("1d", "gaussian", "lowrank", "sliced", "max_sliced")
+APPROXIMATE = ("1d", "gaussian", "lowrank", "factored", "sliced", "max_sliced")
+#: Those of squared distances alone.
+_SQUARED = ("gaussian", "lowrank", "factored")
 _POWERS = {"sqeuclidean": 2, "euclidean": 1, "cityblock": 1}
 
 
@@ -34,12 +37,14 @@ random_state
     Returns
     -------
     OTResult
-        With the values; ``lazy_plan`` and ``plan`` by low rank only.
+        With the values; ``lazy_plan`` and ``plan`` by low rank and by factors only.
     """
-    offered = _POWERS if method not in ("gaussian", "lowrank") else ("sqeuclidean",)
+    offered = _POWERS if method not in _SQUARED else ("sqeuclidean",)
     if metric not in offered:
         refuse(f"metric {metric!r} is not offered by the method {method!r}; use one of "
                f"{', '.join(offered)}")
+    if method == "factored":
+        return _of_factors(X_a, X_b, a, b, reg, rank, max_iter, lazy)
     if method == "lowrank":
         return _of_low_rank(X_a, X_b, a, b, reg, rank, max_iter, lazy)
     if method == "gaussian":
@@ -57,6 +62,20 @@ random_state
     value, log = function(
         X_a, X_b, a, b, n_projections, _POWERS[metric], projections, random_state, True, scaler)
     return OTResult(value, value, result=None, log=log)
+
+
+def _of_factors(
+    X_a: Any, X_b: Any, a: Any, b: Any, reg: Optional[float], rank: int, max_iter: Optional[int],
+    lazy: bool,
+) -> OTResult:
+    _, _, points, log = factored_optimal_transport(
+        X_a, X_b, a, b, reg=0 if reg is None else reg, r=rank,
+        numItermax=100 if max_iter is None else max_iter, log=True)
+    value, plan = points.dtype.type(log["costa"] + log["costb"]), log["lazy_plan"]
+    return OTResult(
+        value, value, None, plan.shape, None, points.dtype, lazy_plan=plan, hides_plan=lazy,
+        log={**log, "X": points}, plan=None if lazy else plan[:],
+    )
 
 
 def _of_low_rank(

@@ -314,6 +314,28 @@ def read_lambda(weights: Any) -> Optional[np.ndarray]:
     return None if weights is None else as_vector(weights, "weights")
 
 
+def read_shares(weights: Any, count: int) -> np.ndarray:
+    """Read the weights of several measures, scaled to sum 1.
+
+    Parameters
+    ----------
+    weights : array_like or None
+        The weights; None for equal ones.
+    count : int
+        How many there must be.
+
+    Returns
+    -------
+    numpy.ndarray, shape (count,)
+        The weights.
+    """
+    read = read_lambda(weights)
+    shares = np.ones(count) if read is None else read.astype(float)
+    if shares.shape != (count,) or not (shares >= 0).all() or not shares.sum() > 0:
+        raise error(_abi.E_RANGE, f"weights are not {count} numbers >= 0, one of them > 0")
+    return shares / shares.sum()
+
+
 def _solve(
     problem: Problem, name: str, reg: float, method: str, limit: int, tolerance: float,
     verbose: bool, log: bool, warn: bool,

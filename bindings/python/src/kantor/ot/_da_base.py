@@ -126,8 +126,9 @@ class BaseTransport:
         self.cost_, self.norm_cost_ = cost_normalization(
             dist(self.xs_, self.xt_, metric=self.metric), self.norm, return_value=True)
         if ys is not None and yt is not None:
-            self._part_labels(_labels(ys, "ys", len(self.xs_)), _labels(yt, "yt", len(self.xt_)))
-        self.coupling_, told = self._couple()
+            self._part_labels(
+                read_labels(ys, "ys", len(self.xs_)), read_labels(yt, "yt", len(self.xt_)))
+        self.coupling_, told = self._couple(ys)
         self.log_ = told if self.log else {}
         return self
 
@@ -169,7 +170,7 @@ class BaseTransport:
             The mean of the targets of each; of points that were not fitted, that of the nearest
             fitted one, moved by the difference.
         """
-        return _carry(Xs, "Xs", self.xs_, _means(self.coupling_, self.xt_), batch_size)
+        return _carry(Xs, "Xs", self.xs_, means(self.coupling_, self.xt_), batch_size)
 
     def inverse_transform(
         self, Xs: Any = None, ys: Any = None, Xt: Any = None, yt: Any = None,
@@ -191,7 +192,7 @@ class BaseTransport:
         numpy.ndarray, shape (k, d)
             Where they go; as for `transform`.
         """
-        return _carry(Xt, "Xt", self.xt_, _means(self.coupling_.T, self.xs_), batch_size)
+        return _carry(Xt, "Xt", self.xt_, means(self.coupling_.T, self.xs_), batch_size)
 
     def transform_labels(self, ys: Any = None) -> np.ndarray:
         """Carry labels to the targets.
@@ -206,7 +207,7 @@ class BaseTransport:
         numpy.ndarray, shape (m, classes)
             Share of each class, in rising order, in the mass that a target gets.
         """
-        return _means(self.coupling_.T, _masks(_labels(ys, "ys", len(self.xs_))))
+        return means(self.coupling_.T, label_masks(read_labels(ys, "ys", len(self.xs_))))
 
     def inverse_transform_labels(self, yt: Any = None) -> np.ndarray:
         """Carry labels to the sources.
@@ -221,9 +222,9 @@ class BaseTransport:
         numpy.ndarray, shape (n, classes)
             Share of each class, in rising order, in the mass that a source gives.
         """
-        return _means(self.coupling_, _masks(_labels(yt, "yt", len(self.xt_))))
+        return means(self.coupling_, label_masks(read_labels(yt, "yt", len(self.xt_))))
 
-    def _couple(self) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _couple(self, ys: Any) -> Tuple[np.ndarray, Dict[str, Any]]:
         raise NotImplementedError
 
     def _read_samples(self, Xs: Any, Xt: Any) -> None:
@@ -243,7 +244,23 @@ class BaseTransport:
             self.cost_.dtype)
 
 
-def _labels(value: Any, name: str, count: int) -> np.ndarray:
+def read_labels(value: Any, name: str, count: int) -> np.ndarray:
+    """Read the labels of points.
+
+    Parameters
+    ----------
+    value : array_like, shape (n,)
+        The labels.
+    name : str
+        What they are called in error messages.
+    count : int
+        How many there must be.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        The labels.
+    """
     if value is None:
         raise error(_abi.E_MISSING, f"{name} is missing; labels are needed")
     labels = as_numbers(value, name)
@@ -252,12 +269,40 @@ def _labels(value: Any, name: str, count: int) -> np.ndarray:
     return labels
 
 
-def _masks(labels: np.ndarray) -> np.ndarray:
-    return (labels[:, None] == np.unique(labels)[None, :]).astype(np.float64)
+def label_masks(labels: np.ndarray, known: bool = False) -> np.ndarray:
+    """Tell which points belong to which class.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray, shape (n,)
+        The labels.
+    known : bool
+        Leave out the label -1, of points whose class is not known.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, classes)
+        1 for points of a class, else 0; classes in rising order.
+    """
+    classes = np.unique(labels[labels != _MISSING] if known else labels)
+    return (labels[:, None] == classes[None, :]).astype(np.float64)
 
 
-def _means(plan: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The mean of the values over each row of the plan; 0 for rows without mass."""
+def means(plan: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Average values over each row of a plan.
+
+    Parameters
+    ----------
+    plan : numpy.ndarray, shape (n, m)
+        The plan.
+    values : numpy.ndarray, shape (m, d)
+        The values.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, d)
+        The averages; 0 for rows without mass.
+    """
     mass = plan.sum(axis=1, keepdims=True)
     return np.divide(plan @ values, mass, out=np.zeros((len(plan), values.shape[1])),
                      where=mass > 0).astype(plan.dtype)

@@ -18,7 +18,9 @@ from ._tools import dist
 from .unbalanced import sinkhorn_unbalanced
 from .utils import cost_normalization
 
-_MAPS = ("ferradans", "continuous")
+#: What may carry points that were not fitted: of most plans, and of entropic ones.
+NEAREST = ("ferradans",)
+_MAPS = (*NEAREST, "continuous")
 
 
 class EMDTransport(BaseTransport):
@@ -54,7 +56,7 @@ class EMDTransport(BaseTransport):
         distribution_estimation: Callable[[Any], Any] = distribution_estimation_uniform,
         out_of_sample_map: str = "ferradans", limit_max: float = 10, max_iter: int = 100000,
     ) -> None:
-        _check_map(out_of_sample_map, _MAPS[:1])
+        check_map(out_of_sample_map, NEAREST)
         self.metric = metric
         self.norm = norm
         self.log = log
@@ -63,7 +65,7 @@ class EMDTransport(BaseTransport):
         self.limit_max = limit_max
         self.max_iter = max_iter
 
-    def _couple(self) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _couple(self, ys: Any) -> Tuple[np.ndarray, Dict[str, Any]]:
         return emd(self.mu_s, self.mu_t, self.cost_, numItermax=self.max_iter, log=True)
 
 
@@ -111,7 +113,7 @@ class SinkhornTransport(BaseTransport):
         distribution_estimation: Callable[[Any], Any] = distribution_estimation_uniform,
         out_of_sample_map: str = "continuous", limit_max: float = np.inf,
     ) -> None:
-        _check_map(out_of_sample_map, _MAPS)
+        check_map(out_of_sample_map, _MAPS)
         self.reg_e = reg_e
         self.method = method
         self.max_iter = max_iter
@@ -124,7 +126,7 @@ class SinkhornTransport(BaseTransport):
         self.out_of_sample_map = out_of_sample_map
         self.limit_max = limit_max
 
-    def _couple(self) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _couple(self, ys: Any) -> Tuple[np.ndarray, Dict[str, Any]]:
         method = "sinkhorn_log" if self.out_of_sample_map == "continuous" else self.method
         plan, told = sinkhorn(
             self.mu_s, self.mu_t, self.cost_, self.reg_e, method=method, numItermax=self.max_iter,
@@ -240,7 +242,7 @@ class UnbalancedSinkhornTransport(BaseTransport):
         distribution_estimation: Callable[[Any], Any] = distribution_estimation_uniform,
         out_of_sample_map: str = "ferradans", limit_max: float = 10,
     ) -> None:
-        _check_map(out_of_sample_map, _MAPS[:1])
+        check_map(out_of_sample_map, NEAREST)
         self.reg_e = reg_e
         self.reg_m = reg_m
         self.method = method
@@ -254,13 +256,22 @@ class UnbalancedSinkhornTransport(BaseTransport):
         self.out_of_sample_map = out_of_sample_map
         self.limit_max = limit_max
 
-    def _couple(self) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _couple(self, ys: Any) -> Tuple[np.ndarray, Dict[str, Any]]:
         return sinkhorn_unbalanced(
             self.mu_s, self.mu_t, self.cost_, self.reg_e, self.reg_m, method=self.method,
             numItermax=self.max_iter, stopThr=self.tol, verbose=self.verbose, log=True)
 
 
-def _check_map(name: Any, allowed: Tuple[str, ...]) -> None:
+def check_map(name: Any, allowed: Tuple[str, ...]) -> None:
+    """Refuse a way of carrying points that a class does not have.
+
+    Parameters
+    ----------
+    name : str
+        The argument ``out_of_sample_map``.
+    allowed : tuple of str
+        What it may be.
+    """
     if name not in allowed:
         raise error(
             _abi.E_RANGE, f"out_of_sample_map is {name!r}; use {' or '.join(map(repr, allowed))}")

@@ -50,6 +50,22 @@ class Weights(NamedTuple):
         """
         return cls(*balance(read_weights(a, n, "a"), read_weights(b, m, "b")))
 
+    def filled(self, n: int, m: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Write uniform weights out.
+
+        Parameters
+        ----------
+        n, m : int
+            Numbers of sources and targets.
+
+        Returns
+        -------
+        pair of numpy.ndarray
+            Weights of the same mass.
+        """
+        mass = next((float(w.sum()) for w in self if w is not None), 1.0)
+        return tuple(np.full(k, mass / k) if w is None else w for w, k in zip(self, (n, m)))
+
     def logarithms(self, n: int, m: int) -> Tuple[np.ndarray, np.ndarray]:
         """Take logarithms; -infinity where there is no mass.
 
@@ -137,6 +153,10 @@ def solve_entropic(
         tolerance=read_threshold(tolerance, "stopThr", 1e-15), trace=trace, threads=threads,
         warm_start=start, progress=_Printer() if verbose else None,
     )
+    if result.status_code == _abi.INFEASIBLE:
+        raise error(
+            _abi.E_RANGE, "M forbids too many pairs by infinite costs: no plan avoids them and has "
+            "these weights; large finite costs would price them")
     if warn and result.status_code not in (_abi.SOLVED, _abi.SOLVED_INACCURATE):
         warnings.warn(
             f"the solve ended with the status '{result.status}'; a larger numItermax, stopThr or "

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _abi
 from .._arrays import as_matrix
+from .._errors import error
 from .._problem import Problem
 from .._solve import solve as solve_problem
 from ._approximate import APPROXIMATE, approximate
@@ -19,6 +20,7 @@ from ._inputs import float_type, read_count, read_points, read_start, refuse, wa
 from ._outcome import OTResult
 from ._relaxed import solve_square, solve_unbalanced
 from ._tools import POINT_METRICS, dist
+from .optim import cg
 from .smooth import solve_quadratic
 
 _GRADIENTS = ("autodiff", "envelope", "last_step", "detach")
@@ -56,11 +58,12 @@ def solve(
         Strength of the entropic regularisation; None or 0: exact.
     c : array_like, optional
         What the entropy is relative to, in unbalanced problems; not offered in others.
-    reg_type : {"KL", "entropy", "L2"}
+    reg_type : {"KL", "entropy", "L2"} or pair of callable
         Regularise relative to the product of the weights, or by the entropy; the plan is the same
         and the value differs by a constant. ``"L2"``: the plan of half the squared norm; as in
         POT, ``value`` counts the whole squared norm. In unbalanced problems ``"L2"`` is half the
-        squared distance from `c`, by a cone program. Functions are not offered.
+        squared distance from `c`, by a cone program. A pair: a function of the plan and
+        its gradient, as for `kantor.ot.optim.cg`, in balanced problems.
     unbalanced : float or pair of float, optional
         Strengths of penalties on marginals that are missed; None or infinity: they are met.
     unbalanced_type : {"KL", "L2", "TV"}
@@ -73,7 +76,8 @@ def solve(
     max_iter : int, optional
         Largest number of iterations; None: no limit for exact problems, 1000 for entropic ones.
     plan_init : array_like, optional
-        Without effect: the problem is convex, and solved to the end. `potentials_init` starts.
+        Where to start with functions as `reg_type`. Else without effect: the problem is convex, and
+        solved to the end; `potentials_init` starts.
     potentials_init : pair of array_like, optional
         Where to start: potentials for exact problems; for entropic ones the logarithms of the
         scaling vectors, as in ``potentials`` of a result.
@@ -117,6 +121,8 @@ def solve(
         if method is not None:
             refuse(f"method {method!r} is not offered for exact problems; leave it out")
         return _exact(problem, weights, M.shape, kind, n_threads, max_iter, potentials_init)
+    if isinstance(reg_type, tuple):
+        return _own(M, weights, reg, reg_type, method, max_iter, plan_init, tol, verbose, kind)
     if isinstance(reg_type, str) and reg_type.lower() == "l2":
         return _quadratic(problem, M.shape, kind, reg, method, n_threads, max_iter, tol, verbose)
     _check_entropic(reg_type, method, ("sinkhorn", "sinkhorn_log"))
@@ -178,13 +184,15 @@ potentials_init, tol, verbose, grad
         ``sparse_plan`` (exact) or ``lazy_plan`` (entropic).
     batch_size : int, optional
         Without effect: costs are streamed in pieces that fit the processor's caches.
-    method : {None, "sinkhorn", "sinkhorn_log", "1d", "gaussian", "lowrank", "sliced", "max_sliced"}
+    method : {None, "sinkhorn", "sinkhorn_log", "1d", "gaussian", "lowrank", "factored", \
+"sliced", "max_sliced"}
         ``"1d"`` solves each coordinate as a problem on the line; ``"gaussian"`` gives the squared
         distance of fitted normal laws, `reg` being added to their covariances; ``"lowrank"`` a
-        plan of rank `rank`; ``"sliced"`` and ``"max_sliced"`` the distances along lines. POT's
-        other approximations are not offered.
+        plan of rank `rank`; ``"factored"`` one through `rank` points, with the sum of both
+        costs as its value, as for `kantor.ot.factored_optimal_transport`; ``"sliced"`` and
+        ``"max_sliced"`` the distances along lines. POT's ``"nystroem"`` is not offered.
     rank : int
-        Of ``"lowrank"``.
+        Of ``"lowrank"`` and ``"factored"``.
     n_projections, projections, scaler, random_state
         Of ``"sliced"`` and ``"max_sliced"``; `random_state` is their seed.
     scaling, X_init
@@ -361,6 +369,26 @@ def _quadratic(
         (result.potential_source.astype(kind), result.potential_target.astype(kind)), shape,
         "Converged" if result.status_code == _abi.SOLVED else result.status, kind, result,
         is_sparse=True,
+    )
+
+
+def _own(
+    M: np.ndarray, weights: Weights, reg: float, functions: Tuple, method: Optional[str],
+    max_iter: Optional[int], start: Any, tol: Optional[float], verbose: bool, kind: np.dtype,
+) -> OTResult:
+    if method is not None:
+        refuse(f"method {method!r} is not offered with functions as reg_type; leave it out")
+    if len(functions) != 2:
+        raise error(
+            _abi.E_SHAPE, f"reg_type has {len(functions)} functions; f and its gradient are needed")
+    limit = max_iter or 1000
+    plan, told = cg(*weights, M, reg, *functions, G0=start, numItermax=limit, stopThr=tol or 1e-9,
+                    verbose=verbose, log=True)
+    return OTResult(
+        kind.type(told["loss"][-1]), kind.type(np.vdot(plan, M)),
+        (told["u"].astype(kind), told["v"].astype(kind)), M.shape,
+        "Converged" if len(told["loss"]) <= limit else "iteration_limit", kind,
+        plan=plan.astype(kind), log=told,
     )
 
 

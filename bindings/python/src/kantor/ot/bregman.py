@@ -15,6 +15,7 @@ from ._empirical import (
     empirical_sinkhorn2,
     empirical_sinkhorn_divergence,
 )
+from ._free_barycentre import free_support_sinkhorn_barycenter
 from ._sinkhorn import sinkhorn, sinkhorn2
 from ._variants import (
     greenkhorn,
@@ -34,6 +35,7 @@ __all__ = [
     "empirical_sinkhorn",
     "empirical_sinkhorn2",
     "empirical_sinkhorn_divergence",
+    "free_support_sinkhorn_barycenter",
     "greenkhorn",
     "sinkhorn",
     "sinkhorn2",

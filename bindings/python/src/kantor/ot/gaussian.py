@@ -160,7 +160,7 @@ def bures_wasserstein_barycenter(
     log : bool
         Return a dictionary as well.
     step_size, batch_size
-        Without effect: they belong to descents.
+        Without effect: they belong to descents; `batch_size` has to be a whole number >= 1.
 
     Returns
     -------
@@ -178,6 +178,8 @@ def bures_wasserstein_barycenter(
     """
     if method not in _BARYCENTRE_METHODS:
         refuse(f"method {method!r} is not offered; use one of {', '.join(_BARYCENTRE_METHODS)}")
+    if batch_size is not None:
+        read_count(batch_size, "batch_size")
     problem = Problem("gaussian_barycentre", means=as_matrix(m, "m"),
                       covariances=as_numbers(C, "C"), weights=read_lambda(weights))
     result = solve(problem, "bures_barycentre", tolerance=float(eps),
@@ -275,7 +277,7 @@ def empirical_bures_wasserstein_distance(
     distance : float
         The distance.
     log : dict
-        With ``log=True``: the covariances ``Cs`` and ``Ct``.
+        With ``log=True``: the covariances ``Cs`` and ``Ct``, and the root ``Cs12`` of the first.
 
     Raises
     ------
@@ -283,9 +285,10 @@ def empirical_bures_wasserstein_distance(
         Shapes or values that cannot be used.
     """
     source, target = fit_law(xs, ws, reg, bias, "xs"), fit_law(xt, wt, reg, bias, "xt")
-    distance = bures_wasserstein_distance(source[0], target[0], source[1], target[1])
+    distance, told = bures_wasserstein_distance(
+        source[0], target[0], source[1], target[1], log=True)
     distance = float_type(xs, xt).type(distance)
-    return (distance, {"Cs": source[1], "Ct": target[1]}) if log else distance
+    return (distance, {"Cs": source[1], "Ct": target[1], **told}) if log else distance
 
 
 def empirical_bures_wasserstein_mapping(

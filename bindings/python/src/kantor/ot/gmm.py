@@ -9,17 +9,23 @@ import numpy as np
 from .. import _abi
 from .._arrays import as_matrix, as_numbers, as_vector
 from .._errors import error
+from ._barycentre import read_shares
 from ._exact import emd, emd2
-from ._inputs import float_type, read_generator, read_points
-from .gaussian import bures_wasserstein_distance, bures_wasserstein_mapping
+from ._inputs import float_type, read_count, read_generator, read_points, read_positive
+from ._tools import dist
+from .gaussian import (
+    bures_wasserstein_barycenter, bures_wasserstein_distance, bures_wasserstein_mapping,
+)
 
 __all__ = [
     "dist_bures_squared",
     "gaussian_logpdf",
     "gaussian_pdf",
+    "gmm_barycenter_fixed_point",
     "gmm_ot_apply_map",
     "gmm_ot_loss",
     "gmm_ot_plan",
+    "gmm_ot_plan_density",
     "gmm_pdf",
 ]
 
@@ -273,6 +279,138 @@ def gmm_ot_apply_map(
     levels = read_generator(seed, "seed").rand(len(points)) * chances.sum(axis=0)
     drawn = np.minimum((chances.cumsum(axis=0) <= levels).sum(axis=0), len(chances) - 1)
     return goals[drawn, np.arange(len(points))].astype(float_type(x))
+
+
+def gmm_ot_plan_density(
+    x: Any, y: Any, m_s: Any, m_t: Any, C_s: Any, C_t: Any, w_s: Any, w_t: Any, plan: Any = None,
+    atol: float = 1e-2,
+) -> np.ndarray:
+    """Density of the plan between two mixtures, at pairs of points.
+
+    The plan lies on the graphs of the maps between matched components.
+
+    Parameters
+    ----------
+    x, y : array_like, shapes (n, d) and (m, d)
+        Points of the sources and of the targets.
+    m_s, m_t, C_s, C_t, w_s, w_t
+        As for `gmm_ot_loss`.
+    plan : array_like, shape (k, l), optional
+        Plan between the components; that of `gmm_ot_plan` if None.
+    atol : float
+        How far a target may be from the image of a source to lie on the graph.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, m)
+        The density of the sources there, in the shares of the components that are matched.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+    """
+    points, places = read_points(x, "x"), read_points(y, "y")
+    if plan is None:
+        plan = gmm_ot_plan(m_s, m_t, C_s, C_t, w_s, w_t)
+    moved = as_matrix(plan, "plan")
+    sources, targets = _components(m_s, C_s, "m_s", "C_s"), _components(m_t, C_t, "m_t", "C_t")
+    d = sources[0].shape[1]
+    if moved.shape != (len(sources[0]), len(targets[0])) or {
+            points.shape[1], places.shape[1]} != {d}:
+        raise error(
+            _abi.E_SHAPE, f"plan, x and y have the shapes {moved.shape}, {points.shape} and "
+            f"{places.shape}; ({len(sources[0])}, {len(targets[0])}), (n, {d}) and (m, {d}) are "
+            "needed")
+    width = read_positive(atol, "atol")
+    density = np.zeros((len(points), len(places)))
+    for i, j in zip(*np.nonzero(moved > 0)):
+        A, b = bures_wasserstein_mapping(
+            sources[0][i], targets[0][j], sources[1][i], targets[1][j])
+        near = dist(points @ A + b, places) < width**2
+        height = gaussian_pdf(points, sources[0][i], sources[1][i])
+        density += moved[i, j] * height[:, None] * near
+    return density.astype(float_type(x))
+
+
+def gmm_barycenter_fixed_point(
+    means_list: Any, covs_list: Any, w_list: Any, means_init: Any, covs_init: Any, weights: Any,
+    w_bar: Any = None, iterations: int = 100, log: bool = False,
+    barycentric_proj_method: str = "euclidean",
+) -> Any:
+    """Mixture in the middle of several mixtures, by rounds of plans and barycentres.
+
+    Parameters
+    ----------
+    means_list, covs_list : list of array_like, shapes (k, d) and (k, d, d)
+        Means and covariances of the mixtures.
+    w_list : list of array_like, shapes (k,)
+        Their weights.
+    means_init, covs_init : array_like, shapes (n, d) and (n, d, d)
+        Components to start from.
+    weights : array_like, shape (number of mixtures,)
+        Weights of the mixtures, scaled to sum 1; equal if None.
+    w_bar : array_like, shape (n,), optional
+        Weights of the components, all positive; equal if None.
+    iterations : int
+        Number of rounds.
+    log : bool
+        Return a dictionary as well.
+    barycentric_proj_method : {"euclidean", "bures"}
+        What stands for the components of one mixture that a component is matched to: means of
+        their means and covariances, or their barycentre.
+
+    Returns
+    -------
+    means : numpy.ndarray, shape (n, d)
+        Means of the components.
+    covs : numpy.ndarray, shape (n, d, d)
+        Their covariances.
+    log : dict
+        With ``log=True``: ``means_its`` and ``covs_its``, those of all rounds.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used.
+    """
+    if barycentric_proj_method not in ("euclidean", "bures"):
+        raise error(
+            _abi.E_RANGE, f"barycentric_proj_method is {barycentric_proj_method!r}; use "
+            "'euclidean' or 'bures'")
+    count = len(means_list)
+    if count == 0 or len(covs_list) != count or len(w_list) != count:
+        raise error(
+            _abi.E_SHAPE, f"there are {count} means_list, {len(covs_list)} covs_list and "
+            f"{len(w_list)} w_list; one of each is needed for every mixture")
+    mixtures = [_components(m, C, "means_list", "covs_list") for m, C in zip(means_list, covs_list)]
+    kind = float_type(means_init)
+    means, covs = (value.astype(float) for value in _components(
+        means_init, covs_init, "means_init", "covs_init"))
+    own = np.full(len(means), 1 / len(means)) if w_bar is None else _weights(
+        w_bar, len(means), "w_bar")
+    if not (own > 0).all():
+        raise error(_abi.E_RANGE, "w_bar has weights that are not positive")
+    shares, course = read_shares(weights, count), [(means, covs)]
+    for _ in range(read_count(iterations, "iterations")):
+        chosen = []
+        for (m, C), w in zip(mixtures, w_list):
+            plan = gmm_ot_plan(means, m, covs, C, own, w) / own[:, None]
+            if barycentric_proj_method == "euclidean":
+                chosen.append((plan @ m, np.einsum("ij,jab->iab", plan, C)))
+            else:
+                parts = [bures_wasserstein_barycenter(m[row > 0], C[row > 0], row[row > 0])
+                         for row in plan]
+                chosen.append(tuple(np.stack(part) for part in zip(*parts)))
+        middles = [bures_wasserstein_barycenter(
+            np.stack([m[i] for m, _ in chosen]), np.stack([C[i] for _, C in chosen]), shares)
+            for i in range(len(own))]
+        means, covs = (np.stack(part) for part in zip(*middles))
+        course.append((means, covs))
+    answer = means.astype(kind), covs.astype(kind)
+    if not log:
+        return answer
+    return *answer, {"means_its": [m for m, _ in course], "covs_its": [C for _, C in course]}
 
 
 def _components(m: Any, C: Any, name: str, other: str) -> Tuple[np.ndarray, np.ndarray]:

@@ -12,13 +12,16 @@ from .._errors import error
 from .._problem import Problem
 from .._rows import Triplets
 from .._solve import solve
-from ._barycentre import print_line, read_lambda
+from ._barycentre import print_line, read_lambda, read_shares
 from ._circle import (
-    binary_search_circle, semidiscrete_wasserstein2_unif_circle, wasserstein_circle,
+    binary_search_circle, linear_circular_ot, semidiscrete_wasserstein2_unif_circle,
+    wasserstein_circle,
 )
 from ._exact import emd, emd2
 from ._exact_points import emd2_lazy
-from ._inputs import MASS_TOLERANCE, float_type, read_count, read_points, warn_unsolved
+from ._inputs import (
+    MASS_TOLERANCE, float_type, read_count, read_generator, read_points, warn_unsolved,
+)
 from ._line import emd2_1d, emd_1d, wasserstein_1d
 
 __all__ = [
@@ -30,6 +33,8 @@ __all__ = [
     "emd2_lazy",
     "emd_1d",
     "free_support_barycenter",
+    "generalized_free_support_barycenter",
+    "linear_circular_ot",
     "semidiscrete_wasserstein2_unif_circle",
     "wasserstein_1d",
     "wasserstein_circle",
@@ -230,6 +235,87 @@ def free_support_barycenter(
         "displacement_square_norms": [float(s) ** 2 * len(start) for s in steps]
     }
     return X, told
+
+
+def generalized_free_support_barycenter(
+    X_list: Any,
+    a_list: Any,
+    P_list: Any,
+    n_samples_bary: int,
+    Y_init: Any = None,
+    b: Any = None,
+    weights: Any = None,
+    numItermax: int = 100,
+    stopThr: float = 1e-7,
+    verbose: bool = False,
+    log: Optional[bool] = None,
+    numThreads: Any = 1,
+    eps: float = 0,
+) -> Any:
+    r"""Points whose images under linear maps are in the middle of several measures.
+
+    .. math:: \min_Y \sum_k w_k W_2^2(P_k Y, X_k)
+
+    By a change of variables it is `kantor.ot.lp.free_support_barycenter`.
+
+    Parameters
+    ----------
+    X_list : list of array_like, shapes (n_k, d_k)
+        Points of the measures.
+    a_list : list of array_like, shapes (n_k,)
+        Their weights.
+    P_list : list of array_like, shapes (d_k, d)
+        The maps.
+    n_samples_bary : int
+        Number of points of the barycentre.
+    Y_init : array_like, shape (n_samples_bary, d), optional
+        Points to start from, after the change of variables as in POT; drawn by numpy's global
+        generator if None.
+    b, numItermax, stopThr, verbose, log, numThreads
+        As for `kantor.ot.lp.free_support_barycenter`.
+    weights : array_like, shape (k,), optional
+        Weights of the measures, scaled to sum 1; equal if None.
+    eps : float
+        Added to the diagonal of ``sum_k w_k P_k' P_k``, which has to be regular.
+
+    Returns
+    -------
+    Y : numpy.ndarray, shape (n_samples_bary, d)
+        The points.
+    log : dict
+        With ``log=True``, as for `kantor.ot.lp.free_support_barycenter`.
+
+    Raises
+    ------
+    kantor.KantorError
+        Shapes, masses or values that cannot be used, or maps that leave a direction free.
+    """
+    maps = [as_matrix(P, "P_list").astype(float) for P in P_list]
+    clouds = [read_points(X, "X_list").astype(float) for X in X_list]
+    if not clouds or len(maps) != len(clouds):
+        raise error(
+            _abi.E_SHAPE, f"there are {len(clouds)} X_list and {len(maps)} P_list; one of each is "
+            "needed for every measure")
+    d = maps[0].shape[1]
+    for k, (cloud, P) in enumerate(zip(clouds, maps)):
+        if P.shape != (cloud.shape[1], d):
+            raise error(
+                _abi.E_SHAPE, f"P_list[{k}] has the shape {P.shape}; {(cloud.shape[1], d)} is "
+                "needed")
+    shares = read_shares(weights, len(clouds))
+    whole = eps * np.eye(d) + sum(w * P.T @ P for w, P in zip(shares, maps))
+    values, vectors = np.linalg.eigh(whole)
+    if not values[0] > 1e-12 * values[-1]:
+        raise error(_abi.E_RANGE, "the maps of P_list leave a direction free; raise eps")
+    back = (vectors / np.sqrt(values)) @ vectors.T
+    start = read_generator(None, "Y_init").randn(read_count(n_samples_bary, "n_samples_bary"), d)
+    if Y_init is not None:
+        start = read_points(Y_init, "Y_init")
+    found = free_support_barycenter(
+        [X @ P @ back for X, P in zip(clouds, maps)], a_list, start, b, weights, numItermax,
+        stopThr, verbose, True, numThreads)
+    points = (found[0] @ back).astype(float_type(*X_list))
+    return (points, found[1]) if log else points
 
 
 def _check(clouds: List[np.ndarray], masses: List[np.ndarray], start: np.ndarray) -> None:

@@ -10,11 +10,17 @@ from .. import _abi
 from .._errors import error
 from ._inputs import float_type, refuse, refuse_unknown
 from ._relaxed import Unbalanced, joined_logs, log_of, solve_any, solve_unbalanced
+from ._unbalanced_barycentre import (
+    barycenter_unbalanced, barycenter_unbalanced_sinkhorn, barycenter_unbalanced_stabilized,
+)
 
 _METHODS = (
     "sinkhorn", "sinkhorn_stabilized", "sinkhorn_translation_invariant", "sinkhorn_reg_scaling",
 )
 __all__ = [
+    "barycenter_unbalanced",
+    "barycenter_unbalanced_sinkhorn",
+    "barycenter_unbalanced_stabilized",
     "lbfgsb_unbalanced",
     "lbfgsb_unbalanced2",
     "mm_unbalanced",

@@ -22,6 +22,8 @@ __all__ = [
     "dist0",
     "euclidean_distances",
     "kernel",
+    "label_normalization",
+    "laplacian",
     "proj_simplex",
     "projection_sparse_simplex",
     "tic",
@@ -94,6 +96,53 @@ def kernel(
     if str(method).lower() not in ("gaussian", "gauss", "rbf"):
         refuse(f"method {method!r} is not offered; use 'gaussian'")
     return np.exp(-dist(x1, x2) / (2 * read_positive(sigma, "sigma") ** 2))
+
+
+def laplacian(x: Any) -> np.ndarray:
+    """Laplacian of a graph.
+
+    Parameters
+    ----------
+    x : array_like, shape (n, n)
+        Weights of its edges.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, n)
+        Their sums over columns on the diagonal, less the weights.
+
+    Examples
+    --------
+    >>> import kantor
+    >>> kantor.ot.utils.laplacian([[0.0, 2.0], [2.0, 0.0]])
+    array([[ 2., -2.],
+           [-2.,  2.]])
+    """
+    weights = as_matrix(x, "x")
+    if weights.shape[0] != weights.shape[1]:
+        raise error(_abi.E_SHAPE, f"x has the shape {weights.shape}; a square is needed")
+    return np.diag(weights.sum(axis=0)) - weights
+
+
+def label_normalization(y: Any, start: int = 0, nx: Any = None) -> np.ndarray:
+    """Shift labels so that the smallest one is `start`.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        The labels.
+    start : int
+        What the smallest one becomes.
+    nx : None
+        Without effect: arrays are those of numpy.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        The labels.
+    """
+    labels = as_numbers(y, "y")
+    return labels - (labels.min() - start)
 
 
 def euclidean_distances(X: Any, Y: Any, squared: bool = False, nx: Any = None) -> np.ndarray:
