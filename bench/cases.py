@@ -139,6 +139,11 @@ def smooth(name, title, kind, n, contestants=SMOOTH, tolerance=1e-9, **more):
                 contestants, tolerance, **more)
 
 
+def small():
+    return smooth("small", "91 problems of Hock and Schittkowski, one after the other",
+                  "collection", 91, COLLECTION, 0.1, memory=False)
+
+
 UNBALANCED = (
     "POT sinkhorn_unbalanced", "POT sinkhorn_unbalanced, translation invariant",
     "Kantor ot.sinkhorn_unbalanced", "Kantor solve unbalanced_sinkhorn",
@@ -351,8 +356,7 @@ CASES = [
     Case("gromov-unbalanced-100", "unbalanced, n = 100, strengths 1, epsilon = 0.5, to 1e-5",
          "gromov", {"kind": "spaces", "n": 100, "epsilon": 0.5, "strength": 1.0},
          ("POT fused_unbalanced_gromov_wasserstein", "Kantor gromov_unbalanced"), 1e-5),
-    smooth("small", "91 problems of Hock and Schittkowski, one after the other", "collection", 91,
-           COLLECTION, 0.1, memory=False),
+    small(),
     smooth("sparse-chain", "chained Rosenbrock function with 998 equations", "chain", 1000),
     smooth("sparse-control", "control of a particle, 700 steps", "control", 700),
     smooth("pde-poisson", "control of the Poisson equation on a grid of 32 x 32", "poisson", 32),
@@ -431,4 +435,5 @@ SHARED = [
      ("POT emd", "Kantor solve")),
     (sinkhorn(2000, 0.01, 1e-6),
      ("POT sinkhorn", "OTT log domain, momentum", "Kantor solve sinkhorn")),
+    (small(), ("Kantor from C: nonlinear/interior_point", "Kantor from C: sqp")),
 ]

@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,26 @@ from places import STAGE
 from . import contestant
 
 
+def direct(function):
+    """A CasADi function of NumPy arrays that reads and writes them in place, as CasADi's own
+    solvers do: conversions would cost ten times the arithmetic. A matrix comes as its nonzeros by
+    columns."""
+    buffer, evaluate = function.buffer()
+    out = np.zeros(function.nnz_out(0))
+    buffer.set_res(0, memoryview(out))
+
+    def call(*arguments):
+        held = [np.atleast_1d(np.ascontiguousarray(a, dtype=float)) for a in arguments]
+        for k, array in enumerate(held):
+            buffer.set_arg(k, memoryview(array))
+        evaluate()
+        return out.copy()
+
+    return call
+
+
 class Functions:
-    """NumPy callbacks from the expressions of a program."""
+    """NumPy callbacks from the expressions of a program: dense matrices, or values of patterns."""
 
     def __init__(self, program, dense):
         import casadi as ca
@@ -22,15 +41,21 @@ class Functions:
         p, s, y = program, ca.SX.sym("s"), ca.SX.sym("y", program.m)
         jacobian = ca.jacobian(p.g, p.x)
         hessian = ca.tril(ca.hessian(s * p.f + ca.dot(y, p.g), p.x)[0])
-        self.f = ca.Function("f", [p.x], [p.f])
-        self.gradient = ca.Function("g", [p.x], [ca.densify(ca.gradient(p.f, p.x))])
-        self.rows = ca.Function("c", [p.x], [ca.densify(p.g)])
+        value = direct(ca.Function("f", [p.x], [ca.densify(p.f)]))
+        self.f = lambda x: float(value(x)[0])
+        self.gradient = direct(ca.Function("g", [p.x], [ca.densify(ca.gradient(p.f, p.x))]))
+        self.rows = direct(ca.Function("c", [p.x], [ca.densify(p.g)]))
         self.pattern, self.hessian_pattern = jacobian.sparsity(), hessian.sparsity()
         if dense:
             jacobian = ca.densify(jacobian)
             hessian = ca.densify(ca.hessian(s * p.f + ca.dot(y, p.g), p.x)[0])
-        self.jacobian = ca.Function("j", [p.x], [jacobian])
-        self.hessian = ca.Function("h", [p.x, s, y], [hessian])
+        values = direct(ca.Function("j", [p.x], [jacobian]))
+        second = direct(ca.Function("h", [p.x, s, y], [hessian]))
+        self.jacobian = values
+        self.hessian = second
+        if dense:
+            self.jacobian = lambda x: values(x).reshape((p.m, p.n), order="F")
+            self.hessian = lambda x, sigma, y: second(x, sigma, y).reshape((p.n, p.n))
 
 
 def casadi(plugin, options):
@@ -73,17 +98,17 @@ def nlopt_slsqp(task):
         def value(x, gradient):
             last[0] = np.array(x)
             if gradient.size:
-                gradient[:] = np.array(functions.gradient(x)).ravel()
-            return float(functions.f(x))
+                gradient[:] = functions.gradient(x)
+            return functions.f(x)
 
         equal = p.row_lower == p.row_upper
         up, down = ~equal & np.isfinite(p.row_upper), ~equal & np.isfinite(p.row_lower)
 
         def rows(sign, which, side):
             def fill(out, x, gradient):
-                out[:] = sign * (np.array(functions.rows(x)).ravel()[which] - side[which])
+                out[:] = sign * (functions.rows(x)[which] - side[which])
                 if gradient.size:
-                    gradient[:] = sign * np.array(functions.jacobian(x))[which]
+                    gradient[:] = sign * functions.jacobian(x)[which]
             return fill
 
         solver = nlopt.opt(nlopt.LD_SLSQP, p.n)
@@ -115,11 +140,9 @@ def scipy_slsqp(task):
 
     def one(p, functions):
         constraint = NonlinearConstraint(
-            lambda x: np.array(functions.rows(x)).ravel(), p.row_lower, p.row_upper,
-            jac=lambda x: np.array(functions.jacobian(x)))
+            functions.rows, p.row_lower, p.row_upper, jac=functions.jacobian)
         return minimize(
-            lambda x: float(functions.f(x)), p.start,
-            jac=lambda x: np.array(functions.gradient(x)).ravel(), method="SLSQP",
+            functions.f, p.start, jac=functions.gradient, method="SLSQP",
             bounds=Bounds(p.lower, p.upper), constraints=[constraint] if p.m else [],
             options={"ftol": 1e-11, "maxiter": 1000}).x
 
@@ -135,27 +158,23 @@ def kantor(method, hessian):
         for p in task.program:
             dense = p.n <= 40
             functions = Functions(p, dense)
-            members = dict(
-                value=lambda x, f=functions: float(f.f(x)),
-                gradient=lambda x, f=functions: np.array(f.gradient(x)).ravel())
+            members = dict(value=functions.f, gradient=functions.gradient)
             fields = dict(start=p.start, lower=p.lower, upper=p.upper)
             sizes = {}
             if p.m:
-                members["map"] = lambda x, f=functions: np.array(f.rows(x)).ravel()
+                members["map"] = functions.rows
                 fields |= dict(constraint_lower=p.row_lower, constraint_upper=p.row_upper)
             for name, pattern, shape in (("jacobian", functions.pattern, (p.m, p.n)),
                                          ("hessian", functions.hessian_pattern, (p.n, p.n))):
                 if shape[0] == 0 or (name == "hessian" and not hessian):
                     continue
-                call = getattr(functions, name)
+                members[name] = getattr(functions, name)
                 if dense:
-                    members[name] = lambda *a, c=call: np.array(c(*a))
                     continue
                 row, column = pattern.get_triplet()
                 fields[name + "_pattern"] = sparse.coo_matrix(
                     (np.ones(len(row)), (row, column)), shape=shape)
                 sizes[name + "_values"] = len(row)
-                members[name] = lambda *a, c=call: c(*a).nonzeros()
             problems.append((
                 kantor.Functions(p.n, p.m, **sizes, **members), fields))
 
@@ -182,7 +201,8 @@ def kantor_from_c(method, hessian):
 
 
 def in_one_program(task, method, second):
-    """The collection in one C program, functions and their derivatives generated as C."""
+    """The collection in one C program, functions and their derivatives generated as C. With more
+    threads, as many callers solve parts of it at once."""
     import casadi as ca
 
     generator = ca.CodeGenerator("functions.c", {"casadi_int": "long long"})
@@ -217,8 +237,15 @@ def in_one_program(task, method, second):
     def answer(iterations):
         return Answer(f=[points[a:b] for a, b in zip(offsets, offsets[1:])], iterations=iterations)
 
-    name = method.encode()
-    return lambda: library.solve_collection(name, int(second), pointer), answer
+    name, parts = method.encode(), task.threads
+
+    def part(k):
+        return library.solve_collection(name, int(second), k, parts, pointer)
+
+    if parts == 1:
+        return lambda: part(0), answer
+    callers = ThreadPoolExecutor(parts)
+    return lambda: sum(callers.map(part, range(parts))), answer
 
 
 contestant("Kantor from C: nonlinear/interior_point", needs="kantor casadi")(

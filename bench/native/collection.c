@@ -41,11 +41,13 @@ static void set(kantor_problem *problem, const char *name, const double *values,
   kantor_problem_set_array(problem, name, &array, KANTOR_COPY, NULL, NULL);
 }
 
-/* Points one after the other; the sum of iterations. second: whether Hessians are offered. */
-int solve_collection(const char *method, int second, double *points)
+/* Points one after the other; the sum of iterations. second: whether Hessians are offered. Of every
+ * `parts` problems that in place `part` is solved: callers in several threads share the work. */
+int solve_collection(const char *method, int second, int part, int parts, double *points)
 {
   int64_t total = 0;
-  for (size_t k = 0; k < sizeof items / sizeof *items; k++) {
+  for (size_t k = 0; k < sizeof items / sizeof *items; points += items[k].n, k++) {
+    if ((int)(k % (size_t)parts) != part) continue;
     const struct item *p = items + k;
     kantor_problem *problem = NULL;
     kantor_result *result = NULL;
@@ -72,7 +74,6 @@ int solve_collection(const char *method, int second, double *points)
     if (result && kantor_result_array(result, "x", &x) == 0)
       memcpy(points, x.data, (size_t)p->n * sizeof(double));
     if (result && kantor_result_int(result, "iterations", &iterations) == 0) total += iterations;
-    points += p->n;
     kantor_result_free(result);
     kantor_problem_free(problem);
   }

@@ -37,14 +37,22 @@ public final class Evaluator {
   private var calls = [Int](repeating: 0, count: Functions.Member.allCases.count)
   private var outputs = [Buffer<Double>?](repeating: nil, count: Functions.Member.allCases.count)
   private var imaginary: Buffer<Double>?
+  /// Counts the points asked about; a point asked about twice in a row keeps its number.
+  private var place = 0
+  /// By member: the number of the point that its output belongs to; -1 for none.
+  private var places = [Int](repeating: -1, count: Functions.Member.allCases.count)
+  /// What is looked up instead of asked for.
+  private let known: KnownAnswers?
 
   /// - Parameters:
   ///   - limited: members whose calls count towards `limit`.
+  ///   - known: what the same functions answered before.
   public init(
     _ functions: Functions, variables: Int, rows: Int = 0, monitor: Monitor, limit: Int = .max,
-    limited: Set<Member> = [.value, .valueGradient]
+    limited: Set<Member> = [.value, .valueGradient], known: KnownAnswers? = nil
   ) throws(KantorError) {
     self.functions = functions
+    self.known = known
     self.variables = variables
     self.monitor = monitor
     self.limit = limit
@@ -61,6 +69,7 @@ public final class Evaluator {
 
   /// f(x); falls back on the joint member.
   public func value(at point: Functions.Point) throws(KantorError) -> (Evaluation, Double) {
+    if let values = known?.values(.value, at: point, 1) { return (.fine, values.pointer[0]) }
     if let value = functions.value {
       let out = try output(.value, 1)
       let outcome = run(.value, at: point, out, 1) { value($0, out.pointer) }
@@ -70,6 +79,7 @@ public final class Evaluator {
     let f = try output(.value, 1)
     let g = try output(.gradient, variables)
     let outcome = run(.valueGradient, at: point, f, 1) { joint($0, f.pointer, g.pointer) }
+    if case .fine = outcome { places[Member.value.index] = place }
     return (outcome, f.pointer[0])
   }
 
@@ -77,6 +87,10 @@ public final class Evaluator {
   public func gradient(
     at point: Functions.Point, into out: Functions.Out
   ) throws(KantorError) -> Evaluation {
+    if let values = known?.values(.gradient, at: point, variables) {
+      out.update(from: values.pointer, count: variables)
+      return .fine
+    }
     let g = try output(.gradient, variables)
     var outcome: Evaluation
     if let gradient = functions.gradient {
@@ -86,7 +100,10 @@ public final class Evaluator {
       let f = try output(.value, 1)
       outcome = run(.valueGradient, at: point, g, variables) { joint($0, f.pointer, g.pointer) }
     }
-    if case .fine = outcome { out.update(from: g.pointer, count: variables) }
+    if case .fine = outcome {
+      places[Member.gradient.index] = place
+      out.update(from: g.pointer, count: variables)
+    }
     return outcome
   }
 
@@ -99,6 +116,12 @@ public final class Evaluator {
       guard case .fine = outcome else { return (outcome, f) }
       return (try gradient(at: point, into: out), f)
     }
+    if let f = known?.values(.value, at: point, 1),
+      let g = known?.values(.gradient, at: point, variables)
+    {
+      out.update(from: g.pointer, count: variables)
+      return (.fine, f.pointer[0])
+    }
     let f = try output(.value, 1)
     let g = try output(.gradient, variables)
     f.pointer[0] = .nan
@@ -106,7 +129,10 @@ public final class Evaluator {
       joint($0, f.pointer, g.pointer)
     }
     if case .fine = outcome { outcome = inspect(.valueGradient, f, 1) }
-    if case .fine = outcome { out.update(from: g.pointer, count: variables) }
+    if case .fine = outcome {
+      (places[Member.value.index], places[Member.gradient.index]) = (place, place)
+      out.update(from: g.pointer, count: variables)
+    }
     return (outcome, f.pointer[0])
   }
 
@@ -115,6 +141,10 @@ public final class Evaluator {
     _ name: Member, _ member: Functions.At?, at point: Functions.Point, into out: Functions.Out,
     count: Int
   ) throws(KantorError) -> Evaluation {
+    if let values = known?.values(name, at: point, count) {
+      out.update(from: values.pointer, count: count)
+      return .fine
+    }
     let member = try need(name, member)
     let values = try output(name, count)
     let outcome = run(name, at: point, values, count) { member($0, values.pointer) }
@@ -229,6 +259,21 @@ public final class Evaluator {
     return outcome
   }
 
+  // MARK: Answers
+
+  /// Those of value, gradient, map and jacobian to the last questions, if they were about `point`,
+  /// bit for bit. They are given away: the next questions are asked anew.
+  public func handOver(at point: Buffer<Double>) throws(KantorError) -> KnownAnswers? {
+    guard place > 0, KnownAnswers.areSame(x.pointer, point.pointer, variables) else { return nil }
+    var answers: [(Member, Buffer<Double>)] = []
+    for member in [Member.value, .gradient, .map, .jacobian] {
+      guard places[member.index] == place, let values = outputs[member.index] else { continue }
+      answers.append((member, values))
+      outputs[member.index] = nil
+    }
+    return KnownAnswers(point: try point.copy(), answers: answers)
+  }
+
   // MARK: Parts
 
   private func need<F>(_ name: Member, _ member: F?) throws(KantorError) -> F {
@@ -276,7 +321,14 @@ public final class Evaluator {
       }
       used += weight
     }
-    x.pointer.update(from: point, count: variables)
+    if place == 0 || !KnownAnswers.areSame(x.pointer, point, variables) {
+      x.pointer.update(from: point, count: variables)
+      place += 1
+    }
+    places[name.index] = -1
+    if name == .valueGradient {
+      (places[Member.value.index], places[Member.gradient.index]) = (-1, -1)
+    }
     for i in 0..<count { out.pointer[i] = .nan }
     calls[name.index] += 1
     let start = monitor.seconds
@@ -293,7 +345,9 @@ public final class Evaluator {
     }
     // The host may have used up the time, or have asked for an end from within.
     if monitor.heartbeat() != nil { return .stop }
-    return inspect(name, out, count)
+    let outcome = inspect(name, out, count)
+    if case .fine = outcome { places[name.index] = place }
+    return outcome
   }
 
   private func inspect(_ name: Member, _ out: Buffer<Double>, _ count: Int) -> Evaluation {

@@ -29,6 +29,10 @@ final class AugmentedModel {
   let slope: Numbers
   private let rowWork: Numbers
   let work: Numbers
+  // At the point before the last `adopt`:
+  private var oldValue = 0.0
+  private let oldC: Numbers
+  private let oldWeight: Numbers
   private let numbers: Buffer<Double>
   private(set) var trialValue = 0.0
   /// No Jacobian matrix is formed.
@@ -42,7 +46,7 @@ final class AugmentedModel {
     usesProducts =
       problem.functions.jacobian == nil && problem.functions.jacobianTransposeProduct != nil
     oracle = try NonlinearOracle(problem, run, scheme: .forward, matrixFree: usesProducts)
-    numbers = try Buffer(count: try checkedSum(3 * n, 6 * m, of: "variables and rows"))
+    numbers = try Buffer(count: try checkedSum(3 * n, 8 * m, of: "variables and rows"))
     var next = numbers.pointer
     func take(_ count: Int) -> Numbers {
       defer { next += count }
@@ -51,6 +55,7 @@ final class AugmentedModel {
     (gradient, slope, work) = (take(n), take(n), take(n))
     (y, rowFactor, c) = (take(m), take(m), take(m))
     (trialC, weight, rowWork) = (take(m), take(m), take(m))
+    (oldC, oldWeight) = (take(m), take(m))
     for i in 0..<m { rowFactor[i] = 1 }
   }
 
@@ -92,6 +97,8 @@ final class AugmentedModel {
 
   /// The trial becomes the point, with weights for it or those given.
   func adopt(weights: Numbers? = nil) {
+    oldValue = value
+    for i in 0..<m { (oldC[i], oldWeight[i]) = (c[i], weight[i]) }
     value = trialValue
     for i in 0..<m { c[i] = trialC[i] }
     if let weights {
@@ -99,6 +106,12 @@ final class AugmentedModel {
     } else {
       setWeights()
     }
+  }
+
+  /// Values and weights as they were before the last `adopt`; derivatives have to be taken again.
+  func takeBack() {
+    value = oldValue
+    for i in 0..<m { (c[i], weight[i]) = (oldC[i], oldWeight[i]) }
   }
 
   /// The weights become the multipliers.

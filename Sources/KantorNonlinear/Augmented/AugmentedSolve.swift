@@ -52,7 +52,7 @@ final class AugmentedSolve {
     guard case .fine = try model.derivatives(x.pointer),
       case .fine = try model.scale(x.pointer)
     else { return try failed() }
-    try begin()
+    if try begin() { return try proposal(.point) }
     var claim = try loop()
     // A small penalty may have let x go where the violation is stationary: twice again, from the
     // start, with a much larger one.
@@ -117,11 +117,20 @@ final class AugmentedSolve {
 
   // MARK: Iterations
 
-  /// Multipliers to start from, and the first penalty.
-  private func begin() throws(KantorError) {
+  /// Multipliers to start from, and the first penalty. True: the start is an answer with them.
+  private func begin() throws(KantorError) -> Bool {
     if let y = try run.start.vector("y", count: problem.m) {
       for i in 0..<problem.m {
-        model.y[i] = y.pointer[i] * model.factor / model.rowFactor[i]
+        model.weight[i] = y.pointer[i] * model.factor
+        model.y[i] = model.weight[i] / model.rowFactor[i]
+      }
+      if !model.oracle.usesDifferences, case .fine = try model.assemble(x.pointer) {
+        let worst = residual()
+        if worst <= tolerance {
+          _ = run.monitor.check(
+            iteration: 0, objective: model.value / model.factor, residual: worst)
+          return true
+        }
       }
     }
     let given = run.options.real("penalty")
@@ -143,6 +152,7 @@ final class AugmentedSolve {
     model.setWeights()
     // The penalty is part of the gradient.
     _ = try model.assemble(x.pointer)
+    return false
   }
 
   private func loop() throws(KantorError) -> NonlinearProposal.Claim {

@@ -267,10 +267,15 @@ final class BoundedMinimiser {
       if case .fine = outcome {
         if let promise { fall = length * promise }
         let other = model.merit(model.trialValue, model.trialC)
-        if other <= value + 1e-4 * min(fall, 0) + slack, other < value || fall > -slack {
-          return try accept(x)
+        var isGood =
+          other <= value + 1e-4 * min(fall, 0) + slack && (other < value || fall > -slack)
+        if !isGood, length == 1 { isGood = try searchBent(x, value, fall, slack) }
+        if isGood {
+          let end = try accept(x)
+          if end != .failed { return end }
+          length *= 0.3
+          continue
         }
-        if length == 1, try searchBent(x, value, fall, slack) { return try accept(x) }
         // The curvature that was seen tells how much shorter; not below a tenth.
         let bend = other - value - fall
         let shorter = bend > 0 ? -0.5 * fall / bend : 0.5
@@ -314,6 +319,7 @@ final class BoundedMinimiser {
     return try accept(x, weights: weights) == .accepted
   }
 
+  /// Makes the trial the point. Failed: derivatives are not defined there, and x is where it was.
   private func accept(
     _ x: Numbers, weights: Numbers? = nil
   ) throws(KantorError) -> SearchEnd {
@@ -333,7 +339,11 @@ final class BoundedMinimiser {
     }
     switch try model.derivatives(x) {
     case .stop: return .stopped
-    case .undefined: return .stopped
+    case .undefined:
+      for j in 0..<n { x[j] = old.pointer[j] }
+      model.takeBack()
+      guard case .fine = try model.derivatives(x) else { return .stopped }
+      return .failed
     case .fine: break
     }
     if way == .memory {

@@ -2,7 +2,8 @@ import KantorBlocks
 import KantorCore
 import KantorNumerics
 
-/// Certifies points of nonlinear programs by evaluations of its own.
+/// Certifies points of nonlinear programs by evaluations of its own. What the host has just
+/// answered about that very point is looked up where it is handed over; nothing else is.
 /// Derivatives that the host does not offer are central differences here.
 package final class NonlinearCheck {
   /// What `solved_inaccurate` promises at the least.
@@ -18,10 +19,15 @@ package final class NonlinearCheck {
   let reduced: Buffer<Double>
   let rowSize: Buffer<Double>
 
-  /// - Parameter limit: calls of value and value_gradient together.
-  package init(_ problem: NonlinearProblem, limit: Int = .max) throws(KantorError) {
+  /// - Parameters:
+  ///   - limit: calls of value and value_gradient together.
+  ///   - known: the host's last answers.
+  package init(
+    _ problem: NonlinearProblem, limit: Int = .max, known: KnownAnswers? = nil
+  ) throws(KantorError) {
     self.problem = problem
-    oracle = try NonlinearOracle(problem, monitor: Monitor(), limit: limit, scheme: .central)
+    oracle = try NonlinearOracle(
+      problem, monitor: Monitor(), limit: limit, scheme: .central, known: known)
     c = try Buffer(count: problem.m)
     gradient = try Buffer(count: problem.n)
     reduced = try Buffer(count: problem.n)

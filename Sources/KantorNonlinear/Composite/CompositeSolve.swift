@@ -18,6 +18,8 @@ final class CompositeSolve {
   private let next: Buffer<Double>
   private let nextGradient: Buffer<Double>
   private let work: Buffer<Double>
+  /// The point before, to go back to.
+  private let last: Buffer<Double>
 
   private var curvature: Double
   private var clock = 1.0
@@ -26,6 +28,8 @@ final class CompositeSolve {
   private var valueAhead = 0.0
   private var nextValue = 0.0
   private var objective = Double.infinity
+  private var lastObjective = Double.infinity
+  private var hasLast = false
   /// Whether `nextGradient` is that at `next`.
   private var hasNextGradient = false
   private var isLeading = false
@@ -53,6 +57,7 @@ final class CompositeSolve {
     next = try Buffer(count: n)
     nextGradient = try Buffer(count: n)
     work = try Buffer(count: n)
+    last = try Buffer(count: n)
     tolerance = run.options.real("tolerance")
     restarts = run.options.flag("restart")
     curvature = run.options.real("curvature")
@@ -107,7 +112,10 @@ final class CompositeSolve {
     var k = 0
     while true {
       // f' at x: that ahead while there is no lead.
-      guard let residual = try residual() else { return }
+      guard let residual = try residual() else {
+        guard try retreat() else { return }
+        continue
+      }
       if run.monitor.check(iteration: k, objective: objective, residual: residual) != nil {
         return
       }
@@ -210,7 +218,7 @@ final class CompositeSolve {
     var uphill = 0.0
     for j in 0..<n { uphill += (y[j] - p[j]) * (p[j] - x.pointer[j]) }
     let isVisible = objective - reached > Self.visible * abs(objective)
-    objective = reached
+    (lastObjective, objective, hasLast) = (objective, reached, true)
     let later = 0.5 * (1 + (1 + 4 * clock * clock).squareRoot())
     var weight = (clock - 1) / later
     clock = later
@@ -221,6 +229,7 @@ final class CompositeSolve {
       if isVisible { curvature *= 0.5 }
     }
     for j in 0..<n {
+      last.pointer[j] = x.pointer[j]
       y[j] = p[j] + weight * (p[j] - x.pointer[j])
       x.pointer[j] = p[j]
     }
@@ -250,8 +259,20 @@ final class CompositeSolve {
       valueAhead = f
       return true
     }
-    // The lead left the domain of f.
-    if case .undefined = outcome, isLeading { return try takeBack() }
-    return false
+    guard case .undefined = outcome else { return false }
+    // The lead left the domain of f; or f' is not defined where f is.
+    if isLeading { return try takeBack() }
+    return try retreat()
+  }
+
+  /// From a point without derivatives to the one before, for shorter steps. False where the host
+  /// wants an end or there is none before.
+  private func retreat() throws(KantorError) -> Bool {
+    guard hasLast, run.monitor.stop == nil, curvature < 1e300 else { return false }
+    hasLast = false
+    x.pointer.update(from: last.pointer, count: n)
+    objective = lastObjective
+    curvature *= 2
+    return try takeBack()
   }
 }

@@ -28,18 +28,21 @@ extension BarrierLoop {
     let least = isFlat ? full : leastStep(base)
     var a = full
     while a >= least {
-      switch try attempt(dv.pointer, a, a, base) {
-      case .accepted:
-        shortened = a < full ? shortened + 1 : 0
-        return try finish(dv.pointer, dy.pointer, a) ? .accepted : .failed
-      case .stopped: return .stopped
-      case .failed: break
-      }
-      if a == full, lastTheta >= base.theta {
+      // A trial without derivatives is as good as one without values.
+      let outcome = try attempt(dv.pointer, a, a, base)
+      if outcome == .stopped { return .stopped }
+      if outcome == .accepted {
+        if try finish(dv.pointer, dy.pointer, a) {
+          shortened = a < full ? shortened + 1 : 0
+          return .accepted
+        }
+      } else if a == full, lastTheta >= base.theta {
         switch try correct(a, base) {
         case .accepted:
-          shortened = 0
-          return try finish(otherV.pointer, otherC.pointer, alphaPrimal) ? .accepted : .failed
+          if try finish(otherV.pointer, otherC.pointer, alphaPrimal) {
+            shortened = 0
+            return .accepted
+          }
         case .stopped: return .stopped
         case .failed: break
         }
@@ -160,8 +163,31 @@ extension BarrierLoop {
     quasi?.arrive(model, sigma: sigma, y: y.pointer, old: trial.pointer, new: v.pointer)
     takeBoundMultipliers()
     updateDual()
+    if quasi != nil { reestimate() }
     isAway = false
     return true
+  }
+
+  /// Newton's y belongs to the last approximation of the Hessian, which was wrong; once the rows
+  /// hold, that of least squares is taken where it leaves less of the gradient.
+  private func reestimate() {
+    guard m > 0, !form.isRestoration, violationLargest(residual) <= 1e-6 else { return }
+    let old = corrected.pointer
+    old.update(from: y.pointer, count: m)
+    let before = dualSize
+    leastSquaresMultipliers()
+    updateDual()
+    guard dualSize >= before else { return }
+    y.pointer.update(from: old, count: m)
+    updateDual()
+  }
+
+  private var dualSize: Double {
+    var top = 0.0
+    for k in 0..<nv {
+      top = max(top, abs(lagrangian.pointer[k] - zl.pointer[k] + zu.pointer[k]))
+    }
+    return top
   }
 
   func takeBoundMultipliers() {

@@ -44,8 +44,9 @@ import KantorNumerics
 /// there they go on as the last derivatives say. A last step that promises an answer is taken
 /// without f. Slacks are eliminated from the system. Without second derivatives W is a damped BFGS
 /// matrix, and differences of gradients when that gets stuck; in sparse systems the compact form of
-/// the last steps. A solve that gets stuck far from everything starts once more with y = 0 and the
-/// second rule for mu alone. Where f is too flat for the filter, the residuals decide.
+/// the last steps; y is then that of least squares once the rows hold. A solve that gets stuck far
+/// from everything starts once more with y = 0 and the second rule for mu alone. Where f is too
+/// flat for the filter, the residuals decide.
 public enum NonlinearInteriorPoint: NonlinearMethod {
   public static let spec = MethodSpec(
     name: "interior_point", kind: NonlinearKind.kind.name,

@@ -59,9 +59,8 @@ final class QuasiNewton: CurvatureModel {
     }
     guard ss > 1e-30, rr.isFinite else { return }
     if updates == 0 {
-      // The size of curvature along the first step.
-      let size = sr > 1e-8 * (ss * rr).squareRoot() ? rr / sr : (rr / ss).squareRoot()
-      reset(min(max(size, 1e-6), 1e6))
+      // Between the curvature along the first step and the largest that it shows.
+      reset(min(max((rr / ss).squareRoot(), 1e-6), 1e6))
     }
     var sbs = 0.0
     for i in 0..<n {

@@ -27,6 +27,8 @@ public struct NonlinearProposal: Sendable {
   public var tolerance: Double
   /// Calls of the host's functions.
   public var counts: NonlinearCounts
+  /// The host's answers about x, where they were the last.
+  let known: KnownAnswers?
   /// What the evaluator complained about last.
   public var complaint: String?
   /// The method saw residuals within the tolerance.
@@ -52,6 +54,7 @@ public struct NonlinearProposal: Sendable {
     self.figures = figures
     self.tolerance = tolerance
     counts = NonlinearCounts(oracle.evaluator)
+    known = try? oracle.evaluator.handOver(at: x)
     complaint = oracle.evaluator.complaint
   }
 }

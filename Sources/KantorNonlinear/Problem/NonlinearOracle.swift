@@ -30,14 +30,16 @@ public final class NonlinearOracle {
   /// - Parameters:
   ///   - limit: calls of value and value_gradient together.
   ///   - matrixFree: no Jacobian matrix will be asked for.
+  ///   - known: what the host answered before, to be looked up.
   public init(
     _ problem: NonlinearProblem, monitor: Monitor, limit: Int = .max,
-    scheme: Differences.Scheme = .central, matrixFree: Bool = false
+    scheme: Differences.Scheme = .central, matrixFree: Bool = false, known: KnownAnswers? = nil
   ) throws(KantorError) {
     self.problem = problem
     self.scheme = scheme
     evaluator = try Evaluator(
-      problem.functions, variables: problem.n, rows: problem.m, monitor: monitor, limit: limit)
+      problem.functions, variables: problem.n, rows: problem.m, monitor: monitor, limit: limit,
+      known: known)
     jacobianMatrix = try OracleMatrix(
       rows: matrixFree ? 0 : problem.m, columns: problem.n,
       pattern: matrixFree ? nil : problem.jacobianPattern)

@@ -8,7 +8,9 @@ enum NonlinearResult {
     _ spec: MethodSpec, _ problem: NonlinearProblem, _ proposal: NonlinearProposal, _ run: Run
   ) throws(KantorError) -> Result {
     let left = run.options.int("max_evaluations") - proposal.counts.limited
-    let check = try NonlinearCheck(problem, limit: left)
+    // At the limit the call that was kept for the checker is made, so that the count is the limit.
+    let known = run.monitor.stop == .evaluationLimit ? nil : proposal.known
+    let check = try NonlinearCheck(problem, limit: left, known: known)
     // A claim that does not hold leaves a point to be looked at.
     if proposal.claim != .point, left <= 2 * NonlinearOracle.evaluations(of: problem) {
       run.monitor.end(.evaluationLimit)

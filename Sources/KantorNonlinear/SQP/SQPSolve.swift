@@ -27,17 +27,17 @@ final class SQPSolve {
   var programs = 0
   var changes = 0
   var restorations = 0
-  private var hasMultipliers = false
+  var hasMultipliers = false
   private var entryViolation = Double.infinity
   /// Remedies that have been tried at this point.
   private var hasRestarted = false
   private var hasEscaped = false
   /// Violation that no point may exceed.
   var mostViolation = Double.infinity
-  private var remark = ""
+  var remark = ""
   private var iteration = 0
   /// The residuals are within the tolerance.
-  private var isDone = false
+  var isDone = false
 
   init(_ problem: NonlinearProblem, _ run: Run) throws(KantorError) {
     self.problem = problem
@@ -65,6 +65,7 @@ final class SQPSolve {
     }
     mostViolation = 10 * max(1, totalViolation(space.c))
     resume()
+    if try isAnswer() { return try proposal(.point) }
     let claim = try loop()
     return try orMake(rescued(claim)) { () throws(KantorError) in try proposal(claim) }
   }
@@ -96,63 +97,6 @@ final class SQPSolve {
     other.reusable = nil
     other.remark = "found by the barrier method, after no step was left"
     return other
-  }
-
-  // MARK: Start and end
-
-  private func begin() throws(KantorError) {
-    let s = space
-    let start = try run.start.vector("x", count: s.n) ?? problem.start
-    for j in 0..<s.n {
-      s.x[j] = min(
-        max(start.pointer[j], problem.lower.pointer[j]), problem.upper.pointer[j])
-    }
-    if let y = try run.start.vector("y", count: s.m) {
-      for i in 0..<s.m { s.multipliers[i] = y.pointer[i] }
-      hasMultipliers = true
-    }
-  }
-
-  /// B and the working set of an earlier solve.
-  private func resume() {
-    resetCurvature()
-    guard let earlier = run.start.reusable as? SQPReuse,
-      earlier.active.count == space.n + space.m, earlier.hessian.count == space.n * space.n
-    else { return }
-    for c in 0..<earlier.active.count { space.active[c] = earlier.active[c] }
-    if usesHessian { return }
-    space.hessian.update(from: earlier.hessian.pointer, count: earlier.hessian.count)
-    isFresh = false
-  }
-
-  private func proposal(
-    _ claim: NonlinearProposal.Claim, failedAtStart: Bool = false
-  ) throws(KantorError) -> NonlinearProposal {
-    let (n, m, s) = (space.n, space.m, space)
-    let x = try Buffer(copying: s.x, count: n)
-    let y = try Buffer(copying: s.multipliers, count: m)
-    let zLower = try Buffer<Double>(count: n)
-    let zUpper = try Buffer<Double>(count: n)
-    for j in 0..<n {
-      let z = s.multipliers[m + j]
-      zLower.pointer[j] = max(-z, 0)
-      zUpper.pointer[j] = max(z, 0)
-    }
-    var result = NonlinearProposal(
-      claim: claim, x: x, y: y, zLower: zLower, zUpper: zUpper, tolerance: tolerance,
-      oracle: oracle)
-    result.failedAtStart = failedAtStart
-    result.remark = remark
-    result.secondOrder = run.options.flag("second_order")
-    result.figures.add("programs", programs)
-    result.figures.add("working_set_changes", changes)
-    result.figures.add("restorations", restorations)
-    if claim == .point {
-      result.reusable = SQPReuse(
-        active: (0..<(n + m)).map { s.active[$0] },
-        hessian: try Buffer(copying: s.hessian, count: n * n))
-    }
-    return result
   }
 
   // MARK: Functions
@@ -447,7 +391,7 @@ final class SQPSolve {
   }
 
   /// The largest scaled residual with the last multipliers; without f while restoring.
-  private func residual() -> Double {
+  func residual() -> Double {
     let (n, m, s) = (space.n, space.m, space)
     var (unit, top, multiplier) = (1.0, 0.0, 0.0)
     for j in 0..<n {
