@@ -90,8 +90,8 @@ package struct Convexity {
       place = j
     }
     throw refused(
-      "the curvature x'Px is \(shortText(curvature)) along an x of length 1 (in variables scaled to "
-        + "P_jj = 1) whose largest entry is variable \(place)")
+      "the curvature x'Px is \(shortText(curvature)) along an x of length 1 (in variables scaled "
+        + "to P_jj = 1) whose largest entry is variable \(place)")
   }
 
   private func refused(_ what: String) -> KantorError {

@@ -174,8 +174,8 @@ private struct RowReader {
     }
     return LinearForm(
       n: n, rows: kept, p: p, g: g, q: q, lower: lower, upper: upper, scale: scale,
-      largest: ConeCheck.largest(g.values.pointer, g.count), origin: origin, lowRow: lowRow, highRow: highRow, lowFactor: lowFactor,
-      highFactor: highFactor)
+      largest: ConeCheck.largest(g.values.pointer, g.count), origin: origin, lowRow: lowRow,
+      highRow: highRow, lowFactor: lowFactor, highFactor: highFactor)
   }
 
   private func keptRows() throws(KantorError) -> SparseMatrix {
