@@ -4,11 +4,14 @@ import KantorNumerics
 /// Refuses a P that is not positive semidefinite, and names a direction of negative curvature.
 ///
 /// A method for convex programs would return a stationary point that may be a maximum. What
-/// rounding can make of a semidefinite matrix passes: curvature above -1e-9 of a variable's own.
+/// rounding can make of a semidefinite matrix passes: with variables scaled to P_jj = 1, negative
+/// eigenvalues up to 1e-7 of the largest, as products of single precision have; in two rows and
+/// columns, a determinant that misses zero by 1e-9.
 package struct Convexity {
   private let p: SparseMatrix
   private let n: Int
-  private static let slack = 1e-9
+  private static let pairSlack = 1e-9
+  private static let slack = 1e-7
 
   package static func check(_ p: SparseMatrix, _ interruption: Interruption) throws(KantorError) {
     if p.count == 0 { return }
@@ -51,7 +54,7 @@ package struct Convexity {
         let x = p.values.pointer[k]
         if i == j || x == 0 { continue }
         let product = d.pointer[i].squareRoot() * d.pointer[j].squareRoot()
-        if abs(x) > product * (1 + Self.slack) {
+        if abs(x) > product * (1 + Self.pairSlack) {
           let (a, b) = (d.pointer[i], d.pointer[j])
           let root = (0.25 * (a - b) * (a - b) + x * x).squareRoot()
           let curvature = (a * b - x * x) / (0.5 * (a + b) + root)
@@ -71,75 +74,24 @@ package struct Convexity {
     for j in 0..<n { d.pointer[j] = d.pointer[j] > 0 ? 1 / d.pointer[j].squareRoot() : 1 }
     let scaled = try p.copy()
     p.scale(rows: d.pointer, columns: d.pointer, into: scaled)
-    guard let outcome = try pivots(scaled, interruption), outcome.isUsable, outcome.negative > 0
+    // The largest eigenvalue is at least the mean of the diagonal, 1 where there is curvature; most
+    // programs are settled by one factorisation.
+    guard let search = try NegativeCurvature(scaled, interruption),
+      search.isNegative(shift: Self.slack) == true
     else { return }
-    let (curvature, direction) = try lowest(scaled)
-    guard curvature < -Self.slack else { return }
+    let allowed = Self.slack * max(1, search.largest())
+    guard search.isNegative(shift: allowed) == true,
+      let curvature = search.lowest(from: allowed, most: Double(n)), curvature < -allowed
+    else { return }
+    let direction = search.direction.pointer
     var (top, place) = (0.0, 0)
-    for j in 0..<n where abs(direction.pointer[j]) > top {
-      top = abs(direction.pointer[j])
+    for j in 0..<n where abs(direction[j]) > top {
+      top = abs(direction[j])
       place = j
     }
     throw refused(
-      "\(outcome.negative) of its eigenvalues are negative; the curvature x'Px is "
-        + "\(shortText(curvature)) along an x of length 1 (in variables scaled to P_jj = 1) whose "
-        + "largest entry is variable \(place)")
-  }
-
-  /// The factorisation of S + slack I, with small pivots made positive; nil when interrupted.
-  private func pivots(
-    _ s: SparseMatrix, _ interruption: Interruption
-  ) throws(KantorError) -> FactorOutcome? {
-    let rule = PivotRule(shift: 0, threshold: 1e-15, replacement: 1e-9)
-    // Half full, a matrix takes longer to be analysed than to be factored whole.
-    if s.count >= n * n / 4 {
-      let dense = try DenseLDL(order: n)
-      for j in 0..<n {
-        for k in s.starts.pointer[j]..<s.starts.pointer[j + 1] {
-          dense.entries[Int(s.indices.pointer[k]) * dense.leading + j] = s.values.pointer[k]
-        }
-        dense.entries[j * dense.leading + j] += Self.slack
-      }
-      return dense.factor(rule: rule, interruption: interruption)
-    }
-    var assembly = try SymmetricAssembly(order: n, capacity: s.count + n)
-    _ = try assembly.append(s, rowOffset: 0, columnOffset: 0)
-    _ = try assembly.appendDiagonal(at: 0, count: n, value: Self.slack)
-    let matrix = try assembly.finish().matrix
-    guard let analysis = try LDLAnalysis(matrix, interruption: interruption) else {
-      return nil
-    }
-    return try LDLFactor(analysis).factor(
-      values: matrix.values.pointer, rule: rule, interruption: interruption)
-  }
-
-  /// Power iteration with c I - P, c a bound of the eigenvalues.
-  private func lowest(_ s: SparseMatrix) throws(KantorError) -> (Double, Buffer<Double>) {
-    let norms = try Buffer<Double>(count: n)
-    s.symmetricNorms(.one, into: norms.pointer)
-    let bound = norms.span.reduce(0, max)
-    let x = try Buffer<Double>(count: n)
-    let y = try Buffer<Double>(count: n)
-    // Any start that no symmetry of P makes special.
-    for j in 0..<n {
-      let part = 0.618 * Double((j &* 7919) % 97) / 97
-      x.pointer[j] = j % 2 == 0 ? 1 + part : 1 - 2 * part
-    }
-    var curvature = Double.infinity
-    for _ in 0..<2000 {
-      var square = 0.0
-      for j in 0..<n { square += x.pointer[j] * x.pointer[j] }
-      let unit = 1 / square.squareRoot()
-      for j in 0..<n { x.pointer[j] *= unit }
-      y.fill(0)
-      s.multiplySymmetric(x.pointer, into: y.pointer)
-      let last = curvature
-      curvature = 0
-      for j in 0..<n { curvature += x.pointer[j] * y.pointer[j] }
-      if curvature < 0 && last - curvature < 1e-6 * -curvature { break }
-      for j in 0..<n { x.pointer[j] = bound * x.pointer[j] - y.pointer[j] }
-    }
-    return (curvature, x)
+      "the curvature x'Px is \(shortText(curvature)) along an x of length 1 (in variables scaled "
+        + "to P_jj = 1) whose largest entry is variable \(place)")
   }
 
   private func refused(_ what: String) -> KantorError {

@@ -26,17 +26,18 @@ struct Equilibration {
     rows = try Buffer(count: m, repeating: 1)
     let d = try Buffer<Double>(count: n)
     let e = try Buffer<Double>(count: m)
-    let work = try Buffer<Double>(count: n)
-    var total = 1.0
+    // Of the columns of P; the scale of the objective is known to them a pass before P has it.
+    let norms = try Buffer<Double>(count: n)
+    var (total, pending) = (1.0, 1.0)
+    p.symmetricNorms(.largest, into: norms.pointer)
     for _ in 0..<rounds {
-      p.symmetricNorms(.largest, into: d.pointer)
-      a.largestEntries(columns: work.pointer, rows: e.pointer)
-      for j in 0..<n { d.pointer[j] = max(d.pointer[j], work.pointer[j]) }
+      a.largestEntries(columns: d.pointer, rows: e.pointer)
+      for j in 0..<n { d.pointer[j] = max(d.pointer[j], norms.pointer[j]) }
       let spread = max(Self.invertRoots(d), Self.invertRoots(e))
       Self.clamp(d, columns)
       Self.share(e, blocks)
       Self.clamp(e, rows)
-      p.scale(rows: d.pointer, columns: d.pointer, into: p)
+      p.scale(rows: d.pointer, columns: d.pointer, by: pending, into: p)
       a.scale(rows: e.pointer, columns: d.pointer, into: a)
       for j in 0..<n {
         q[j] *= d.pointer[j]
@@ -44,21 +45,26 @@ struct Equilibration {
       }
       for i in 0..<m { rows.pointer[i] *= e.pointer[i] }
       // The objective: mean column of P against q.
-      p.symmetricNorms(.largest, into: work.pointer)
+      p.symmetricNorms(.largest, into: norms.pointer)
+      pending = 1
       var (mean, top) = (0.0, 0.0)
       for j in 0..<n {
-        mean += work.pointer[j] / Double(n)
+        mean += norms.pointer[j] / Double(n)
         top = max(top, abs(q[j]))
       }
       let size = max(mean, top)
       if size > 0 {
         let c = min(max(1 / size, Self.least * Self.least / total), 1e8 / total)
         total *= c
-        for k in 0..<p.count { p.values.pointer[k] *= c }
-        for j in 0..<n { q[j] *= c }
+        pending = c
+        for j in 0..<n {
+          q[j] *= c
+          norms.pointer[j] *= c
+        }
       }
       if spread < 1e-2 { break }
     }
+    for k in 0..<p.count { p.values.pointer[k] *= pending }
     objective = total
   }
 

@@ -16,6 +16,8 @@ struct LinearForm {
   let lower: Buffer<Double>
   let upper: Buffer<Double>
   let scale: Equilibration
+  /// Largest entry of G.
+  let largest: Double
   /// The caller's row of each row.
   let origin: Buffer<Int32>
   /// The caller's rows that gave a variable's bounds, -1 for none, and their coefficients.
@@ -172,8 +174,8 @@ private struct RowReader {
     }
     return LinearForm(
       n: n, rows: kept, p: p, g: g, q: q, lower: lower, upper: upper, scale: scale,
-      origin: origin, lowRow: lowRow, highRow: highRow, lowFactor: lowFactor,
-      highFactor: highFactor)
+      largest: ConeCheck.largest(g.values.pointer, g.count), origin: origin, lowRow: lowRow,
+      highRow: highRow, lowFactor: lowFactor, highFactor: highFactor)
   }
 
   private func keptRows() throws(KantorError) -> SparseMatrix {

@@ -319,8 +319,11 @@ struct ProximalRays {
       }
     }
     guard value < 0, -value > 1e-6 * size else { return false }
-    var (left, terms) = (0.0, 0.0)
+    var (left, terms, most) = (0.0, 0.0, 0.0)
     for j in 0..<state.n { left = max(left, abs(state.gy.pointer[j])) }
+    // Far from a ray no sum over the columns is needed to say so.
+    for k in 0..<state.count { most += abs(y[k]) }
+    guard left * size * needed <= max(1, form.largest) * most * -value else { return false }
     for j in 0..<state.n {
       var sum = abs(y[state.rows + j])
       for k in form.g.starts.pointer[j]..<form.g.starts.pointer[j + 1] {

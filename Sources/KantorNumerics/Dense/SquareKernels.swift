@@ -11,7 +11,7 @@ import KantorCore
 public final class SquareKernels {
   public let order: Int
   private let library: kn_openblas?
-  private let spectrum: SymmetricSpectrum?
+  private let least: LeastEigenvalue?
   private let work: Buffer<Double>
   private let integers: Buffer<Int32>
   private let values: Buffer<Double>
@@ -29,12 +29,12 @@ public final class SquareKernels {
     side = try DenseLibrary.int32(n, "order")
     guard n > Self.smallOrder else {
       (library, product) = (nil, nil)
-      spectrum = try SymmetricSpectrum(order: n)
+      least = try LeastEigenvalue(order: n)
       work = try Buffer(count: size)
       integers = try Buffer(count: 0)
       return
     }
-    spectrum = nil
+    least = nil
     let functions = try DenseLibrary.functions(for: what)
     library = functions
     integers = try Buffer(count: try checkedProduct(8, n, of: what) + 3)
@@ -77,15 +77,31 @@ public final class SquareKernels {
         tb ? left.transposed : left, ta ? right.transposed : right, into: c)
       return
     }
+    multiplySmall(a, ta, b, tb, c)
+  }
+
+  /// By columns, or by inner products of columns where the left factor is turned.
+  private func multiplySmall(
+    _ a: UnsafePointer<Double>, _ ta: Bool, _ b: UnsafePointer<Double>, _ tb: Bool,
+    _ c: UnsafeMutablePointer<Double>
+  ) {
+    let n = order
     for j in 0..<n {
-      for i in 0..<n {
-        var sum = 0.0
-        for k in 0..<n {
-          let x = ta ? a[i &* n &+ k] : a[k &* n &+ i]
-          let y = tb ? b[k &* n &+ j] : b[j &* n &+ k]
-          sum += x * y
+      let (out, right) = (c + j &* n, b + (tb ? j : j &* n))
+      let stride = tb ? n : 1
+      if ta {
+        for i in 0..<n {
+          let column = a + i &* n
+          var sum = 0.0
+          for k in 0..<n { sum += column[k] * right[k &* stride] }
+          out[i] = sum
         }
-        c[j &* n &+ i] = sum
+        continue
+      }
+      for i in 0..<n { out[i] = 0 }
+      for k in 0..<n {
+        let (t, column) = (right[k &* stride], a + k &* n)
+        for i in 0..<n { out[i] += t * column[i] }
       }
     }
   }
@@ -196,7 +212,7 @@ public final class SquareKernels {
   /// The least eigenvalue of a symmetric matrix of which the lower triangle is read; NaN when it
   /// could not be found. What is in a is lost.
   public func leastEigenvalue(_ a: UnsafeMutablePointer<Double>) -> Double {
-    if let spectrum { return spectrum.decompose(a) ? spectrum.values.pointer[0] : .nan }
+    if let least { return least.find(a) }
     guard let library else { return .nan }
     for e in 0..<(order * order) where !a[e].isFinite { return .nan }
     var (m, info, length) = (side, Int32(0), Int32(truncatingIfNeeded: work.count))
