@@ -286,7 +286,7 @@ def bundle(
         if at is None:
             return None
         # Where a function is not defined, its gradient need not be either.
-        is_finite = math.isfinite(at) if isinstance(at, float) else np.isfinite(at).all()
+        is_finite = math.isfinite(at) if isinstance(at, float) else np.isfinite(np.asarray(at)).all()
         return at, joined(w) if is_finite else np.zeros(shapes.n)
 
     members: Dict[str, Any] = {"value": f, "gradient": joined, "value_gradient": both}
