@@ -286,8 +286,9 @@ def bundle(
         if at is None:
             return None
         # Where a function is not defined, its gradient need not be either.
-        is_finite = math.isfinite(at) if isinstance(at, float) else np.isfinite(np.asarray(at)).all()
-        return at, joined(w) if is_finite else np.zeros(shapes.n)
+        if not isinstance(at, float):
+            at = float(np.reshape(np.asarray(at), -1)[0])
+        return at, joined(w) if math.isfinite(at) else np.zeros(shapes.n)
 
     members: Dict[str, Any] = {"value": f, "gradient": joined, "value_gradient": both}
     if constraints.rows:

@@ -124,8 +124,9 @@ def _bounds(name: str, bounds: Any, size: int) -> Dict[str, np.ndarray]:
         low, high = bounds
     except (TypeError, ValueError):
         raise error(
-            _abi.E_TYPE, f"{name}_bounds is {bounds!r}; a pair of lower and upper bounds is needed, "
-            "each a number or an array, not a pair for each variable") from None
+            _abi.E_TYPE,
+            f"{name}_bounds is {bounds!r}; a pair of lower and upper bounds is needed, each "
+            "a number or an array, not a pair for each variable") from None
     fields = {}
     for side, value in (("lower", low), ("upper", high)):
         if value is None:
