@@ -79,23 +79,14 @@ public enum AdaptiveBilevel: BilevelMethod {
 
 /// One solve of the default method.
 final class AdaptiveSolve {
-  private struct Candidate {
-    var proposal: BilevelProposal
-    var method: String
-    /// What to continue from: (x, y, multipliers).
-    var z: Buffer<Double>?
-    var sides: [ConditionsProgram.Side]?
-    var value: Double
-  }
-
   private let oracle: BilevelOracle
   private let problem: BilevelProblem
   private let run: Run
   private let check: BilevelCheck
   private let tolerance: Double
-  private var candidates: [Candidate] = []
-  private var tried: [Candidate] = []
-  private var best: Candidate?
+  private var candidates: [AdaptiveCandidate] = []
+  private var tried: [AdaptiveCandidate] = []
+  private var best: AdaptiveCandidate?
   private var found = 0
   private var certificates = 0
   private var jumps = 0
@@ -112,6 +103,8 @@ final class AdaptiveSolve {
   static let small = 12
   /// All pieces are solved where there are not more, from the start and from random x.
   static let (mostPieces, mostScattered) = (64, 8)
+  /// Random x in a row that may lead to nothing new, beside one for each variable.
+  static let mostQuiet = 3
 
   /// - Parameter whole: the problem that candidates are judged by; the oracle's may differ from it
   ///   by rows that became bounds or equations.
@@ -168,19 +161,14 @@ final class AdaptiveSolve {
 
   private func add(
     _ proposal: BilevelProposal, _ method: String, z: Buffer<Double>? = nil,
-    sides: [ConditionsProgram.Side]? = nil, value: Double
+    sides: [ConditionsProgram.Side]? = nil, value: Double, isRough: Bool = false
   ) {
     guard value.isFinite else { return }
-    for old in candidates + tried where abs(old.value - value) <= 1e-12 * (1 + abs(value)) {
-      var distance = 0.0
-      for i in 0..<problem.nx {
-        distance = max(distance, abs(old.proposal.x.pointer[i] - proposal.x.pointer[i]))
-      }
-      if distance < 1e-9 { return }
-    }
+    let candidate = AdaptiveCandidate(
+      proposal: proposal, method: method, z: z, sides: sides, value: value, isRough: isRough)
+    if (candidates + tried).contains(where: candidate.repeats) { return }
     found += 1
-    candidates.append(
-      Candidate(proposal: proposal, method: method, z: z, sides: sides, value: value))
+    candidates.append(candidate)
   }
 
   // MARK: Methods
@@ -206,57 +194,78 @@ final class AdaptiveSolve {
     _ x: Buffer<Double>, _ y: Buffer<Double>, relaxed: Bool, pieces: Int = 0
   ) throws(KantorError) {
     guard let mpcc, !oracle.stopped else { return }
-    try runPieces(try mpcc.lift(x, y), relaxed: relaxed, pieces: pieces)
+    try runPieces(try mpcc.lift(x, y), mpcc.fine, relaxed: relaxed, pieces: pieces)
   }
 
   private func runPieces(
-    _ z: Buffer<Double>, relaxed: Bool, pieces: Int
+    _ z: Buffer<Double>, _ effort: PieceSearch.Effort, relaxed: Bool, pieces: Int
   ) throws(KantorError) {
     guard let mpcc, !oracle.stopped else { return }
     mpcc.iteration = run.monitor.iterations
     if pieces > 0, problem.n <= Self.small {
-      for answer in try mpcc.search.enumerate(from: z, tolerance: mpcc.fine, most: pieces).prefix(8)
-      {
-        try add(answer)
+      for answer in try mpcc.search.enumerate(from: z, effort, most: pieces).prefix(8) {
+        try add(answer, isRough: effort.isRough)
       }
     }
     if relaxed {
       try mpcc.relax(z)
       if oracle.stopped { return }
       if pieces > 0, problem.n <= Self.small {
-        let all = try mpcc.search.enumerate(from: z, tolerance: mpcc.fine, most: pieces)
+        let all = try mpcc.search.enumerate(from: z, effort, most: pieces)
         for answer in all.prefix(8) { try add(answer) }
       }
     }
     if oracle.stopped { return }
-    try descend(z, try mpcc.search.sides(z.pointer))
+    try descend(z, try mpcc.search.sides(z.pointer), effort)
   }
 
-  private func add(_ answer: PieceSearch.Answer) throws(KantorError) {
+  private func add(
+    _ answer: PieceSearch.Answer, isRough: Bool = false
+  ) throws(KantorError) {
     let (nx, ny) = (problem.nx, problem.ny)
     var proposal = BilevelProposal(
       x: try Buffer(copying: UnsafePointer(answer.z.pointer), count: nx),
       y: try Buffer(copying: UnsafePointer(answer.z.pointer + nx), count: ny))
     proposal.selection = .optimistic
-    add(proposal, "mpcc", z: answer.z, sides: answer.sides, value: answer.value)
+    add(proposal, "mpcc", z: answer.z, sides: answer.sides, value: answer.value,
+      isRough: isRough)
   }
 
-  /// Descents from random x, each with the best of some lower minima.
+  /// Descents from random x, each with the best of some lower minima: rough ones, until they lead
+  /// to nothing new for a while.
   private func scatter(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) {
     guard let mpcc else { return }
     let given = run.options.int("starts")
     let scattered = try ScatteredPairs(mpcc, oracle, seed: run.seed)
     self.scattered = scattered
+    let effort = PieceSearch.Effort.rough(reach: reach(x, y))
+    var quiet = 0
     for _ in 0..<(given < 0 ? 16 : given) {
-      if oracle.stopped { return }
+      if oracle.stopped || (given < 0 && quiet >= Self.mostQuiet + problem.n) { return }
       guard let pair = try scattered.next(x, y) else { continue }
-      try runPieces(pair.z, relaxed: false, pieces: Self.mostScattered)
+      let before = found
+      try runPieces(pair.z, effort, relaxed: false, pieces: Self.mostScattered)
+      quiet = found == before ? quiet + 1 : 0
     }
+  }
+
+  /// How far descents from random x may wander off.
+  private func reach(_ x: Buffer<Double>, _ y: Buffer<Double>) -> Double {
+    var size = 1.0
+    func widen(_ values: Buffer<Double>) {
+      for i in 0..<values.count where values.pointer[i].isFinite {
+        size = max(size, abs(values.pointer[i]))
+      }
+    }
+    for values in [x, y, problem.xLower, problem.xUpper, problem.yLower, problem.yUpper] {
+      widen(values)
+    }
+    return 1e5 * size
   }
 
   // MARK: Certificates
 
-  private func passes(_ candidate: Candidate) -> Bool {
+  private func passes(_ candidate: AdaptiveCandidate) -> Bool {
     (candidate.proposal.certificate?.worst ?? .infinity) <= tolerance * (1 + 1e-6)
   }
 
@@ -266,11 +275,11 @@ final class AdaptiveSolve {
     var rounds = 0
     while !candidates.isEmpty, rounds < 60 {
       rounds += 1
-      candidates.sort { $0.value < $1.value }
-      if let best, passes(best), candidates[0].value >= best.value - 1e-9 * (1 + abs(best.value)) {
+      candidates.sort { $0.rank < $1.rank }
+      if let best, passes(best), candidates[0].rank >= best.value - 1e-9 * (1 + abs(best.value)) {
         return
       }
-      var candidate = candidates.removeFirst()
+      guard var candidate = try refined(candidates.removeFirst()) else { continue }
       effort.isBrief = oracle.stopped
       let certificate = try check.certify(
         x: candidate.proposal.x, y: candidate.proposal.y, others: betterLowers, effort: effort)
@@ -283,7 +292,20 @@ final class AdaptiveSolve {
     }
   }
 
-  private func isBetter(_ candidate: Candidate) -> Bool {
+  /// A rough candidate solved to the end; nil where that leads to one that was checked.
+  private func refined(_ candidate: AdaptiveCandidate) throws(KantorError) -> AdaptiveCandidate? {
+    guard candidate.isRough else { return candidate }
+    guard let mpcc, let z = candidate.z, let sides = candidate.sides, !oracle.stopped else {
+      return oracle.stopped ? candidate : nil
+    }
+    guard let answer = try mpcc.search.descend(from: z, sides: sides, mpcc.fine) else { return nil }
+    let before = candidates.count
+    found -= 1
+    try add(answer)
+    return candidates.count > before ? candidates.removeLast() : nil
+  }
+
+  private func isBetter(_ candidate: AdaptiveCandidate) -> Bool {
     guard let best else { return true }
     switch (passes(candidate), passes(best)) {
     case (true, true): return candidate.value < best.value
@@ -297,7 +319,7 @@ final class AdaptiveSolve {
 
   /// What the certificate of a candidate that does not pass suggests.
   private func repair(
-    _ candidate: Candidate, _ certificate: BilevelCertificate
+    _ candidate: AdaptiveCandidate, _ certificate: BilevelCertificate
   ) throws(KantorError) {
     guard mpcc != nil, jumps < 20 else { return }
     jumps += 1
@@ -313,7 +335,7 @@ final class AdaptiveSolve {
   }
 
   /// The candidate's piece again, with f(x, y) <= v'(x).
-  private func cut(_ candidate: Candidate, _ better: Buffer<Double>) throws(KantorError) {
+  private func cut(_ candidate: AdaptiveCandidate, _ better: Buffer<Double>) throws(KantorError) {
     guard let mpcc else { return }
     let search = mpcc.search
     if betterLowers.count < 8 { betterLowers.append(better) }
@@ -334,24 +356,24 @@ final class AdaptiveSolve {
       if let known = candidate.z, let sides = candidate.sides, k != 1 {
         let z = try known.copy()
         z.pointer.update(from: point.pointer, count: problem.nx)
-        try descend(z, sides)
+        try descend(z, sides, mpcc.fine)
       } else {
         let z = try mpcc.lift(point, k == 1 ? better : y)
-        try descend(z, try search.sides(z.pointer))
+        try descend(z, try search.sides(z.pointer), mpcc.fine)
       }
     }
     // And from pairs that satisfy it, which its slope at the candidate may not lead to.
     for pair in scattered?.lowest(4) ?? [] {
-      try descend(pair.z, try search.sides(pair.z.pointer))
+      try descend(pair.z, try search.sides(pair.z.pointer), mpcc.fine)
     }
   }
 
   private func descend(
-    _ z: Buffer<Double>, _ sides: [ConditionsProgram.Side]
+    _ z: Buffer<Double>, _ sides: [ConditionsProgram.Side], _ effort: PieceSearch.Effort
   ) throws(KantorError) {
     guard let mpcc, !oracle.stopped else { return }
-    if let answer = try mpcc.search.descend(from: z, sides: sides, tolerance: mpcc.fine) {
-      try add(answer)
+    if let answer = try mpcc.search.descend(from: z, sides: sides, effort) {
+      try add(answer, isRough: effort.isRough)
     }
   }
 }

@@ -277,8 +277,11 @@ final class DenseAdjoint {
     return true
   }
 
-  /// The eigenvectors as pairs, which make the exact inverse.
+  /// The matrix, or the eigenvectors as pairs, which make the exact inverse.
   func give(to pairs: CurvaturePairs) throws(KantorError) {
+    let isTaken = try pairs.adopt(
+      UnsafePointer(matrix.pointer), leading: order, free: system.free)
+    if isTaken { return }
     let (s, q) = (
       try Buffer<Double>(count: system.problem.ny), try Buffer<Double>(count: system.problem.ny)
     )

@@ -25,6 +25,8 @@ public final class HyperOracle {
   public private(set) var adjointOutcome = AdjointOutcome()
   /// An estimate of the value's error: the square of what the correction was, at most.
   public private(set) var valueError = 0.0
+  /// Largest entry of f_xy v, of the last adjoint: what errors of v are relative to.
+  public private(set) var crossSize = 0.0
   /// True when any adjoint system was singular.
   public private(set) var wasSingular = false
   /// What the last adjoint system was like, in a word.
@@ -88,7 +90,11 @@ public final class HyperOracle {
     adjointOutcome = outcome
     wasSingular = wasSingular || outcome.isSingular
     guard try adjoint.pull(cross.pointer) else { return ended }
-    for i in 0..<nx { gradient[i] = upperGradient.pointer[i] - cross.pointer[i] }
+    crossSize = 0
+    for i in 0..<nx {
+      gradient[i] = upperGradient.pointer[i] - cross.pointer[i]
+      crossSize = max(crossSize, abs(cross.pointer[i]))
+    }
     guard try correct() else { return ended }
     return .fine
   }

@@ -24,8 +24,8 @@ import KantorCore
 /// **Guarantee** A `solved` result meets the certificate: y is an answer of the lower level to the
 /// tolerance, by solves of the checker's own, and x stationary. It is a local statement.
 ///
-/// **Cost** One lower solve, one adjoint system and a Hessian product for each x; memory for 40
-/// vectors of x.
+/// **Cost** One lower solve, one adjoint system and a Hessian product for each x; memory for 120
+/// vectors of x, 40 of more than 1000 variables.
 ///
 /// **Reference** lorraine2020optimizing; pedregosa2016hyperparameter; salehi2025adaptively.
 ///
@@ -194,8 +194,11 @@ final class ImplicitSolve {
   private func evaluate(
     _ x: UnsafePointer<Double>, _ delta: Double, _ gradient: UnsafeMutablePointer<Double>
   ) throws(KantorError) -> ProjectedQuasiNewton.Value? {
+    // The adjoint to a tenth of that, relative to what it brings to the gradient.
+    let size = hyper.crossSize
+    let fine = size > 0 ? max(delta, 0.1 * delta / size) : delta
     let outcome = try hyper.evaluate(
-      x: x, y: y.pointer, lowerTolerance: delta, adjointTolerance: min(0.1, delta),
+      x: x, y: y.pointer, lowerTolerance: delta, adjointTolerance: min(0.1, fine),
       gradient: gradient)
     switch outcome {
     case .stopped: return nil

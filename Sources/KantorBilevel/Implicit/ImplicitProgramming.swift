@@ -28,8 +28,8 @@ import KantorCore
 /// is within the tolerance (with upper rows what multipliers leave of it, and the rows hold), and
 /// differences of F and the rows along random directions confirm it. It is a local statement.
 ///
-/// **Cost** One lower solve and one product with its derivative for each x; memory for 40 vectors
-/// of x.
+/// **Cost** One lower solve and one product with its derivative for each x; memory for 120
+/// vectors of x, 40 of more than 1000 variables.
 ///
 /// **Reference** luo1996mathematical; outrata1998nonsmooth; blondel2022efficient.
 ///

@@ -114,11 +114,12 @@ final class IterativeAdjoint {
     let (r, p, q, z) = (
       vectors[2].pointer, vectors[3].pointer, vectors[4].pointer, vectors[5].pointer
     )
+    let pairs = system.pairs
+    if pairs.areSharp { for i in 0..<size { x[i] = 0 } }
     guard try start(b, x, r) else { return nil }
     var outcome = AdjointOutcome()
     let length = dot(b, b).squareRoot()
     let goal = tolerance * length
-    let pairs = system.pairs
     try pairs.prepare(isFree.pointer, at: system.point)
     defer { pairs.commit() }
     pairs.apply(r, p)

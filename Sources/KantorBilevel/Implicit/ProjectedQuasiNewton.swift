@@ -38,9 +38,9 @@ final class ProjectedQuasiNewton {
   private var n: Int { leader.count }
   private var isBox: Bool { leader.shape == .box }
 
-  init(_ leader: LeaderSet, memory: Int = 20) throws(KantorError) {
+  init(_ leader: LeaderSet) throws(KantorError) {
     self.leader = leader
-    self.memory = memory
+    memory = leader.count <= 1000 ? 60 : 20
     x = try Buffer(count: leader.count)
     gradient = try Buffer(count: leader.count)
     trial = try Buffer(count: leader.count)

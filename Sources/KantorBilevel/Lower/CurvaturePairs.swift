@@ -2,7 +2,8 @@ import KantorCore
 
 /// Steps s of conjugate gradients with the lower Hessian K and their products q = K s, and the
 /// approximation of the inverse of K that they make: a preconditioner for the systems with nearly
-/// the same matrix that follow, those of the lower level's Newton steps and of the adjoint.
+/// the same matrix that follow, those of the lower level's Newton steps and of the adjoint. Small
+/// lower levels make an estimate of K of them, large ones keep the last.
 ///
 /// Source: J. L. Morales, J. Nocedal, "Automatic preconditioning by limited memory quasi-Newton
 /// updating" (2000).
@@ -24,6 +25,9 @@ final class CurvaturePairs {
   private var scale = 1.0
   /// In the place of the scale where the lower level has blocks.
   private let blocks: BlockHessian?
+  /// In the place of all that where the lower level is small.
+  private let estimate: HessianEstimate?
+  private var usesEstimate = false
   private var lastSteps = Int.max
   private let isFree: Buffer<Bool>
   private var isSeparate = false
@@ -35,7 +39,9 @@ final class CurvaturePairs {
     count = oracle.problem.ny
     blocks = try BlockHessian.make(oracle)
     let count = self.count
-    memory = count <= AdjointSystem.smallOrder ? count : Self.most
+    let isSmall = count <= AdjointSystem.smallOrder
+    memory = isSmall ? count : Self.most
+    estimate = isSmall && blocks == nil ? try HessianEstimate(oracle) : nil
     isFree = try Buffer(count: count)
   }
 
@@ -67,6 +73,10 @@ final class CurvaturePairs {
     return true
   }
 
+  /// Whether the last system took one step: the next had better not start from its answer, whose
+  /// residual takes a product too.
+  var areSharp: Bool { usesEstimate && lastSteps <= 1 }
+
   /// Takes up the free variables of a system at w.
   func prepare(_ free: UnsafePointer<Bool>, at w: Point) throws(KantorError) {
     if let blocks, lastSteps > 3 { isSeparate = try blocks.refresh(w) }
@@ -76,6 +86,10 @@ final class CurvaturePairs {
     }
     isFree.pointer.update(from: free, count: count)
     used = []
+    if let estimate {
+      usesEstimate = try estimate.prepare(free, at: w)
+      if usesEstimate { return }
+    }
     let total = steps.count
     for k in 0..<total {
       let place = total < memory ? k : (next + k) % memory
@@ -96,6 +110,10 @@ final class CurvaturePairs {
   /// out <- M r in the free variables, where M is about the inverse of K; 0 elsewhere.
   func apply(_ r: Point, _ out: Out) {
     for j in 0..<count { out[j] = isFree.pointer[j] ? r[j] : 0 }
+    if let estimate, usesEstimate {
+      estimate.apply(out)
+      return
+    }
     guard !used.isEmpty || isSeparate else { return }
     for k in stride(from: used.count - 1, through: 0, by: -1) {
       let (s, q) = (steps[used[k].place].pointer, products[used[k].place].pointer)
@@ -125,6 +143,13 @@ final class CurvaturePairs {
     for j in 0..<count where !isFree.pointer[j] { out[j] = 0 }
   }
 
+  /// Takes up the matrix in the free variables that was found; false where there is no use for it.
+  func adopt(_ found: Point, leading: Int, free: [Int]) throws(KantorError) -> Bool {
+    guard let estimate else { return false }
+    try estimate.adopt(found, leading: leading, free: free)
+    return true
+  }
+
   /// Notes a step and its product, for systems to come.
   func note(_ s: Point, _ q: Point) throws(KantorError) {
     guard fresh.count < memory else { return }
@@ -142,6 +167,7 @@ final class CurvaturePairs {
   /// Ends a system: its pairs take the places of the oldest.
   func commit() {
     lastSteps = fresh.count
+    estimate?.learn(fresh, isFree.pointer)
     for pair in fresh {
       if steps.count < memory {
         steps.append(pair.s)

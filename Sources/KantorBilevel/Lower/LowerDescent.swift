@@ -27,6 +27,10 @@ final class LowerDescent {
   private let trialGradient: Buffer<Double>
   private let isHeld: Buffer<Bool>
   private var quasiNewton: LBFGS?
+  /// What the gradient after a full Newton step was, beside the system's residual, over the square
+  /// of that before.
+  private var bend: Double?
+  private var (startLength, goalLength) = (0.0, 0.0)
   /// False when the last direction met no positive curvature.
   private var isCurved = true
   /// Steps of conjugate gradients of the last solve.
@@ -85,6 +89,7 @@ final class LowerDescent {
     if let made = quasiNewton { solver = made } else { solver = try LBFGS(count: ny, memory: 10) }
     quasiNewton = solver
     trial.pointer.update(from: answer.w.pointer, count: n)
+    var creep = Creep()
     let outcome = try solver.minimise(
       x: answer.y, tolerance: tolerance, maxIterations: iterations,
       evaluate: { (y, g) throws(KantorError) -> Double in
@@ -94,16 +99,21 @@ final class LowerDescent {
         for j in 0..<ny { g[j] = trialGradient.pointer[nx + j] }
         return value
       },
-      goesOn: { $0.value > Self.bottomless && !self.oracle.stopped })
+      goesOn: {
+        $0.value > Self.bottomless && !self.oracle.stopped && !creep.noted($0.value, $0.gradient)
+      })
     answer.value = outcome.value
     answer.residual = outcome.gradient
     switch outcome.end {
     case .converged: answer.end = .solved
     case .stalled, .iterationLimit: answer.end = outcome.value.isFinite ? .stalled : .undefined
-    case .stopped: answer.end = oracle.stopped ? .stopped : .unbounded
+    case .stopped:
+      answer.end = oracle.stopped ? .stopped : creep.isCreeping ? .stalled : .unbounded
     }
   }
 
+  /// Variables whose systems are solved to the end.
+  private static let few = 10
   /// Values below this count as no bound.
   static let bottomless = -1e18
 
@@ -117,11 +127,13 @@ final class LowerDescent {
       return
     }
     answer.residual = projected(answer.y, joined.pointer + nx)
+    var creep = Creep()
     for _ in 0..<iterations {
       if answer.residual <= tolerance {
         answer.end = .solved
         return
       }
+      if creep.noted(answer.value, answer.residual) { break }
       hold(answer)
       guard try step(answer.w.pointer, tolerance) else {
         answer.end = oracle.stopped ? .stopped : .stalled
@@ -191,8 +203,12 @@ final class LowerDescent {
     for j in 0..<ny { rho += r[j] * p[j] }
     isCurved = true
     let start = square.squareRoot()
-    // No further than the tolerance asks for.
-    let goal = max(start * min(0.1, start.squareRoot()), min(0.3 * tolerance, 0.1 * start))
+    // No further than the tolerance asks for, or than the curvature of the gradient lets a Newton
+    // step come; a few variables are solved for at once, which costs less than another value.
+    let least = min(0.3 * tolerance, 0.1 * start)
+    let bent = bend.map { 0.3 * $0 * square } ?? start * start.squareRoot()
+    let goal = ny <= Self.few ? least : max(min(0.1 * start, bent), least)
+    (startLength, goalLength) = (start, goal)
     var k = 0
     let most = max(10, 2 * ny)
     while square.squareRoot() > goal, k < most {
@@ -236,6 +252,17 @@ final class LowerDescent {
     return true
   }
 
+  /// Learns from the trial's gradient after a full step.
+  private func noteBend() {
+    var square = 0.0
+    for j in 0..<problem.ny where isFree.pointer[j] {
+      let g = trialGradient.pointer[problem.nx + j]
+      square += g * g
+    }
+    let rest = max(0, square.squareRoot() - goalLength)
+    bend = max(rest / (startLength * startLength), 0.3 * (bend ?? 0))
+  }
+
   /// A first step of a thousand times the point's size, for directions without curvature.
   private func reach(_ answer: LowerAnswer) -> Double {
     var (size, length) = (1.0, 0.0)
@@ -270,6 +297,7 @@ final class LowerDescent {
           answer.value = value
           answer.residual = rest
           answer.w.pointer.update(from: trial.pointer, count: n)
+          if t == 1, isCurved { noteBend() }
           joined.pointer.update(from: trialGradient.pointer, count: n)
           return true
         }

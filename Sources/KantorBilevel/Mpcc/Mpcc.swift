@@ -94,17 +94,17 @@ final class MpccSolve {
     try relax(z)
     var best: PieceSearch.Answer?
     if run.options.text("pieces") == "all", program.pairs.count <= 12 {
-      best = try search.enumerate(from: z, tolerance: fine, most: 4096).first
+      best = try search.enumerate(from: z, fine, most: 4096).first
     }
     if best == nil, !oracle.stopped {
       let sides = try search.sides(z.pointer)
-      best = try search.descend(from: z, sides: sides, tolerance: fine)
+      best = try search.descend(from: z, sides: sides, fine)
     }
     if let best { z.pointer.update(from: best.z.pointer, count: program.count) }
     return try proposal(z, best)
   }
 
-  var fine: Double { min(1e-8, 1e-2 * tolerance) }
+  var fine: PieceSearch.Effort { PieceSearch.Effort(tolerance: min(1e-8, 1e-2 * tolerance)) }
 
   /// (x, y, multipliers) by a lower-level solve at x.
   func lift(_ x: Buffer<Double>, _ y: Buffer<Double>) throws(KantorError) -> Buffer<Double> {

@@ -10,6 +10,25 @@ final class PieceSearch {
   private let problem: BilevelProblem
   private(set) var solved = 0
 
+  /// How far programs are solved.
+  struct Effort {
+    var tolerance = 1e-8
+    var feasibility = 1e-10
+    var iterations = 150
+    /// Entries of x, y and multipliers beyond this are left alone.
+    var reach = 1e14
+    /// Multipliers and slacks that count as 0.
+    var corner = 1e-6
+    var isRough = false
+
+    /// Enough to tell one minimum from another.
+    static func rough(reach: Double) -> Effort {
+      Effort(
+        tolerance: 1e-4, feasibility: 1e-7, iterations: 60, reach: reach, corner: 1e-4,
+        isRough: true)
+    }
+  }
+
   struct Answer {
     var z: Buffer<Double>
     var value: Double
@@ -34,8 +53,7 @@ final class PieceSearch {
 
   /// Solves one piece from z; nil where no feasible point of it was found.
   func solve(
-    _ sides: [ConditionsProgram.Side], from z: Buffer<Double>, tolerance: Double,
-    iterations: Int = 150
+    _ sides: [ConditionsProgram.Side], from z: Buffer<Double>, _ effort: Effort
   ) throws(KantorError) -> Answer? {
     // Both bounds of a variable are not active at once, unless they are the same.
     for k in 0..<program.pairs.lows.count where sides[program.pairs.rows + k] == .active {
@@ -50,28 +68,29 @@ final class PieceSearch {
     let solver = try SequentialQuadratic(program)
     solver.x.pointer.update(from: z.pointer, count: program.count)
     var settings = SequentialQuadratic.Settings()
-    settings.tolerance = tolerance
-    settings.feasibility = 1e-10
-    settings.iterations = iterations
+    settings.tolerance = effort.tolerance
+    settings.feasibility = effort.feasibility
+    settings.iterations = effort.iterations
+    settings.reach = effort.reach
     let end = try solver.solve(settings)
-    let feasible = program.violation(solver.c.pointer) <= 1e-8
+    let feasible = program.violation(solver.c.pointer) <= 100 * effort.feasibility
     guard feasible, solver.value.isFinite, end != .undefined, end != .unbounded else { return nil }
     return Answer(z: try solver.x.copy(), value: solver.value, sides: sides)
   }
 
   /// The best piece around z.
   func descend(
-    from z: Buffer<Double>, sides start: [ConditionsProgram.Side], tolerance: Double
+    from z: Buffer<Double>, sides start: [ConditionsProgram.Side], _ effort: Effort
   ) throws(KantorError) -> Answer? {
-    guard var best = try solve(start, from: z, tolerance: tolerance) else { return nil }
+    guard var best = try solve(start, from: z, effort) else { return nil }
     for _ in 0..<20 {
       if program.isStopped { return best }
-      let corners = try bothAtZero(best)
+      let corners = try bothAtZero(best, effort.corner)
       var isBetter = false
       for pair in corners.prefix(12) {
         var sides = best.sides
         sides[pair] = sides[pair] == .active ? .inactive : .active
-        guard let found = try solve(sides, from: best.z, tolerance: tolerance) else { continue }
+        guard let found = try solve(sides, from: best.z, effort) else { continue }
         if found.value < best.value - 1e-9 * (1 + abs(best.value)) {
           best = found
           isBetter = true
@@ -84,13 +103,13 @@ final class PieceSearch {
   }
 
   /// Pairs whose multiplier and slack are both 0.
-  private func bothAtZero(_ answer: Answer) throws(KantorError) -> [Int] {
+  private func bothAtZero(_ answer: Answer, _ least: Double) throws(KantorError) -> [Int] {
     program.choose(nil)
     let room = try Buffer<Double>(count: program.rows)
     _ = try program.evaluate(answer.z.pointer, room.pointer)
     return (0..<program.pairs.count).filter {
       let multiplier = answer.z.pointer[program.multiplier($0)]
-      return multiplier <= 1e-6 && program.slack($0, answer.z.pointer) >= -1e-6
+      return multiplier <= least && program.slack($0, answer.z.pointer) >= -least
     }
   }
 
@@ -120,12 +139,12 @@ final class PieceSearch {
 
   /// Every piece, from z: the best first. Empty where there are more than `most`.
   func enumerate(
-    from z: Buffer<Double>, tolerance: Double, most: Int
+    from z: Buffer<Double>, _ effort: Effort, most: Int
   ) throws(KantorError) -> [Answer] {
     var answers: [Answer] = []
     for sides in pieces(most: most) ?? [] {
       if program.isStopped { break }
-      if let found = try solve(sides, from: z, tolerance: tolerance) { answers.append(found) }
+      if let found = try solve(sides, from: z, effort) { answers.append(found) }
     }
     return answers.sorted { $0.value < $1.value }
   }

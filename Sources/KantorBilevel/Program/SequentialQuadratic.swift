@@ -35,6 +35,8 @@ final class SequentialQuadratic {
     /// Ask for Hessians.
     var second = true
     var price = 1.0
+    /// Entries of x beyond this say that there is no minimum.
+    var reach = 1e14
   }
 
   let program: any SmoothProgram
@@ -129,7 +131,7 @@ final class SequentialQuadratic {
         reset()
         continue
       }
-      if value < -1e20 || largest(x) > 1e14 { return .unbounded }
+      if value < -1e20 || largest(x) > settings.reach { return .unbounded }
       let after = value + price * program.violations(c.pointer)
       slow = before - after <= 1e-15 * (1 + abs(before)) ? slow + 1 : 0
       if slow > 8 { return isElastic ? .infeasible : .stalled }

@@ -30,6 +30,22 @@ import Testing
     }
   }
 
+  /// Random starts end where they lead to nothing new; a number that was asked for is kept to.
+  @Test func fewCallsForOneMinimum() throws {
+    for id in ["quad_scalar", "minimax"] {
+      let few = try solve(id)
+      let all = try solve(id, second: true, ["starts": .int(16)])
+      #expect(few.status == .solved)
+      #expect(try few.int("evaluations") < all.int("evaluations"))
+    }
+  }
+
+  /// Where f has a kink at its minimum, lower solves that creep end.
+  @Test func kinksEndLowerSolves() throws {
+    let result = try solve("lasso_1hp", second: false, ["max_evaluations": .int(200_000)])
+    #expect(result.status != .evaluationLimit)
+  }
+
   /// Same seed, same bits.
   @Test func repeats() throws {
     for id in ["svm_1c", "mirrlees1999"] {

@@ -1,3 +1,4 @@
+import Foundation
 import KantorBilevel
 import KantorCore
 import TestSupport
@@ -51,6 +52,87 @@ import Testing
         }
       }
     }
+  }
+
+  /// Ridge with a penalty for each variable: the Hessian differs from x to x in its diagonal, which
+  /// a product finds.
+  @Test func penaltiesOfEachVariable() throws {
+    let (n, m) = (24, 16)
+    @Sendable func entry(_ i: Int, _ j: Int) -> Double {
+      let k = Double(7 * i + 3 * j + i * j)
+      return k.remainder(dividingBy: 11) / 5 + (i == j ? 1 : 0)
+    }
+    @Sendable func misfits(_ y: UnsafePointer<Double>, _ out: inout [Double]) {
+      for i in 0..<m {
+        var sum = i % 2 == 0 ? -1.0 : 2.0
+        for j in 0..<n { sum += entry(i, j) * y[j] }
+        out[i] = sum
+      }
+    }
+    var lower = Functions()
+    lower.value = { w, out in
+      var r = [Double](repeating: 0, count: m)
+      misfits(w + n, &r)
+      var sum = 0.0
+      for i in 0..<m { sum += 0.5 * r[i] * r[i] }
+      for j in 0..<n { sum += 0.5 * exp(w[j]) * w[n + j] * w[n + j] }
+      out[0] = sum
+      return 0
+    }
+    lower.gradient = { w, out in
+      var r = [Double](repeating: 0, count: m)
+      misfits(w + n, &r)
+      for j in 0..<n {
+        let (y, weight) = (w[n + j], exp(w[j]))
+        var sum = weight * y
+        for i in 0..<m { sum += entry(i, j) * r[i] }
+        out[j] = 0.5 * weight * y * y
+        out[n + j] = sum
+      }
+      return 0
+    }
+    lower.hessianProduct = { w, sigma, _, v, out in
+      var r = [Double](repeating: 0, count: m)
+      for i in 0..<m { for j in 0..<n { r[i] += entry(i, j) * v[n + j] } }
+      for j in 0..<n {
+        let (y, weight) = (w[n + j], exp(w[j]))
+        var sum = weight * (v[n + j] + y * v[j])
+        for i in 0..<m { sum += entry(i, j) * r[i] }
+        out[j] = sigma * weight * y * (0.5 * y * v[j] + v[n + j])
+        out[n + j] = sigma * sum
+      }
+      return 0
+    }
+    var upper = Functions()
+    upper.value = { w, out in
+      var sum = 0.0
+      for j in 0..<n {
+        let d = w[n + j] - (j % 3 == 0 ? 0.5 : 0)
+        sum += 0.5 * d * d
+      }
+      out[0] = sum
+      return 0
+    }
+    upper.gradient = { w, out in
+      for j in 0..<n {
+        out[j] = 0
+        out[n + j] = w[n + j] - (j % 3 == 0 ? 0.5 : 0)
+      }
+      return 0
+    }
+    let problem = Problem(kind: BilevelKind.kind)
+    try problem.set("upper", .functions(upper))
+    try problem.set("lower", .functions(lower))
+    try problem.set("start_x", .array(Tensor(try Buffer<Double>(count: n))))
+    try problem.set("start_y", .array(Tensor(try Buffer<Double>(count: n))))
+    try problem.set("x_lower", .array(Tensor(try Buffer<Double>(count: n, repeating: -8))))
+    try problem.set("x_upper", .array(Tensor(try Buffer<Double>(count: n, repeating: 6))))
+    let sealed = try #require(try problem.seal() as? BilevelProblem)
+    let result = try Implicit.entry.solve(sealed, Settings.defaultRun(for: Implicit.spec))
+    #expect(result.status == .solved)
+    let (solves, products) = (try result.int("lower_solves"), try result.int("hessian_products"))
+    #expect(solves > 10)
+    #expect(products <= 5 * solves + 4 * Int64(n))
   }
 
   /// A point where f is not strongly convex is reported, and not called solved.

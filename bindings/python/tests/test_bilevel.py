@@ -240,3 +240,50 @@ def test_the_budget_of_calls_is_exact(method):
     assert result.status == "evaluation_limit"
     assert result.evaluations <= 9
     assert result.x.shape == (1,) and np.isfinite(result.objective)
+
+
+def test_what_functions_return_is_named():
+    start = np.zeros(2)
+
+    def refused(match, **changed):
+        with pytest.raises(kantor.KantorError, match=match):
+            bilevel.minimize(**{**TOY, **changed}, x0=start, y0=start)
+
+    refused(r"upper returned the shape \(2,\); one number", upper=lambda x, y: x)
+    refused(
+        r"hvp_lower returned the shape \(2, 2\); 2 numbers", hvp_lower=lambda x, y, v: np.eye(2),
+        cross_lower=lambda x, y, v: -v)
+    with pytest.raises(kantor.KantorError, match="not a pair for each variable"):
+        bilevel.minimize(**TOY, x0=np.zeros(2), y0=start, x_bounds=[(0, 1)] * 3)
+
+
+def test_a_gradient_of_none_is_zero():
+    result = bilevel.minimize(
+        lambda x, y: float((y - 1) @ (y - 1)), TOY["lower"], np.zeros(2), np.zeros(2),
+        grad_upper=lambda x, y: (None, 2 * (y - 1)), grad_lower=TOY["grad_lower"])
+    assert result.status == "solved"
+    np.testing.assert_allclose(result.x, 1, atol=1e-6)
+
+
+def test_penalties_of_each_variable_take_few_calls():
+    rng = np.random.default_rng(2)
+    A, V = rng.standard_normal((20, 30)), rng.standard_normal((60, 30))
+    truth = np.where(np.arange(30) % 3 == 0, 1.0, 0.0)
+    a, v = A @ truth + rng.standard_normal(20), V @ truth + rng.standard_normal(60)
+    products = []
+
+    def hvp(x, y, w):
+        products.append(1)
+        return A.T @ (A @ w) / 20 + np.exp(x) * w
+
+    result = bilevel.minimize(
+        lambda x, y: 0.5 * float(np.mean((V @ y - v) ** 2)),
+        lambda x, y: 0.5 * float(np.mean((A @ y - a) ** 2) + np.sum(np.exp(x) * y * y)),
+        np.full(30, -1.0), np.zeros(30),
+        grad_upper=lambda x, y: (0 * x, V.T @ (V @ y - v) / 60),
+        grad_lower=lambda x, y: (
+            0.5 * np.exp(x) * y * y, A.T @ (A @ y - a) / 20 + np.exp(x) * y),
+        hvp_lower=hvp, cross_lower=lambda x, y, w: np.exp(x) * y * w, x_bounds=(-8, 6),
+        method="implicit")
+    assert result.status == "solved"
+    assert len(products) <= 6 * result.lower_solves + 5 * 30

@@ -18,7 +18,7 @@ LABELS = np.where(X @ TRUE + 0.5 * rng.standard_normal(90) > 0, "yes", "no")
 def loss_of(search, alphas, fit):
     """Mean validation loss of a penalty by fits of one's own."""
     losses = []
-    for train, test in search._folds(len(Y)):
+    for train, test in search._folds(X, Y):
         w = fit(X[train], Y[train], alphas)
         Z = np.hstack([X[test], np.ones((len(test), 1))])
         losses.append(0.5 * np.mean((Z @ w - Y[test]) ** 2))
@@ -113,3 +113,38 @@ def test_diabetes_reaches_the_known_answers():
     ).fit(A[:240], t[:240])
     assert many.best_loss_ == pytest.approx(0.312098094656, abs=1e-7)
     assert many.result_.lower_solves <= 100
+
+
+def test_inside_a_pipeline_of_scikit_learn():
+    pytest.importorskip("sklearn")
+    from sklearn.base import clone, is_classifier, is_regressor
+    from sklearn.model_selection import KFold, cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    for model, target in (("ridge", Y), ("elastic_net", Y), ("svr", Y), ("logistic", LABELS)):
+        pipe = clone(make_pipeline(StandardScaler(), HypergradientSearchCV(model, cv=KFold(3))))
+        assert pipe.fit(X, target).score(X, target) > 0.5
+        assert is_classifier(pipe) == (model == "logistic")
+        assert is_regressor(pipe) == (model != "logistic")
+    scores = cross_val_score(HypergradientSearchCV("ridge", cv=3), X, Y, cv=3)
+    assert np.isfinite(scores).all()
+
+
+def test_probabilities_agree_with_classes():
+    search = HypergradientSearchCV("logistic", cv=3).fit(X, LABELS)
+    chances = search.predict_proba(X)
+    assert np.allclose(chances.sum(axis=1), 1)
+    assert (search.classes_[chances.argmax(axis=1)] == search.predict(X)).all()
+    with pytest.raises(kantor.KantorError, match="'ridge' has no probabilities"):
+        HypergradientSearchCV("ridge", cv=3).fit(X, Y).predict_proba(X)
+
+
+def test_what_cannot_be_used_is_named():
+    with pytest.raises(kantor.KantorError, match="not fitted"):
+        HypergradientSearchCV("ridge").predict(X)
+    with pytest.raises(kantor.KantorError, match="start has 3 numbers; 1 or 6"):
+        HypergradientSearchCV("ridge", per_feature=True, start=[0, 0, 0]).fit(X, Y)
+    with pytest.raises(kantor.KantorError, match=r"\(90, 2\); \(n, 6\)"):
+        HypergradientSearchCV("ridge", cv=3).fit(X, Y).predict(X[:, :2])
+    assert "model='ridge'" in repr(HypergradientSearchCV("ridge"))

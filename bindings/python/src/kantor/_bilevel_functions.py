@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -56,7 +57,7 @@ class Shapes:
         Parameters
         ----------
         pair : pair of array_like
-            Of the sizes of x and y.
+            Of the sizes of x and y; None stands for zeros.
         name : str
             The function that returned it, for messages.
 
@@ -75,7 +76,10 @@ class Shapes:
             ) from None
         if _is_vector(first, self.nx) and _is_vector(second, self.ny):
             return np.concatenate((first, second))
-        sizes = np.size(first), np.size(second)
+        # Frameworks return their own arrays, and None for what a function does not depend on.
+        first = np.zeros(self.nx) if first is None else np.asarray(first, dtype=np.float64)
+        second = np.zeros(self.ny) if second is None else np.asarray(second, dtype=np.float64)
+        sizes = first.size, second.size
         if sizes != (self.nx, self.ny):
             raise error(
                 _abi.E_SHAPE,
@@ -93,8 +97,14 @@ def _is_vector(value: Any, size: int) -> bool:
     return type(value) is np.ndarray and value.shape == (size,)
 
 
-def _flat(value: Any, size: int) -> Any:
-    return value if _is_vector(value, size) else np.reshape(value, -1)
+def _flat(value: Any, size: int, name: str) -> Any:
+    if _is_vector(value, size):
+        return value
+    found = np.asarray(value, dtype=np.float64)
+    if found.size != size:
+        raise error(
+            _abi.E_SHAPE, f"{name} returned the shape {found.shape}; {size} numbers are needed")
+    return found.reshape(-1)
 
 
 def differences(f: Callable[[np.ndarray], Any], w: np.ndarray) -> np.ndarray:
@@ -253,7 +263,12 @@ def bundle(
         raise error(_abi.E_TYPE, f"{name} is {value!r}, not a function")
 
     def f(w: np.ndarray) -> Any:
-        return value(*shapes.split(w))
+        found = value(*shapes.split(w))
+        if found is not None and not isinstance(found, float) and np.prod(np.shape(found)) != 1:
+            raise error(
+                _abi.E_SHAPE,
+                f"{name} returned the shape {np.shape(found)}; one number is needed")
+        return found
 
     if gradient is None:
         warnings.warn(
@@ -266,7 +281,16 @@ def bundle(
         def joined(w: np.ndarray) -> np.ndarray:
             return shapes.join(gradient(*shapes.split(w)), f"grad_{name}")
 
-    members: Dict[str, Any] = {"value": f, "gradient": joined}
+    def both(w: np.ndarray) -> Any:
+        at = f(w)
+        if at is None:
+            return None
+        # Where a function is not defined, its gradient need not be either.
+        if not isinstance(at, float):
+            at = float(np.reshape(np.asarray(at), -1)[0])
+        return at, joined(w) if math.isfinite(at) else np.zeros(shapes.n)
+
+    members: Dict[str, Any] = {"value": f, "gradient": joined, "value_gradient": both}
     if constraints.rows:
         members["map"] = constraints.value
         if constraints.has_jacobian:
@@ -324,8 +348,8 @@ def _product(
             v = shapes.split(d)[1]
             out = np.zeros(shapes.n)
             if not inner:
-                out[:nx] = _flat(cross(first, second, v), nx)
-            out[nx:] = _flat(hvp(first, second, v), ny)
+                out[:nx] = _flat(cross(first, second, v), nx, "cross_lower")
+            out[nx:] = _flat(hvp(first, second, v), ny, "hvp_lower")
             return out if sigma == 1 else sigma * out
         out = np.zeros(shapes.n)
         if not d.any():
@@ -337,9 +361,9 @@ def _product(
                 difference = (gradient(w + step * d) - gradient(w - step * d)) / (2 * step)
                 out += sigma * difference
             elif not inner:
-                out[:nx] += sigma * np.reshape(cross(*point, v), -1)
+                out[:nx] += sigma * _flat(cross(*point, v), nx, "cross_lower")
             if is_of_y:
-                out[nx:] = sigma * np.reshape(hvp(*point, v), -1)
+                out[nx:] = sigma * _flat(hvp(*point, v), ny, "hvp_lower")
         if has_rows and constraints.has_jacobian:
             up, down = constraints.jacobian(w + step * d), constraints.jacobian(w - step * d)
             out += (up - down).T @ y / (2 * step)

@@ -48,8 +48,8 @@ def problem(
     x0, y0 : array_like
         Where to start; any shapes.
     grad_upper, grad_lower : callable, optional
-        ``(x, y)``: the pair of gradients in x and in y. Central differences, with a warning, if
-        missing.
+        ``(x, y)``: the pair of gradients in x and in y, arrays of any framework on the CPU; None in
+        the place of one stands for zeros. Central differences, with a warning, if missing.
     hvp_lower : callable, optional
         ``(x, y, v)``: second derivative of f in y times v. Gradients are differenced if missing.
     cross_lower : callable, optional
@@ -124,8 +124,9 @@ def _bounds(name: str, bounds: Any, size: int) -> Dict[str, np.ndarray]:
         low, high = bounds
     except (TypeError, ValueError):
         raise error(
-            _abi.E_TYPE, f"{name}_bounds is {bounds!r}; a pair of lower and upper bounds is needed"
-        ) from None
+            _abi.E_TYPE,
+            f"{name}_bounds is {bounds!r}; a pair of lower and upper bounds is needed, each "
+            "a number or an array, not a pair for each variable") from None
     fields = {}
     for side, value in (("lower", low), ("upper", high)):
         if value is None:

@@ -29,9 +29,9 @@ class HypergradientSearchCV:
         Mean loss plus penalties: squares with sum_j alpha_j w_j^2 / 2; logistic loss with the same;
         squares with alpha |w|_1 + beta |w|^2 / 2; squares of what errors exceed a width by (the
         squared epsilon-insensitive loss), with alpha |w|^2 / 2 and the width.
-    cv : int or iterable, default 5
-        Number of folds of consecutive samples after a seeded shuffle, or pairs of arrays of indices
-        (train, validation).
+    cv : int, splitter or iterable, default 5
+        Number of folds of consecutive samples after a seeded shuffle, a splitter of scikit-learn
+        such as ``KFold``, or pairs of arrays of indices (train, validation).
     per_feature : bool, default False
         A penalty of its own for each feature (ridge, logistic).
     fit_intercept : bool, default True
@@ -135,6 +135,24 @@ class HypergradientSearchCV:
                 self.options[name] = value
         return self
 
+    @property
+    def _estimator_type(self) -> str:
+        return "classifier" if self.model == "logistic" else "regressor"
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn, which alone asks, what this is."""
+        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
+
+        is_classifier = self._estimator_type == "classifier"
+        return Tags(
+            estimator_type=self._estimator_type, target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(multi_class=False) if is_classifier else None,
+            regressor_tags=None if is_classifier else RegressorTags())
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({given})"
+
     def fit(self, X: Any, y: Any) -> "HypergradientSearchCV":
         """Choose the hyperparameters, and fit the model with them to all samples.
 
@@ -156,11 +174,15 @@ class HypergradientSearchCV:
             Data or parameters that cannot be used.
         """
         X, t = self._data(X, y)
-        folds = self._folds(len(t))
+        folds = self._folds(X, np.asarray(y))
         task = _Task(
             X, t, folds, self.model, self.per_feature and self.model in ("ridge", "logistic"),
             self.fit_intercept)
-        start = np.broadcast_to(np.asarray(self.start, dtype=np.float64), (task.nx,)).copy()
+        given = np.asarray(self.start, dtype=np.float64).reshape(-1)
+        if given.size not in (1, task.nx):
+            raise error(
+                _abi.E_SHAPE, f"start has {given.size} numbers; 1 or {task.nx} are needed")
+        start = np.broadcast_to(given, (task.nx,)).copy()
         low, high = (np.full(task.nx, float(bound)) for bound in self.bounds)
         self.result_ = solve(task.problem(start, low, high), self.method, **self.options)
         best = self.result_.x
@@ -198,7 +220,10 @@ class HypergradientSearchCV:
                 _abi.E_RANGE, f"y has {self.classes_.size} classes; two are needed")
         return X, np.where(targets == self.classes_[1], 1.0, -1.0)
 
-    def _folds(self, n: int) -> List[Tuple[np.ndarray, np.ndarray]]:
+    def _folds(self, X: np.ndarray, y: np.ndarray) -> List[Tuple[np.ndarray, np.ndarray]]:
+        n = len(y)
+        if hasattr(self.cv, "split"):
+            return [(np.asarray(a), np.asarray(b)) for a, b in self.cv.split(X, y)]
         if not isinstance(self.cv, (int, np.integer)):
             return [(np.asarray(a), np.asarray(b)) for a, b in self.cv]
         if not 2 <= self.cv <= n:
@@ -220,7 +245,32 @@ class HypergradientSearchCV:
         ndarray of shape (n,)
             Values.
         """
-        return np.asarray(X, dtype=np.float64) @ self.coef_ + self.intercept_
+        if not hasattr(self, "coef_"):
+            raise error(_abi.E_STATE, "the search is not fitted; call fit first")
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            raise error(
+                _abi.E_SHAPE, f"X has the shape {X.shape}; (n, {self.n_features_in_}) is needed")
+        return X @ self.coef_ + self.intercept_
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the two classes, for ``"logistic"``.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probabilities in the order of ``classes_``.
+        """
+        if self.model != "logistic":
+            raise error(
+                _abi.E_UNSUPPORTED, f"model '{self.model}' has no probabilities; 'logistic' has")
+        second = 0.5 * (1 + np.tanh(0.5 * self.decision_function(X)))
+        return np.column_stack([1 - second, second])
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets, or classes.
