@@ -1,52 +1,63 @@
-import CKantorKernels
 import KantorCore
 import KantorNumerics
 
-/// Linear maps between centred normal laws: T = R^-1 (R S_k R)^(1/2) R^-1 with R = S^(1/2), the
-/// symmetric matrix with T S T = S_k.
-struct BuresMap {
+/// Linear maps from one centred normal law to others: T = U^-1 (U S_k U')^(1/2) U^-T with S = U'U
+/// is the symmetric positive semidefinite matrix with T S T = S_k. U in the place of S^(1/2) spares
+/// the eigenvectors of S.
+final class BuresMap {
   private let d: Int
-  private let root: Buffer<Double>
+  private let engine: MatrixProduct
+  private let spectrum: SymmetricSpectrum
   private let inverse: Buffer<Double>
+  private let factor: UpperFactor
   private let one: Buffer<Double>
   private let two: Buffer<Double>
 
-  /// From a covariance S given by its eigenvectors.
-  init(from eigen: SymmetricEigen) throws(KantorError) {
-    d = eigen.count
-    root = try Buffer(count: d * d)
-    inverse = try Buffer(count: d * d)
+  /// From a positive definite covariance S.
+  init(
+    from s: UnsafePointer<Double>, _ d: Int, _ engine: MatrixProduct, _ spectrum: SymmetricSpectrum
+  ) throws(KantorError) {
+    guard let factor = try UpperFactor(s, order: d) else {
+      throw KantorError(.internal, "a covariance of order \(d) has lost its definiteness")
+    }
+    (self.d, self.engine, self.spectrum, self.factor) = (d, engine, spectrum, factor)
+    inverse = try factor.inverse()
     one = try Buffer(count: d * d)
     two = try Buffer(count: d * d)
-    eigen.apply(root.pointer) { max($0, 0).squareRoot() }
-    eigen.apply(inverse.pointer) { 1 / max($0, 1e-300).squareRoot() }
   }
 
-  /// Writes T to `out` and returns tr (R S_k R)^(1/2).
+  /// Writes T to `out`.
   func map(
     to target: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
-  ) throws(KantorError) -> Double {
-    product(root.pointer, target, one.pointer)
-    product(one.pointer, root.pointer, two.pointer)
-    let eigen = try SymmetricEigen(two.pointer, count: d)
-    var trace = 0.0
-    for k in 0..<d { trace += max(eigen.values.pointer[k], 0).squareRoot() }
-    eigen.apply(two.pointer) { max($0, 0).squareRoot() }
-    product(inverse.pointer, two.pointer, one.pointer)
-    product(one.pointer, inverse.pointer, out)
-    for i in 0..<d {
-      for j in 0..<i {
-        let mean = 0.5 * (out[i * d + j] + out[j * d + i])
-        (out[i * d + j], out[j * d + i]) = (mean, mean)
-      }
+  ) throws(KantorError) {
+    let u = view(factor.rows.pointer)
+    try engine.multiply(u, view(target), into: one.pointer)
+    try engine.multiply(view(one.pointer), u.transposed, into: two.pointer)
+    symmetrise(two.pointer)
+    guard spectrum.decompose(two.pointer) else {
+      throw KantorError(.internal, "no eigenvalues of a matrix of order \(d) could be found")
     }
-    return trace
+    // With Z = V U^-T, T = Z' diag(l)^(1/2) Z.
+    try engine.multiply(
+      view(spectrum.vectors.pointer), view(inverse.pointer).transposed, into: one.pointer)
+    for k in 0..<d {
+      let root = max(spectrum.values.pointer[k], 0).squareRoot()
+      for i in 0..<d { two.pointer[k &* d &+ i] = root * one.pointer[k &* d &+ i] }
+    }
+    try engine.multiply(view(one.pointer).transposed, view(two.pointer), into: out)
+    symmetrise(out)
   }
 
-  func product(
-    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
-  ) {
-    let n = Int64(d)
-    kn_small_product_f64(a, n, b, n, n, n, n, out, n)
+  private func view(_ a: UnsafePointer<Double>) -> MatrixView {
+    MatrixView(a, rows: d, columns: d)
+  }
+
+  private func symmetrise(_ a: UnsafeMutablePointer<Double>) {
+    for i in 0..<d {
+      for j in 0..<i {
+        let mean = 0.5 * (a[i &* d &+ j] + a[j &* d &+ i])
+        (a[i &* d &+ j], a[j &* d &+ i]) = (mean, mean)
+      }
+    }
   }
 }

@@ -5,9 +5,9 @@ import KantorNumerics
 ///
 /// **Method** Closed form, by eigenvalues of symmetric matrices.
 ///
-/// **Symbols** m_0, S_0 and m_1, S_1 means and covariances; R = S_0^(1/2).
+/// **Symbols** m_0, S_0 and m_1, S_1 means and covariances; S_0 = U'U by Cholesky.
 ///
-/// **Iteration** None: T = R^-1 (R S_1 R)^(1/2) R^-1, x -> m_1 + T (x - m_0), and
+/// **Iteration** None: T = U^-1 (U S_1 U')^(1/2) U^-T, x -> m_1 + T (x - m_0), and
 /// W^2 = |m_0 - m_1|^2 + tr S_0 + tr S_1 - 2 tr T S_0.
 ///
 /// **Stops when** done; limits are not consulted.
@@ -16,7 +16,7 @@ import KantorNumerics
 /// which makes it the gradient of a convex function and so optimal. Quadratic potentials bound the
 /// distance from below.
 ///
-/// **Cost** Some 60 d^3 operations.
+/// **Cost** One eigenvalue problem of d x d and a dozen products, some 40 d^3 operations.
 ///
 /// **Reference** givens1984class; dowson1982frechet.
 public enum BuresWasserstein {
@@ -44,12 +44,15 @@ public enum BuresWasserstein {
     }
     let d = problem.dimension
     let map = try Buffer<Double>(count: d * d)
-    _ = try BuresMap(from: problem.eigen[0]).map(to: problem.covariance(1), map.pointer)
+    try BuresMap(
+      from: problem.covariance(0), d, try MatrixProduct(threads: run.threads),
+      try SymmetricSpectrum(order: d)
+    ).map(to: problem.covariance(1), map.pointer)
     _ = run.monitor.check(iteration: 1)
     let mean = try Buffer<Double>(copying: problem.mean(0), count: d)
     let covariance = try Buffer<Double>(copying: problem.covariance(0), count: d * d)
     let one = try Buffer<Double>([0.0, 1.0])
-    let certificate = try GaussianCheck(problem, lambda: one).certify(
+    let certificate = try GaussianCheck(problem, lambda: one, threads: run.threads).certify(
       mean: mean, covariance: covariance, maps: map, first: 1, isStationary: false)
     let offset = try Buffer<Double>(copying: problem.mean(1), count: d)
     for i in 0..<d {

@@ -31,10 +31,12 @@ struct GaussianCertificate {
 struct GaussianCheck {
   private let problem: GaussianProblem
   private let lambda: Buffer<Double>
+  private let threads: Int
 
-  init(_ problem: GaussianProblem, lambda: Buffer<Double>) {
+  init(_ problem: GaussianProblem, lambda: Buffer<Double>, threads: Int) {
     self.problem = problem
     self.lambda = lambda
+    self.threads = threads
   }
 
   /// `maps` begins with that of law `first`. Not stationary: S is given, and only bounds for it.
@@ -48,12 +50,13 @@ struct GaussianCheck {
       inverses: try Buffer(count: maps.count), maps: maps)
     let (one, two) = (try Buffer<Double>(count: size), try Buffer<Double>(count: size))
     let mapMean = try Buffer<Double>(count: size)
+    let engine = try MatrixProduct(threads: threads)
     var (value, lower, scale) = (CompensatedSum(), CompensatedSum(), CompensatedSum())
     for k in first..<problem.count {
       let (weight, t) = (lambda.pointer[k], maps.pointer + (k - first) * size)
       let target = problem.covariance(k)
-      multiply(t, s.pointer, one.pointer)
-      multiply(one.pointer, t, two.pointer)
+      try engine.multiply(view(t), view(s.pointer), into: one.pointer)
+      try engine.multiply(view(one.pointer), view(t), into: two.pointer)
       let error = distance(two.pointer, target) / max(norm(target), 1e-300)
       certificate.mapResidual = max(certificate.mapResidual, error, asymmetry(t))
       if !isSemidefinite(t, one.pointer) { certificate.mapResidual = .infinity }
@@ -83,7 +86,7 @@ struct GaussianCheck {
     }
     for k in first..<problem.count where lambda.pointer[k] > 0 {
       let inverse = certificate.inverses.pointer + (k - first) * size
-      guard invert(maps.pointer + (k - first) * size, inverse, one.pointer) else {
+      guard try invert(maps.pointer + (k - first) * size, inverse, one, two, engine) else {
         lower.add(-.infinity)
         for i in 0..<size { inverse[i] = .nan }
         continue
@@ -96,20 +99,10 @@ struct GaussianCheck {
     return certificate
   }
 
-  // MARK: Matrices, in plain loops
+  // MARK: Matrices
 
-  private func multiply(
-    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>
-  ) {
-    let d = problem.dimension
-    for i in 0..<d {
-      let row = out + i * d
-      for j in 0..<d { row[j] = 0 }
-      for k in 0..<d {
-        let (left, right) = (a[i * d + k], b + k * d)
-        for j in 0..<d { row[j] += left * right[j] }
-      }
-    }
+  private func view(_ a: UnsafePointer<Double>) -> MatrixView {
+    MatrixView(a, rows: problem.dimension, columns: problem.dimension)
   }
 
   private func trace(_ a: UnsafePointer<Double>) -> Double {
@@ -140,21 +133,21 @@ struct GaussianCheck {
     return high / max(norm(a), 1e-300)
   }
 
-  /// Cholesky's factor of A + shift I in the lower triangle of `out`; false when there is none.
+  /// Cholesky's factor L' of A + shift I in the upper triangle of `out`; false when there is none.
   private func factor(
     _ a: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, shift: Double
   ) -> Bool {
     let d = problem.dimension
-    for j in 0..<d {
-      for i in j..<d {
-        var value = a[i * d + j] + (i == j ? shift : 0)
-        for k in 0..<j { value -= out[i * d + k] * out[j * d + k] }
-        if i == j {
-          guard value > 0, value.isFinite else { return false }
-          out[j * d + j] = value.squareRoot()
-        } else {
-          out[i * d + j] = value / out[j * d + j]
-        }
+    for i in 0..<d {
+      for j in i..<d { out[i &* d &+ j] = a[i &* d &+ j] + (i == j ? shift : 0) }
+    }
+    for k in 0..<d {
+      let row = out + k * d
+      guard row[k] > 0, row[k].isFinite else { return false }
+      let root = row[k].squareRoot()
+      for j in k..<d { row[j] /= root }
+      for i in stride(from: k + 1, to: d, by: 1) {
+        subtract(row[i], row, from: out + i * d, first: i)
       }
     }
     return true
@@ -167,31 +160,29 @@ struct GaussianCheck {
     factor(a, work, shift: 1e-12 * norm(a) + 1e-300)
   }
 
+  /// A^-1 = (L'^-1) (L'^-1)'; false when A is not positive definite.
   private func invert(
-    _ a: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>,
-    _ work: UnsafeMutablePointer<Double>
-  ) -> Bool {
+    _ a: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ one: Buffer<Double>,
+    _ two: Buffer<Double>, _ engine: MatrixProduct
+  ) throws(KantorError) -> Bool {
     let d = problem.dimension
-    guard factor(a, work, shift: 0) else { return false }
-    for i in 0..<d {
-      let row = out + i * d
-      for c in 0..<d { row[c] = i == c ? 1 : 0 }
-      for k in 0..<i { subtract(work[i * d + k], out + k * d, from: row) }
-      for c in 0..<d { row[c] /= work[i * d + i] }
-    }
+    let (upper, solved) = (one.pointer, two.pointer)
+    guard factor(a, upper, shift: 0) else { return false }
     for i in stride(from: d - 1, through: 0, by: -1) {
-      let row = out + i * d
+      let row = solved + i * d
+      for j in 0..<d { row[j] = i == j ? 1 : 0 }
       for k in stride(from: i + 1, to: d, by: 1) {
-        subtract(work[k * d + i], out + k * d, from: row)
+        subtract(upper[i &* d &+ k], solved + k * d, from: row, first: k)
       }
-      for c in 0..<d { row[c] /= work[i * d + i] }
+      for j in i..<d { row[j] /= upper[i &* d &+ i] }
     }
+    try engine.multiply(view(solved), view(solved).transposed, into: out)
     return true
   }
 
   private func subtract(
-    _ t: Double, _ other: UnsafePointer<Double>, from row: UnsafeMutablePointer<Double>
+    _ t: Double, _ other: UnsafePointer<Double>, from row: UnsafeMutablePointer<Double>, first: Int
   ) {
-    for c in 0..<problem.dimension { row[c] -= t * other[c] }
+    for j in first..<problem.dimension { row[j] -= t * other[j] }
   }
 }

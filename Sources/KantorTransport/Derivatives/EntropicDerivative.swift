@@ -25,10 +25,12 @@ struct EntropicDerivative {
   private let problem: TransportProblem
   private let request: DerivativeRequest
   private let epsilon: Double
+  private let tolerance: Double
   private let f: Buffer<Double>
   private let g: Buffer<Double>
   private let rows: PlanRows
   private let spare: Buffer<Double>
+  private let group: Group
   private let n: Int
   private let m: Int
 
@@ -39,10 +41,12 @@ struct EntropicDerivative {
     self.problem = problem
     self.request = request
     self.epsilon = epsilon
+    self.tolerance = tolerance
     self.f = f
     self.g = g
     (n, m) = (problem.n, problem.m)
     spare = try Buffer(count: m)
+    group = try Group(count: m)
     let (phi, gamma) = (try Self.scaled(f, 1 / epsilon), try Self.scaled(g, 1 / epsilon))
     let near = request.array("plan") == nil
       ? try NearPairs(
@@ -76,7 +80,7 @@ struct EntropicDerivative {
   }
 
   func products() throws(KantorError) -> [String: Tensor] {
-    let answer = try DerivativeAnswer(problem, request)
+    let answer = try DerivativeAnswer(problem, request, isGrouped: !rows.looksAtAll)
     let scale = request.scalar("objective")
     answer.addWeights(f, g, scale)
     let constant = scale * epsilon * (problem.mass - 1)
@@ -84,9 +88,65 @@ struct EntropicDerivative {
     if let out = answer.weightsTarget { for j in 0..<m { out.pointer[j] += constant } }
     let implicit = try solveImplicit()
     guard answer.wantsCosts || implicit != nil else { return answer.tensors }
-    try rows.forEach { addRow($0, scale, implicit, answer) }
+    let b = problem.b.pointer
+    try rows.forEach(
+      begin: { targets in
+        group.gather(targets, b, into: group.weight)
+        if let implicit { group.gather(targets, implicit.mu.pointer, into: group.dual) }
+        group.clear(targets)
+        answer.begin(targets)
+      },
+      end: { targets in
+        if let implicit {
+          group.add(targets, implicit.planColumns.pointer, implicit.pulled.pointer)
+        }
+        answer.end(targets)
+      },
+      { addRow($0, scale, implicit, answer) })
     if let implicit { finishWeights(implicit, answer) }
     return answer.tensors
+  }
+
+  // MARK: Groups
+
+  /// Numbers of the targets that some rows have in common, side by side: read before those rows,
+  /// and added up for the targets after them.
+  private struct Group {
+    private let count: Int
+    private let room: Buffer<Double>
+
+    init(count m: Int) throws(KantorError) {
+      count = m
+      room = try Buffer(count: try checkedProduct(4, m, of: "targets"))
+    }
+
+    var weight: UnsafeMutablePointer<Double> { room.pointer }
+    var dual: UnsafeMutablePointer<Double> { room.pointer + count }
+    var first: UnsafeMutablePointer<Double> { room.pointer + 2 * count }
+    var second: UnsafeMutablePointer<Double> { room.pointer + 3 * count }
+
+    func gather(
+      _ targets: PlanRows.Targets, _ all: UnsafePointer<Double>,
+      into out: UnsafeMutablePointer<Double>
+    ) {
+      for k in 0..<targets.count { out[k] = all[Int(targets.number[k])] }
+    }
+
+    func clear(_ targets: PlanRows.Targets) {
+      first.update(repeating: 0, count: targets.count)
+      second.update(repeating: 0, count: targets.count)
+    }
+
+    /// `second` is left out without a place for it.
+    func add(
+      _ targets: PlanRows.Targets, _ one: UnsafeMutablePointer<Double>,
+      _ two: UnsafeMutablePointer<Double>? = nil
+    ) {
+      let (first, second) = (first, second)
+      for k in 0..<targets.count { one[Int(targets.number[k])] += first[k] }
+      guard let two else { return }
+      for k in 0..<targets.count { two[Int(targets.number[k])] += second[k] }
+    }
   }
 
   // MARK: Implicit part
@@ -102,13 +162,13 @@ struct EntropicDerivative {
     let costScale: Double
     let planCotangent: Buffer<Double>?
     let targetCotangent: Buffer<Double>?
-    let row: Buffer<Double>
     let cotangent: Buffer<Double>
 
-    /// Pbar of row i, which has the costs c.
+    /// Pbar of row i, which has the costs c, at the place k of its targets: where a cotangent of
+    /// the plan is given those are all, in order.
     @inline(__always)
-    func planBar(_ i: Int, _ j: Int, _ m: Int, _ c: Double) -> Double {
-      let given = planCotangent?.pointer[i &* m &+ j] ?? 0
+    func planBar(_ i: Int, _ k: Int, _ m: Int, _ c: Double) -> Double {
+      let given = planCotangent?.pointer[i &* m &+ k] ?? 0
       return costScale == 0 || c == .infinity ? given : given + costScale * c
     }
   }
@@ -128,7 +188,7 @@ struct EntropicDerivative {
     let implicit = Implicit(
       lambda: fb, mu: try Buffer(count: m), planColumns: try Buffer(count: m),
       pulled: try Buffer(count: m), centring: centring, costScale: t, planCotangent: pbar,
-      targetCotangent: gbar, row: try Buffer(count: m), cotangent: try Buffer(count: m))
+      targetCotangent: gbar, cotangent: try Buffer(count: m))
     let (a, b) = (problem.a.pointer, problem.b.pointer)
     for i in 0..<n { fb.pointer[i] -= centring * a[i] }
     for j in 0..<m { gb.pointer[j] += centring * b[j] }
@@ -136,14 +196,18 @@ struct EntropicDerivative {
     for j in 0..<m where !(b[j] > 0) { gb.pointer[j] = 0 }
     // Right-hand side: gb - Q' fb.
     let side = try gb.copy()
-    try rows.forEach { row in
-      let weight = fb.pointer[row.source] / sourceScale(row.source)
-      for k in 0..<row.targets.count {
-        let j = Int(row.targets.number[k])
-        if b[j] > 0 { side.pointer[j] -= weight * row.values[k] }
-      }
-    }
-    try ImplicitSystem(problem, epsilon: epsilon, f: f, g: g, rows).solve(side, implicit.mu)
+    let sums = group.first
+    try rows.forEach(
+      begin: { targets in group.clear(targets) },
+      end: { targets in group.add(targets, side.pointer) },
+      { row in
+        let weight = fb.pointer[row.source] / sourceScale(row.source)
+        for k in 0..<row.targets.count { sums[k] -= weight * row.values[k] }
+      })
+    for j in 0..<m where !(b[j] > 0) { side.pointer[j] = 0 }
+    try ImplicitSystem(
+      problem, epsilon: epsilon, f: f, g: g, rows, tolerance: tolerance
+    ).solve(side, implicit.mu)
     return implicit
   }
 
@@ -158,23 +222,29 @@ struct EntropicDerivative {
       for j in 0..<m where !(b[j] > 0) && gbar.pointer[j] != 0 { handsOn = true }
     }
     guard hasPlan || handsOn else { return }
-    try rows.forEach { row in
-      let (i, x, c) = (row.source, row.values, row.costs)
-      guard problem.a.pointer[i] > 0 else { return }
-      var sum = 0.0
-      for k in 0..<row.targets.count {
-        let j = Int(row.targets.number[k])
-        if b[j] > 0 {
-          guard hasPlan else { continue }
-          let q = x[k] * implicit.planBar(i, j, m, c[k]) / epsilon
-          sum += q
-          gb.pointer[j] += q
-        } else if handsOn, let gbar = implicit.targetCotangent {
-          sum -= gbar.pointer[j] * x[k]
+    let (weight, sums, inverse) = (group.weight, group.first, 1 / epsilon)
+    try rows.forEach(
+      begin: { targets in
+        group.gather(targets, b, into: weight)
+        group.clear(targets)
+      },
+      end: { targets in group.add(targets, gb.pointer) },
+      { row in
+        let (i, x, c) = (row.source, row.values, row.costs)
+        guard problem.a.pointer[i] > 0 else { return }
+        var sum = 0.0
+        for k in 0..<row.targets.count {
+          if weight[k] > 0 {
+            guard hasPlan else { continue }
+            let q = x[k] * implicit.planBar(i, k, m, c[k]) * inverse
+            sum += q
+            sums[k] += q
+          } else if handsOn, let gbar = implicit.targetCotangent {
+            sum -= gbar.pointer[Int(row.targets.number[k])] * x[k]
+          }
         }
-      }
-      fb.pointer[i] += sum
-    }
+        fb.pointer[i] += sum
+      })
   }
 
   // MARK: Last pass
@@ -184,37 +254,35 @@ struct EntropicDerivative {
   ) {
     let (i, c, x) = (given.source, given.costs, given.values)
     let (count, number) = (given.targets.count, given.targets.number)
-    let (a, b) = (problem.a.pointer[i], problem.b.pointer)
+    let (a, b) = (problem.a.pointer[i], group.weight)
     guard let implicit else {
       guard a > 0 else { return }
       let row = spare.pointer
-      for k in 0..<count { row[k] = b[Int(number[k])] > 0 ? scale * x[k] : 0 }
+      for k in 0..<count { row[k] = b[k] > 0 ? scale * x[k] : 0 }
       return answer.addRow(i, given.targets, row)
     }
-    let unit = 1 / sourceScale(i)
-    let (mu, bar) = (implicit.mu.pointer, implicit.cotangent.pointer)
+    let (unit, inverse) = (1 / sourceScale(i), 1 / epsilon)
+    let (mu, bar, columns, pulled) = (
+      group.dual, implicit.cotangent.pointer, group.first, group.second)
     var (mapped, weighted) = (0.0, 0.0)
-    for k in 0..<count {
-      let j = Int(number[k])
-      if b[j] > 0 { mapped += x[k] * unit * mu[j] }
-    }
+    for k in 0..<count where b[k] > 0 { mapped += x[k] * unit * mu[k] }
     // lambda holds fb until its row is reached.
     let lambda = implicit.lambda.pointer[i] - a * mapped
     for k in 0..<count {
-      let (j, q) = (Int(number[k]), x[k] * unit)
-      if b[j] > 0 {
-        let plan = implicit.planBar(i, j, m, c[k])
-        let (p, share) = (a * q, q / b[j])
-        bar[k] = (scale + implicit.costScale) * p + q * lambda + p * mu[j] - p * plan / epsilon
+      let q = x[k] * unit
+      let plan = implicit.planBar(i, k, m, c[k])
+      if b[k] > 0 {
+        let (p, share) = (a * q, q / b[k])
+        bar[k] = (scale + implicit.costScale) * p + q * lambda + p * mu[k] - p * plan * inverse
         weighted += q * plan
-        implicit.planColumns.pointer[j] += a * share * plan
-        implicit.pulled.pointer[j] += share * lambda
+        columns[k] += a * share * plan
+        pulled[k] += share * lambda
       } else {
-        let handed = implicit.targetCotangent?.pointer[j] ?? 0
+        let handed = implicit.targetCotangent?.pointer[Int(number[k])] ?? 0
         bar[k] = handed * a * q
         mapped += handed * q
-        implicit.planColumns.pointer[j] += a * q * implicit.planBar(i, j, m, c[k])
-        implicit.pulled.pointer[j] += q * lambda
+        columns[k] += a * q * plan
+        pulled[k] += q * lambda
       }
     }
     if let out = answer.weightsSource {

@@ -10,21 +10,26 @@ struct ImplicitSystem {
   private let rows: PlanRows
   private let state: EntropicState
   private let stored: RestrictedPlan?
+  /// Relative residual that is aimed at.
+  private let tolerance: Double
   /// Of the targets of a group: a vector, and what it is multiplied to.
   private let gathered: Buffer<Double>
 
   /// Exponents below this are lost in the rounding of a row's sum anyway.
   static let cut = -45.0
   static let density = 0.1
-  static let tolerance = 1e-13
+  static let finest = 1e-13
+  /// Of the marginal error, which pairs that are not near leave out too.
+  static let share = 0.01
   static let acceptable = 1e-5
 
   init(
     _ problem: TransportProblem, epsilon: Double, f: Buffer<Double>, g: Buffer<Double>,
-    _ rows: PlanRows
+    _ rows: PlanRows, tolerance: Double
   ) throws(KantorError) {
     self.problem = problem
     self.rows = rows
+    self.tolerance = rows.looksAtAll ? Self.finest : max(Self.finest, Self.share * tolerance)
     state = try EntropicState(a: problem.a, b: problem.b, mass: problem.mass, epsilon: epsilon)
     state.set(f: f.pointer, g: g.pointer)
     gathered = try Buffer(count: 2 * problem.m)
@@ -101,7 +106,7 @@ struct ImplicitSystem {
     _ = plan.run(state)
     let system = try NewtonSystem(state, plan, threads: 1, wantsGraph: true)
     return try system.solve(
-      gradient: r.pointer, threshold: 0, shift: 0, tolerance: Self.tolerance, direction: mu,
+      gradient: r.pointer, threshold: 0, shift: 0, tolerance: tolerance, direction: mu,
       shouldStop: { false })
   }
 
@@ -138,7 +143,7 @@ struct ImplicitSystem {
     }
     let solver = try ConjugateGradient(count: m)
     return try solver.solve(
-      rightHandSide: r.pointer, x: mu.pointer, tolerance: Self.tolerance, maxIterations: 2000,
+      rightHandSide: r.pointer, x: mu.pointer, tolerance: tolerance, maxIterations: 2000,
       multiply: { (v, out) throws(KantorError) in try multiply(v, out, a, b) },
       precondition: { (s, z) in for j in 0..<m { z[j] = diagonal.pointer[j] * s[j] } })
   }

@@ -115,15 +115,26 @@ final class DerivativeAnswer {
   let pointsSource: Buffer<Double>?
   let pointsTarget: Buffer<Double>?
   private let costDerivative: CostDerivative?
+  private let groupDerivative: GroupDerivative?
   private let problem: TransportProblem
 
-  init(_ problem: TransportProblem, _ request: DerivativeRequest) throws(KantorError) {
+  /// `isGrouped`: rows come with the targets of groups.
+  init(
+    _ problem: TransportProblem, _ request: DerivativeRequest, isGrouped: Bool = false
+  ) throws(KantorError) {
     let (n, m, d) = (problem.n, problem.m, problem.geometry.dimension ?? 0)
     func room(_ name: String, _ count: Int) throws(KantorError) -> Buffer<Double>? {
       request.wants(name) ? try Buffer(count: count) : nil
     }
     self.problem = problem
-    costDerivative = CostDerivative(problem.geometry)
+    let costDerivative = CostDerivative(problem.geometry)
+    self.costDerivative = costDerivative
+    let wantsPoints = request.wants("points_source") || request.wants("points_target")
+    if isGrouped, wantsPoints, let costDerivative {
+      groupDerivative = try GroupDerivative(costDerivative)
+    } else {
+      groupDerivative = nil
+    }
     weightsSource = try room("weights_source", n)
     weightsTarget = try room("weights_target", m)
     cost = try room("cost", try checkedProduct(n, m, of: "cost"))
@@ -148,14 +159,16 @@ final class DerivativeAnswer {
     costDerivative?.add(i, row, pointsSource?.pointer, pointsTarget?.pointer)
   }
 
-  /// The cotangents of some costs of source i.
+  /// The cotangents of the costs of source i to the targets of its group, or to all.
   func addRow(_ i: Int, _ targets: PlanRows.Targets, _ row: UnsafePointer<Double>) {
-    if let cost {
-      let out = cost.pointer + i * problem.m
-      for k in 0..<targets.count { out[Int(targets.number[k])] += row[k] }
-    }
-    guard pointsSource != nil || pointsTarget != nil else { return }
-    costDerivative?.add(i, targets, row, pointsSource?.pointer, pointsTarget?.pointer)
+    guard let groupDerivative else { return addRow(i, row) }
+    groupDerivative.add(i, targets.count, row, pointsSource?.pointer)
+  }
+
+  /// Before and after the rows of a group.
+  func begin(_ targets: PlanRows.Targets) { groupDerivative?.begin(targets) }
+  func end(_ targets: PlanRows.Targets) {
+    if let out = pointsTarget?.pointer { groupDerivative?.end(targets, out) }
   }
 
   /// The cotangent of one cost, for the matrix only.

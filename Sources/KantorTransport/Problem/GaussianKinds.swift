@@ -37,17 +37,17 @@ public enum GaussianTransportKind {
         let values = try t.doubles()
         (covariances.pointer + k * d * d).update(from: values.pointer, count: d * d)
       }
-      let eigen = try GaussianFields.eigen(covariances, 2, d) { k in
+      let singular = try GaussianFields.validate(covariances, 2, d) { k in
         k == 0 ? "covariance_source" : "covariance_target"
       }
-      guard GaussianFields.isDefinite(eigen[0]) else {
+      if let least = singular[0] {
         throw KantorError(
-          .range, "covariance_source is singular: its least eigenvalue is "
-            + "\(eigen[0].values.pointer[0]); the map needs it positive definite")
+          .range, "covariance_source is singular: its least eigenvalue is \(least); the map needs "
+            + "it positive definite")
       }
       return GaussianProblem(
         means: means, covariances: covariances, count: 2, dimension: d,
-        lambda: try Buffer(count: 2, repeating: 0.5), eigen: eigen)
+        lambda: try Buffer(count: 2, repeating: 0.5))
     },
     defaultMethod: { _ in "bures_wasserstein" })
 }
@@ -72,15 +72,16 @@ public enum GaussianBarycentreKind {
       let (k, d) = (t.shape[0], t.shape[1])
       let covariances = try t.doubles()
       let lambda = try MeasureWeights.read(fields, "weights", k)
-      let eigen = try GaussianFields.eigen(covariances, k, d) { "covariance \($0)" }
-      for i in 0..<k where !GaussianFields.isDefinite(eigen[i]) {
+      let singular = try GaussianFields.validate(covariances, k, d) { "covariance \($0)" }
+      for i in 0..<k {
+        guard let least = singular[i] else { continue }
         throw KantorError(
-          .range, "covariance \(i) is singular: its least eigenvalue is "
-            + "\(eigen[i].values.pointer[0]); positive definite ones are needed")
+          .range, "covariance \(i) is singular: its least eigenvalue is \(least); positive "
+            + "definite ones are needed")
       }
       return GaussianProblem(
         means: try GaussianFields.means(fields, "means", [k, d]), covariances: covariances,
-        count: k, dimension: d, lambda: lambda, eigen: eigen)
+        count: k, dimension: d, lambda: lambda)
     },
     defaultMethod: { _ in "bures_barycentre" })
 }

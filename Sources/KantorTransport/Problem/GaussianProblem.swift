@@ -8,19 +8,16 @@ public final class GaussianProblem: SealedProblem, @unchecked Sendable {
   public let count: Int
   public let dimension: Int
   public let lambda: Buffer<Double>
-  /// Eigenvalues and vectors of the covariances.
-  let eigen: [SymmetricEigen]
 
   init(
     means: Buffer<Double>, covariances: Buffer<Double>, count: Int, dimension: Int,
-    lambda: Buffer<Double>, eigen: [SymmetricEigen]
+    lambda: Buffer<Double>
   ) {
     self.means = means
     self.covariances = covariances
     self.count = count
     self.dimension = dimension
     self.lambda = lambda
-    self.eigen = eigen
   }
 
   func mean(_ k: Int) -> UnsafeMutablePointer<Double> { means.pointer + k * dimension }
@@ -66,11 +63,12 @@ enum GaussianFields {
     }
   }
 
-  /// Eigenvalues of every matrix, which has to be symmetric and positive semidefinite.
-  static func eigen(
+  /// Makes every matrix exactly symmetric, which has to be so nearly, and positive semidefinite.
+  /// The least eigenvalues of those that are singular to rounding, nil for the others.
+  static func validate(
     _ covariances: Buffer<Double>, _ count: Int, _ d: Int, name: (Int) -> String
-  ) throws(KantorError) -> [SymmetricEigen] {
-    var all: [SymmetricEigen] = []
+  ) throws(KantorError) -> [Double?] {
+    var all: [Double?] = []
     for k in 0..<count {
       let s = covariances.pointer + k * d * d
       var size = 0.0
@@ -86,19 +84,22 @@ enum GaussianFields {
           (s[i * d + j], s[j * d + i]) = (mean, mean)
         }
       }
+      // Cholesky's factor of a matrix made smaller settles it without eigenvalues.
+      let bound = 4e-14 * Double(d) * Double(d) * size
+      if try UpperFactor(s, order: d, shift: -bound) != nil {
+        all.append(nil)
+        continue
+      }
       let eigen = try SymmetricEigen(s, count: d)
       guard eigen.values.pointer[0] >= -1e-7 * size else {
         throw KantorError(
           .range, "\(name(k)) has the eigenvalue \(eigen.values.pointer[0]); covariances have "
             + "no negative ones")
       }
-      all.append(eigen)
+      let least = eigen.values.pointer[0]
+      let isDefinite = least > 1e-14 * Double(d) * eigen.values.pointer[d - 1]
+      all.append(isDefinite ? nil : least)
     }
     return all
-  }
-
-  static func isDefinite(_ eigen: SymmetricEigen) -> Bool {
-    let d = eigen.count
-    return eigen.values.pointer[0] > 1e-14 * Double(d) * eigen.values.pointer[d - 1]
   }
 }

@@ -72,10 +72,12 @@ private func weights(_ n: Int, seed: UInt64) -> [Double] {
   private static let size = 2100
 
   private func solved(
-    epsilon: Double, tolerance: Double, threshold: Double = 0, hasWeights: Bool = true
+    epsilon: Double, tolerance: Double, threshold: Double = 0, hasWeights: Bool = true,
+    metric: String = "sqeuclidean"
   ) throws -> (data: EntropicData, result: Result) {
     var data = EntropicData()
     (data.x, data.y) = (cloud(Self.size, 2, seed: 11), cloud(Self.size, 2, seed: 12, shift: 0.3))
+    (data.metric, data.power) = (metric, 1.5)
     if hasWeights {
       data.a = weights(Self.size, seed: 13).map { 3 * $0 }
       data.b = weights(Self.size, seed: 14).map { 3 * $0 }
@@ -114,8 +116,12 @@ private func weights(_ n: Int, seed: UInt64) -> [Double] {
   }
 
   /// A cotangent of the plan, here of zeros, lets the product look at all pairs.
-  @Test(arguments: [0.02, 0.004]) func gradientsAreThoseOfAllPairs(epsilon: Double) throws {
-    let (_, result) = try solved(epsilon: epsilon, tolerance: 1e-9)
+  @Test(arguments: [
+    ("sqeuclidean", 0.02), ("sqeuclidean", 0.004), ("euclidean", 0.05), ("l1", 0.05),
+    ("power", 0.03),
+  ])
+  func gradientsAreThoseOfAllPairs(metric: String, epsilon: Double) throws {
+    let (_, result) = try solved(epsilon: epsilon, tolerance: 1e-9, metric: metric)
     let fields = ["points_source", "points_target", "weights_source", "weights_target"]
     var random = RandomStream(seed: 5)
     let potential = try Buffer<Double>(count: Self.size)
