@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import KantorBilevel
 import KantorCore
 import TestSupport

@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import _abi
 from .._errors import error
-from ._exact import emd2
 from ._inputs import balance, float_type, read_number
 from ._line import read_columns, read_column_weights
 
@@ -21,7 +20,7 @@ def wasserstein_circle(
     r"""Wasserstein cost on the circle, to the power p, for one or many pairs of samples.
 
     For p = 1 by the median of the difference of the distribution functions, in sorting time; else
-    by the exact solver on the n m distances along the circle.
+    by bisection for the cut at which the cost, a convex function of it, is least.
 
     Parameters
     ----------
@@ -238,5 +237,51 @@ def _first(x: np.ndarray, y: np.ndarray, a: Any, b: Any) -> float:
 
 
 def _other(x: np.ndarray, y: np.ndarray, a: Any, b: Any, power: float) -> float:
-    apart = np.abs(x[:, None] - y[None, :])
-    return float(emd2(a, b, np.minimum(apart, 1.0 - apart) ** power))
+    """The integral of |F^-1(q) - G^-1(q + s)|^p over a turn, least over the cut s.
+
+    It is convex in s and linear between the cuts at which two jumps meet, so that its slope alone
+    leads to the least.
+    """
+    mass = 1.0 if a is None and b is None else float((b if a is None else a).sum())
+    source, target = _Quantiles(x, _shares(a, len(x))), _Quantiles(y, _shares(b, len(y)))
+    after = np.append(target.places[1:], target.places[0] + 1.0)
+
+    def slope(cut: float) -> float:
+        met = source.at(target.ends - cut)
+        return float((np.abs(met - after) ** power - np.abs(met - target.places) ** power).sum())
+
+    low, high = -1.0, 1.0
+    below, above = slope(low), slope(high)
+    # What is still to gain is at most the product; costs in turns are below 1.
+    while (above - below) * (high - low) > 1e-24 and high - low > 1e-15:
+        middle = 0.5 * (low + high)
+        here = slope(middle)
+        if here < 0:
+            low, below = middle, here
+        else:
+            high, above = middle, here
+    return mass * min(_cost_of_cut(source, target, cut, power) for cut in (low, high))
+
+
+class _Quantiles:
+    """The quantiles of samples on the circle, continued over all turns."""
+
+    def __init__(self, places: np.ndarray, shares: np.ndarray) -> None:
+        order = np.argsort(places, kind="stable")
+        self.places = places[order]
+        self.ends = np.cumsum(shares[order])
+        # The last sample with mass ends the turn.
+        self.ends[self.ends == self.ends[-1]] = 1.0
+
+    def at(self, q: np.ndarray) -> np.ndarray:
+        turns = np.floor(q)
+        rank = np.searchsorted(self.ends, q - turns, side="right")
+        beyond = rank == len(self.places)
+        return self.places[np.where(beyond, 0, rank)] + turns + beyond
+
+
+def _cost_of_cut(source: _Quantiles, target: _Quantiles, cut: float, power: float) -> float:
+    ends = np.sort(np.concatenate([source.ends, (target.ends - cut) % 1.0]), kind="stable")
+    lengths = np.diff(ends, prepend=0.0)
+    middles = ends - 0.5 * lengths
+    return float((lengths * np.abs(source.at(middles) - target.at(middles + cut)) ** power).sum())
