@@ -89,7 +89,7 @@ struct EntropicDerivative {
     let implicit = try solveImplicit()
     guard answer.wantsCosts || implicit != nil else { return answer.tensors }
     let b = problem.b.pointer
-    try rows.forEach(
+    rows.forEach(
       begin: { targets in
         group.gather(targets, b, into: group.weight)
         if let implicit { group.gather(targets, implicit.mu.pointer, into: group.dual) }
@@ -192,12 +192,12 @@ struct EntropicDerivative {
     let (a, b) = (problem.a.pointer, problem.b.pointer)
     for i in 0..<n { fb.pointer[i] -= centring * a[i] }
     for j in 0..<m { gb.pointer[j] += centring * b[j] }
-    try gatherRows(fb, gb, implicit)
+    gatherRows(fb, gb, implicit)
     for j in 0..<m where !(b[j] > 0) { gb.pointer[j] = 0 }
     // Right-hand side: gb - Q' fb.
     let side = try gb.copy()
     let sums = group.first
-    try rows.forEach(
+    rows.forEach(
       begin: { targets in group.clear(targets) },
       end: { targets in group.add(targets, side.pointer) },
       { row in
@@ -214,7 +214,7 @@ struct EntropicDerivative {
   /// fb and gb from Pbar and from targets without mass.
   private func gatherRows(
     _ fb: Buffer<Double>, _ gb: Buffer<Double>, _ implicit: Implicit
-  ) throws(KantorError) {
+  ) {
     let b = problem.b.pointer
     let hasPlan = implicit.planCotangent != nil || implicit.costScale != 0
     var handsOn = false
@@ -223,7 +223,7 @@ struct EntropicDerivative {
     }
     guard hasPlan || handsOn else { return }
     let (weight, sums, inverse) = (group.weight, group.first, 1 / epsilon)
-    try rows.forEach(
+    rows.forEach(
       begin: { targets in
         group.gather(targets, b, into: weight)
         group.clear(targets)

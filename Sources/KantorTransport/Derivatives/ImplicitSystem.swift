@@ -58,7 +58,7 @@ struct ImplicitSystem {
     for i in 0..<state.n { start.pointer[i + 1] += start.pointer[i] }
     let column = try Buffer<Int32>(count: count)
     let cost = try Buffer<Double>(count: count)
-    try rows.forEach(isOrdered: true) { row in
+    rows.forEach(isOrdered: true) { row in
       guard a[row.source] > 0 else { return }
       var place = Int(start.pointer[row.source])
       for k in 0..<row.targets.count where b[Int(row.targets.number[k])] > 0 {
@@ -121,7 +121,7 @@ struct ImplicitSystem {
     let a = try Buffer<Double>(count: problem.n)
     let b = try Buffer<Double>(count: m)
     let diagonal = try Buffer<Double>(count: m)
-    try rows.forEach { row in
+    rows.forEach { row in
       let (i, x) = (row.source, row.values)
       guard weightA[i] > 0 else { return }
       var sum = 0.0
@@ -144,7 +144,7 @@ struct ImplicitSystem {
     let solver = try ConjugateGradient(count: m)
     return try solver.solve(
       rightHandSide: r.pointer, x: mu.pointer, tolerance: tolerance, maxIterations: 2000,
-      multiply: { (v, out) throws(KantorError) in try multiply(v, out, a, b) },
+      multiply: { (v, out) in multiply(v, out, a, b) },
       precondition: { (s, z) in for j in 0..<m { z[j] = diagonal.pointer[j] * s[j] } })
   }
 
@@ -152,11 +152,11 @@ struct ImplicitSystem {
   private func multiply(
     _ v: UnsafePointer<Double>, _ out: UnsafeMutablePointer<Double>, _ rowSums: Buffer<Double>,
     _ columnSums: Buffer<Double>
-  ) throws(KantorError) {
+  ) {
     let (m, a, b) = (problem.m, rowSums.pointer, columnSums.pointer)
     let (near, taken) = (gathered.pointer, gathered.pointer + m)
     for j in 0..<m { out[j] = b[j] * v[j] }
-    try rows.forEach(
+    rows.forEach(
       begin: { targets in
         for k in 0..<targets.count {
           near[k] = v[Int(targets.number[k])]

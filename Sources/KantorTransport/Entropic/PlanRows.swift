@@ -53,24 +53,23 @@ final class PlanRows {
   /// `end` tell the targets of a group before and after it. Sources come in order where all pairs
   /// are looked at, and targets of a row then or if asked.
   func forEach(
-    isOrdered: Bool = false, begin: (Targets) throws(KantorError) -> Void = { _ in },
-    end: (Targets) throws(KantorError) -> Void = { _ in },
-    _ visit: (Row) throws(KantorError) -> Void
-  ) throws(KantorError) {
+    isOrdered: Bool = false, begin: (Targets) -> Void = { _ in },
+    end: (Targets) -> Void = { _ in }, _ visit: (Row) -> Void
+  ) {
     guard let near else {
       let targets = Targets(count: geometry.m, number: UnsafePointer(number.pointer))
-      try begin(targets)
-      for i in 0..<geometry.n { try visit(row(i, targets, geometry.cost)) }
-      return try end(targets)
+      begin(targets)
+      for i in 0..<geometry.n { visit(row(i, targets, geometry.cost)) }
+      return end(targets)
     }
     for group in 0..<near.groupCount {
       let count = near.targets(
         group, number.pointer, isOrdered: isOrdered, stack: stack.pointer)
       let targets = Targets(count: count, number: UnsafePointer(number.pointer))
       let cost = gather(targets)
-      try begin(targets)
-      for i in near.sources(group) { try visit(row(Int(i), targets, cost)) }
-      try end(targets)
+      begin(targets)
+      for i in near.sources(group) { visit(row(Int(i), targets, cost)) }
+      end(targets)
     }
   }
 

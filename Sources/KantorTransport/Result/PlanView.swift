@@ -201,6 +201,6 @@ struct EntropicPlan: Sendable {
       return try forEachRow { (i, row) in visit(i, all, row) }
     }
     let rows = try PlanRows(problem.geometry, epsilon: epsilon, phi: phi, gamma: gamma, near: near)
-    try rows.forEach(isOrdered: isOrdered) { visit($0.source, $0.targets, $0.values) }
+    rows.forEach(isOrdered: isOrdered) { visit($0.source, $0.targets, $0.values) }
   }
 }
