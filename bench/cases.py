@@ -125,7 +125,7 @@ MINIMIZE = tuple(
     for library in ("SciPy", "Kantor"))
 
 
-SMOOTH = ("IPOPT (CasADi)", "Kantor nonlinear/interior_point")
+SMOOTH = ("IPOPT (CasADi)", "POUNCE", "Kantor nonlinear/interior_point")
 COLLECTION = (
     *SMOOTH, "CasADi sqpmethod", "NLopt SLSQP", "SciPy SLSQP",
     "Kantor nonlinear/interior_point, no Hessian", "Kantor from C: nonlinear/interior_point",

@@ -86,6 +86,47 @@ contestant("CasADi sqpmethod", needs="casadi")(casadi(
                       "print_iter": False, "print_header": False, "error_on_fail": False}}))
 
 
+class Callbacks:
+    """A program in the form of cyipopt."""
+
+    def __init__(self, program):
+        made = Functions(program, False)
+        self.objective, self.gradient, self.constraints = made.f, made.gradient, made.rows
+        self.jacobian = made.jacobian
+        self._pattern, self._hessian = made.pattern, made.hessian
+        self._hessian_pattern = made.hessian_pattern
+
+    def jacobianstructure(self):
+        return tuple(np.array(part) for part in self._pattern.get_triplet())
+
+    def hessianstructure(self):
+        return tuple(np.array(part) for part in self._hessian_pattern.get_triplet())
+
+    def hessian(self, x, multipliers, factor):
+        return self._hessian(x, factor, multipliers)
+
+
+@contestant("POUNCE", needs="casadi pounce")
+def pounce(task):
+    from pounce import Problem
+
+    solvers = []
+    for p in task.program:
+        solver = Problem(
+            n=p.n, m=p.m, problem_obj=Callbacks(p), lb=p.lower, ub=p.upper, cl=p.row_lower,
+            cu=p.row_upper)
+        solver.add_option("tol", 1e-8)
+        solver.add_option("print_level", 0)
+        solver.add_option("sb", "yes")
+        solvers.append(solver)
+
+    def solve():
+        return [solver.solve(x0=p.start) for solver, p in zip(solvers, task.program)]
+
+    return solve, lambda raw: Answer(
+        f=[x for x, _ in raw], iterations=sum(info["iter_count"] for _, info in raw))
+
+
 @contestant("NLopt SLSQP", needs="casadi nlopt")
 def nlopt_slsqp(task):
     import nlopt
