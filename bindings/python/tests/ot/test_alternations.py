@@ -71,6 +71,15 @@ def test_the_objective_of_two_tables(epsilon):
     assert (log["gap"] is None) == (pair[0] > 0)
 
 
+@pytest.mark.parametrize("every", [2, 7, 100])
+def test_the_objective_is_that_of_the_last_plans(every):
+    tables = np.random.default_rng(1).random((5, 3)), np.random.default_rng(2).random((6, 4))
+    value, log = ot.coot.co_optimal_transport2(*tables, eval_bcd=every, nits_bcd=3, log=True)
+    squares = (tables[0][:, None, :, None] - tables[1][None, :, None, :]) ** 2
+    plain = np.einsum("ijkl,ij,kl", squares, log["pi_sample"], log["pi_feature"])
+    assert value == pytest.approx(plain, rel=1e-12)
+
+
 def test_two_tables_go_on_from_a_start():
     S, T = RNG.random((7, 4)), RNG.random((6, 5))
     value, log = ot.coot.co_optimal_transport2(S, T, log=True, early_stopping_tol=0)

@@ -174,7 +174,7 @@ def descend(
     plan = G.astype(kind)
     if not log:
         return plan
-    return plan, {"loss": losses, "gap": max(0.0, float(losses[-1] - bound)), **told}
+    return plan, {**told, "loss": losses, "gap": max(0.0, float(losses[-1] - bound))}
 
 
 def armijo(

@@ -141,12 +141,13 @@ def co_optimal_transport(
         duals = [warmstart.get("duals_sample"), warmstart.get("duals_feature")]
     squares = _squares(X, Y, features), _squares(X.T, Y.T, samples)
     objectives = []
-    for number in range(read_count(nits_bcd, "nits_bcd")):
+    rounds = read_count(nits_bcd, "nits_bcd")
+    for number in range(rounds):
         before = P
         P, duals[0] = samples.solve(squares[0] - 2 * X @ Q @ Y.T + samples.extra, duals[0])
         inner = squares[1] - 2 * X.T @ P @ Y
         Q, duals[1] = features.solve(inner + features.extra, duals[1])
-        if number % every:
+        if number % every and number + 1 < rounds:
             continue
         objectives.append(float(np.vdot(inner, Q) + samples.rest(P) + features.rest(Q)))
         if verbose:
