@@ -2,13 +2,13 @@ import KantorCore
 
 /// Cholesky's factor of a symmetric positive definite matrix, A = U'U with U upper triangular, in
 /// passes along rows.
-struct UpperFactor {
-  let order: Int
+public struct UpperFactor {
+  public let order: Int
   /// U, row-major, with zeros below the diagonal.
-  let rows: Buffer<Double>
+  public let rows: Buffer<Double>
 
   /// nil where A + shift I is not positive definite; its upper triangle is read.
-  init?(
+  public init?(
     _ a: UnsafePointer<Double>, order d: Int, shift: Double = 0
   ) throws(KantorError) {
     order = d
@@ -32,7 +32,7 @@ struct UpperFactor {
   }
 
   /// U^-1, row-major.
-  func inverse() throws(KantorError) -> Buffer<Double> {
+  public func inverse() throws(KantorError) -> Buffer<Double> {
     let (d, u) = (order, rows.pointer)
     let out = try Buffer<Double>(count: d * d)
     for i in stride(from: d - 1, through: 0, by: -1) {
